@@ -1,0 +1,255 @@
+package permission
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// automaton finds the rules whose operation matches a method and a path. It
+// takes one step for each segment, whatever the number of rules: patterns that
+// overlap were merged when it was built, so nothing is tried twice.
+type automaton struct{ start *state }
+
+// state is reached by the segments read so far.
+type state struct {
+	literals map[string]*state
+	other    *state // for a segment that is none of the literals
+	empty    *state // for nothing behind a trailing slash
+	accepts  []acceptance
+}
+
+// acceptance lists the rules that match if the path ends here.
+type acceptance struct {
+	method string
+	rules  []int32 // the most specific first
+}
+
+// find returns the rules that match, by the numbers under which they were
+// added. path is in the normal form of CheckURL.
+func (a *automaton) find(method, path string) []int32 {
+	s := a.start
+	for rest := path[1:]; s != nil; {
+		segment := rest
+		end := strings.IndexByte(rest, '/')
+		if end >= 0 {
+			segment, rest = rest[:end], rest[end+1:]
+		}
+		s = s.next(segment)
+		if end < 0 {
+			break
+		}
+	}
+	if s == nil {
+		return nil
+	}
+	for i := range s.accepts {
+		if s.accepts[i].method == method {
+			return s.accepts[i].rules
+		}
+	}
+	return nil
+}
+
+func (s *state) next(segment string) *state {
+	if segment == "" {
+		return s.empty
+	}
+	if next, ok := s.literals[segment]; ok {
+		return next
+	}
+	return s.other
+}
+
+// node is a place in the tree of patterns, before overlaps are merged.
+type node struct {
+	id       uint32
+	literals map[string]*node
+	any      *node // below a capture
+	below    *node // below a final /*
+	loops    bool  // is itself such a tail: every further segment stays here
+	rules    []rule
+}
+
+type rule struct {
+	method string
+	number int32
+	rank   int // how many paths it matches, roughly: fewer first
+}
+
+// builder collects patterns in a tree and turns it into an automaton by the
+// subset construction: a state stands for all nodes that a path can be at.
+type builder struct {
+	root   *node
+	nodes  uint32
+	states map[string]*state
+}
+
+func newBuilder() *builder {
+	b := &builder{states: map[string]*state{}}
+	b.root = b.newNode()
+	return b
+}
+
+func (b *builder) newNode() *node {
+	b.nodes++
+	return &node{id: b.nodes, literals: map[string]*node{}}
+}
+
+// add makes the operation match as the rule of the given number.
+func (b *builder) add(op Operation, number int32) {
+	n, rank := b.root, 0
+	for _, seg := range op.Pattern.segments {
+		next := &n.any
+		if seg.capture == "" {
+			child := n.literals[seg.literal]
+			next = &child
+		} else {
+			rank++
+		}
+		if *next == nil {
+			*next = b.newNode()
+		}
+		if seg.capture == "" {
+			n.literals[seg.literal] = *next
+		}
+		n = *next
+	}
+	if op.Pattern.tail {
+		if n.below == nil {
+			n.below = b.newNode()
+			n.below.loops = true
+		}
+		n, rank = n.below, rank+1000
+	}
+	n.rules = append(n.rules, rule{op.Method, number, rank})
+	if op.Method == "GET" {
+		// HEAD is GET without the body (RFC 9110, section 9.3.2).
+		n.rules = append(n.rules, rule{"HEAD", number, rank})
+	}
+}
+
+// statesPerNode bounds the merging: each pair of patterns that overlap adds
+// states, and patterns made for it could add exponentially many.
+const statesPerNode = 50
+
+// build returns the automaton, or an error if the patterns overlap too much.
+func (b *builder) build() (automaton, error) {
+	start, err := b.state([]*node{b.root})
+	return automaton{start}, err
+}
+
+func (b *builder) state(nodes []*node) (*state, error) {
+	if len(nodes) == 0 {
+		return nil, nil
+	}
+	key := subsetKey(nodes)
+	if s, ok := b.states[key]; ok {
+		return s, nil
+	}
+	if len(b.states) > statesPerNode*(int(b.nodes)+20) {
+		return nil, fmt.Errorf("the patterns overlap in too many ways; use fewer captures in front of literal segments")
+	}
+	s := &state{accepts: accepts(nodes)}
+	b.states[key] = s
+	return s, b.connect(s, nodes)
+}
+
+// connect builds the states behind s.
+func (b *builder) connect(s *state, nodes []*node) (err error) {
+	if s.other, err = b.state(after(nodes, nil)); err != nil {
+		return err
+	}
+	if s.empty, err = b.state(b.afterSlash(nodes)); err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		for literal := range n.literals {
+			if _, done := s.literals[literal]; done || literal == "" {
+				continue
+			}
+			if s.literals == nil {
+				s.literals = map[string]*state{}
+			}
+			if s.literals[literal], err = b.state(after(nodes, &literal)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// after returns the nodes that a non-empty segment leads to: the given literal,
+// or with nil one that no pattern spells out here.
+func after(nodes []*node, literal *string) []*node {
+	var next []*node
+	for _, n := range nodes {
+		if literal != nil {
+			next = appendNodes(next, n.literals[*literal])
+		}
+		next = appendNodes(next, n.any, n.below)
+		if n.loops {
+			next = appendNodes(next, n)
+		}
+	}
+	return next
+}
+
+// afterSlash returns the nodes that nothing behind a trailing slash leads to. A
+// final /* means something below: /articles/* has no say over /articles/, which
+// many servers take for /articles. Only /* alone has nothing above it.
+func (b *builder) afterSlash(nodes []*node) []*node {
+	var next []*node
+	for _, n := range nodes {
+		next = appendNodes(next, n.literals[""])
+		if n.loops {
+			next = appendNodes(next, n)
+		}
+		if n == b.root {
+			next = appendNodes(next, n.below)
+		}
+	}
+	return next
+}
+
+func appendNodes(list []*node, more ...*node) []*node {
+	for _, n := range more {
+		if n != nil && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+func subsetKey(nodes []*node) string {
+	slices.SortFunc(nodes, func(a, b *node) int { return cmp.Compare(a.id, b.id) })
+	var key []byte
+	for _, n := range nodes {
+		key = binary.BigEndian.AppendUint32(key, n.id)
+	}
+	return string(key)
+}
+
+func accepts(nodes []*node) []acceptance {
+	var rules []rule
+	for _, n := range nodes {
+		rules = append(rules, n.rules...)
+	}
+	slices.SortFunc(rules, func(a, b rule) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.number, b.number))
+	})
+	var out []acceptance
+	for _, r := range rules {
+		i := slices.IndexFunc(out, func(a acceptance) bool { return a.method == r.method })
+		if i < 0 {
+			i = len(out)
+			out = append(out, acceptance{method: r.method})
+		}
+		if !slices.Contains(out[i].rules, r.number) {
+			out[i].rules = append(out[i].rules, r.number)
+		}
+	}
+	return out
+}

@@ -1,0 +1,179 @@
+package permission
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Catalog is all permissions of one API, ready for matching. It is immutable
+// and safe for concurrent use.
+type Catalog struct {
+	permissions []Permission // sorted by name; their index is their number
+	operations  automaton
+	// writes has the operations marked write, folded: what they keep from
+	// read-only tokens must hold for every spelling that a backend may serve.
+	writes      *automaton
+	fingerprint [sha256.Size]byte
+}
+
+// NewCatalog checks permissions and makes a catalog of them. It refuses bad and
+// repeated names, permissions without operations, and repeated operations in one.
+func NewCatalog(permissions []Permission) (*Catalog, error) {
+	c := &Catalog{permissions: slices.Clone(permissions)}
+	slices.SortFunc(c.permissions, func(a, b Permission) int { return strings.Compare(a.Name, b.Name) })
+	all, writes := newBuilder(), newBuilder()
+	for i, p := range c.permissions {
+		if i > 0 && p.Name == c.permissions[i-1].Name {
+			return nil, fmt.Errorf("permission %s is defined twice", p.Name)
+		}
+		if err := p.check(); err != nil {
+			return nil, err
+		}
+		for _, op := range p.Operations {
+			all.add(op, int32(i))
+			if p.Mark == Write {
+				writes.add(op.folded(), int32(i))
+			}
+		}
+	}
+	if err := c.build(all, writes); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(c.permissions)
+	c.fingerprint = sha256.Sum256(text)
+	return c, err
+}
+
+func (c *Catalog) build(all, writes *builder) (err error) {
+	if c.operations, err = all.build(); err != nil || writes.nodes == 1 {
+		return err
+	}
+	folded, err := writes.build()
+	c.writes = &folded
+	return err
+}
+
+func (p Permission) check() error {
+	if err := CheckName(p.Name); err != nil {
+		return err
+	}
+	if p.Mark != Unmarked && p.Mark != Read && p.Mark != Write {
+		return fmt.Errorf("permission %s: %q is not a mark; use read or write, or none", p.Name, p.Mark)
+	}
+	if len(p.Operations) == 0 {
+		return fmt.Errorf("permission %s has no operations; add lines such as GET /api/articles", p.Name)
+	}
+	seen := map[string]bool{}
+	for _, op := range p.Operations {
+		if seen[op.String()] {
+			return fmt.Errorf("permission %s has %s twice", p.Name, op)
+		}
+		seen[op.String()] = true
+	}
+	return nil
+}
+
+// Permissions returns the permissions, sorted by name. They must not be changed.
+func (c *Catalog) Permissions() []Permission { return c.permissions }
+
+// Same reports whether both catalogs hold the same permissions, so that what
+// was compiled for one is good for the other.
+func (c *Catalog) Same(other *Catalog) bool {
+	return c == other || c.fingerprint == other.fingerprint
+}
+
+// Match is what a request does, looked up in a catalog.
+type Match struct {
+	Method  string
+	Path    string  // decoded, as CheckURL returns it
+	numbers []int32 // permissions that have the operation, the most specific first
+}
+
+// Find looks up what a request does. path is in the normal form of CheckURL.
+func (c *Catalog) Find(method, path string) Match {
+	return Match{Method: method, Path: path, numbers: c.operations.find(method, path)}
+}
+
+// Names returns the names of the permissions that allow the match, the most
+// specific first. It is empty if only full-access tokens and grants written
+// out can allow it.
+func (c *Catalog) Names(m Match) []string {
+	names := make([]string, len(m.numbers))
+	for i, n := range m.numbers {
+		names[i] = c.permissions[n].Name
+	}
+	return names
+}
+
+// Reads reports whether a read-only token may do what was matched: safe methods
+// and permissions marked read, minus operations of permissions marked write.
+func (c *Catalog) Reads(m Match) bool {
+	if !safe(m.Method) && !slices.ContainsFunc(m.numbers, func(n int32) bool { return c.permissions[n].Mark == Read }) {
+		return false
+	}
+	return c.writes == nil || !c.writes.findFolded(m.Method, m.Path)
+}
+
+// folded returns the operation with its literals in the form of fold.
+func (o Operation) folded() Operation {
+	p := o.Pattern
+	p.segments = slices.Clone(p.segments)
+	for i := range p.segments {
+		p.segments[i].literal = strings.ToLower(p.segments[i].literal)
+	}
+	if last := len(p.segments) - 1; last > 0 && !p.tail && p.segments[last] == (segment{}) {
+		p.segments = p.segments[:last]
+	}
+	return Operation{Method: o.Method, Pattern: p}
+}
+
+// findFolded reports whether any rule matches the path as a lenient server may
+// read it: without regard to case, to a trailing slash, or to a suffix such as
+// .json at the end.
+func (a *automaton) findFolded(method, path string) bool {
+	path = strings.ToLower(path)
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/")
+	}
+	if a.find(method, path) != nil {
+		return true
+	}
+	last := strings.LastIndexByte(path, '/') + 1
+	suffix := strings.IndexByte(path[last:], '.')
+	return suffix > 0 && a.find(method, path[:last+suffix]) != nil
+}
+
+// ForResource returns the permissions of a REST resource in the usual form:
+// find and create on its path, find_one, update and delete below it.
+func ForResource(name, path string) ([]Permission, error) {
+	if err := CheckName(name + ".find"); err != nil || strings.Contains(name, ".") {
+		return nil, fmt.Errorf("%q can't name a resource; use letters, digits, '_', '-' and ':'", name)
+	}
+	path = strings.TrimSuffix(path, "/")
+	forms := []struct {
+		action     string
+		operations []string
+	}{
+		{"find", []string{"GET " + path}},
+		{"find_one", []string{"GET " + path + "/{id}"}},
+		{"create", []string{"POST " + path}},
+		{"update", []string{"PUT " + path + "/{id}", "PATCH " + path + "/{id}"}},
+		{"delete", []string{"DELETE " + path + "/{id}"}},
+	}
+	var permissions []Permission
+	for _, f := range forms {
+		p := Permission{Name: name + "." + f.action}
+		for _, text := range f.operations {
+			op, err := ParseOperation(text)
+			if err != nil {
+				return nil, err
+			}
+			p.Operations = append(p.Operations, op)
+		}
+		permissions = append(permissions, p)
+	}
+	return permissions, nil
+}

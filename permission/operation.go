@@ -1,0 +1,70 @@
+package permission
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// WebSocket is the method under which a WebSocket handshake counts. It is an
+// operation of its own, since nothing that crosses the socket is seen again.
+const WebSocket = "WEBSOCKET"
+
+// methods are those of the IANA registry that name one request-response
+// exchange, plus WebSocket. TRACE and CONNECT are never forwarded.
+var methods = []string{
+	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", WebSocket,
+	"QUERY", "SEARCH", "REPORT", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK",
+	"LINK", "UNLINK", "BIND", "UNBIND", "REBIND", "ACL", "CHECKIN", "CHECKOUT", "UNCHECKOUT", "LABEL",
+	"MERGE", "UPDATE", "MKACTIVITY", "MKCALENDAR", "MKWORKSPACE", "BASELINE-CONTROL", "VERSION-CONTROL",
+	"ORDERPATCH", "PURGE",
+}
+
+// Operation is one thing a request can do: an HTTP method on the paths of a pattern.
+type Operation struct {
+	Method  string
+	Pattern Pattern
+}
+
+// ParseOperation parses "GET /api/articles/{id}".
+func ParseOperation(s string) (Operation, error) {
+	method, pattern, ok := strings.Cut(s, " ")
+	if !ok {
+		return Operation{}, fmt.Errorf("%q is not an operation; write a method and a path, such as GET /api/articles/{id}", s)
+	}
+	switch {
+	case method == "TRACE" || method == "CONNECT":
+		return Operation{}, fmt.Errorf("%s is never forwarded, so nothing can allow it", method)
+	case !slices.Contains(methods, method):
+		if upper := strings.ToUpper(method); slices.Contains(methods, upper) {
+			return Operation{}, fmt.Errorf("%q is not a method; methods are upper case, write %s", method, upper)
+		}
+		return Operation{}, fmt.Errorf("%q is not a method", method)
+	}
+	p, err := ParsePattern(pattern)
+	if err != nil {
+		return Operation{}, err
+	}
+	return Operation{Method: method, Pattern: p}, nil
+}
+
+// String returns the operation as ParseOperation reads it.
+func (o Operation) String() string { return o.Method + " " + o.Pattern.String() }
+
+// MarshalText writes the operation as ParseOperation reads it.
+func (o Operation) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads the operation with ParseOperation.
+func (o *Operation) UnmarshalText(text []byte) error {
+	parsed, err := ParseOperation(string(text))
+	if err == nil {
+		*o = parsed
+	}
+	return err
+}
+
+// safe reports whether a method only reads, by RFC 9110, section 9.2.1. TRACE is
+// missing since it is never forwarded, QUERY since old backends don't know it.
+func safe(method string) bool {
+	return method == "GET" || method == "HEAD" || method == "OPTIONS"
+}

@@ -1,0 +1,199 @@
+package permission
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxPath is the longest path in bytes, as sent, that is read at all.
+const MaxPath = 8192
+
+// AmbiguousPath says why a path has no single reading. Each of these has let
+// requests past some gateway, because a backend read the path its own way.
+type AmbiguousPath struct{ Problem string }
+
+func (e *AmbiguousPath) Error() string { return "the path " + e.Problem }
+
+// The ways in which a path can have more than one reading (security rule 2).
+var (
+	errNotAbsolute = &AmbiguousPath{"is not one that begins with a single slash"}
+	errUserinfo    = &AmbiguousPath{"comes with a user name"}
+	errLong        = &AmbiguousPath{fmt.Sprintf("is longer than %d bytes", MaxPath)}
+	errEmpty       = &AmbiguousPath{"has an empty segment (//)"}
+	errDot         = &AmbiguousPath{"has a dot segment (. or ..)"}
+	errSemicolon   = &AmbiguousPath{"has a semicolon, which some servers take for the start of parameters"}
+	errBackslash   = &AmbiguousPath{"has a backslash, which some servers take for a slash"}
+	errControl     = &AmbiguousPath{"has a control character"}
+	errSlash       = &AmbiguousPath{"has an encoded slash (%2F)"}
+	errPercent     = &AmbiguousPath{"has an encoded percent sign (%25)"}
+	errDelimiter   = &AmbiguousPath{"has an encoded ? or #"}
+	errUTF8        = &AmbiguousPath{"is not valid UTF-8"}
+	errBytes       = &AmbiguousPath{"has a byte that must be percent-encoded (RFC 3986, section 3.3)"}
+	errFolds       = &AmbiguousPath{"has a character that some servers fold into a slash"}
+)
+
+// plain has the bytes that url.URL writes as it read them, never as an escape:
+// a decoded path of these alone is also the path that was sent.
+var plain = byteSet("-._~$&+,=:@/")
+
+// legal has the bytes that may stand in a path as they are: RFC 3986's pchar
+// and the slash, but for ';'.
+var legal = byteSet("-._~$&+,=:@/!'()*")
+
+func byteSet(marks string) (set [256]bool) {
+	for c := range 256 {
+		set[c] = c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' ||
+			strings.IndexByte(marks, byte(c)) >= 0
+	}
+	return set
+}
+
+// CheckURL returns the path of u in the form in which it is matched: decoded
+// once, which is unambiguous for every path that it accepts. It returns an
+// *AmbiguousPath error for all others: they are refused, never normalised.
+// What it accepts goes upstream byte for byte as it came.
+func CheckURL(u *url.URL) (string, error) {
+	if u.User != nil {
+		return "", errUserinfo
+	}
+	if u.Opaque != "" || u.Path == "" || u.Path[0] != '/' {
+		return "", errNotAbsolute
+	}
+	if len(u.Path) > MaxPath || len(u.RawPath) > MaxPath {
+		return "", errLong
+	}
+	// The short way, which allocates nothing: only plain bytes, so nothing was encoded.
+	if u.RawPath == "" && allPlain(u.Path) {
+		return u.Path, checkSegments(u.Path)
+	}
+	return u.Path, checkEncoded(u)
+}
+
+func allPlain(s string) bool {
+	for i := range len(s) {
+		if !plain[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// checkSegments refuses empty segments, but for the last, and dot segments.
+func checkSegments(path string) error {
+	start := 1
+	for start <= len(path) {
+		end := strings.IndexByte(path[start:], '/')
+		last := end < 0
+		if last {
+			end = len(path) - start
+		}
+		switch segment := path[start : start+end]; {
+		case segment == "" && !last:
+			return errEmpty
+		case segment == "." || segment == "..":
+			return errDot
+		}
+		start += end + 1
+	}
+	return nil
+}
+
+// checkEncoded checks a path that has escapes, or bytes that should have been.
+func checkEncoded(u *url.URL) error {
+	raw := u.EscapedPath()
+	if u.RawPath != "" && u.RawPath != raw {
+		// url.URL gave the raw path up and would send another one (rule 3).
+		return cmp.Or(rawProblem(u.RawPath), error(errBytes))
+	}
+	if len(raw) > MaxPath {
+		return errLong
+	}
+	if err := rawProblem(raw); err != nil {
+		return err
+	}
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if err := CheckSegment(part); err != nil {
+			return err
+		}
+	}
+	return checkSegments(u.Path)
+}
+
+// rawProblem looks at the path as sent. Its escapes are valid, since url.URL
+// was made from it; it returns nil if every byte is legal in a path.
+func rawProblem(raw string) error {
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case legal[c]:
+		case c == '%' && i+2 < len(raw):
+			switch strings.ToLower(raw[i+1 : i+3]) {
+			case "2f":
+				return errSlash
+			case "3b":
+				return errSemicolon
+			}
+			i += 2
+		case c == ';':
+			return errSemicolon
+		case c == '\\':
+			return errBackslash
+		default:
+			return errBytes
+		}
+	}
+	return nil
+}
+
+// CheckSegment returns an *AmbiguousPath error if a decoded segment of a path
+// would be read differently by different servers.
+func CheckSegment(s string) error {
+	if !utf8.ValidString(s) {
+		return errUTF8
+	}
+	for _, r := range s {
+		switch {
+		case r < ' ' || r >= 0x7f && r < 0xa0:
+			return errControl
+		case r == '%':
+			return errPercent
+		case r == '\\':
+			return errBackslash
+		case r == ';':
+			return errSemicolon
+		case r == '/':
+			return errSlash
+		case r == '?' || r == '#':
+			return errDelimiter
+		case foldsToSlash(r):
+			return errFolds
+		}
+	}
+	if strings.Trim(s, dotLike) == "" && s != "" {
+		return errDot
+	}
+	return nil
+}
+
+// dotLike are the characters that compatibility normalisation (NFKC), which
+// some servers apply to paths, turns into dots. A segment of these alone can
+// become a dot segment.
+const dotLike = ".\u2024\u2025\u2026\ufe30\ufe52\uff0e"
+
+// foldsToSlash reports whether NFKC turns r into something with a slash or backslash.
+func foldsToSlash(r rune) bool {
+	switch r {
+	case '\uff0f', '\uff3c', '\ufe68', '\u2100', '\u2101', '\u2105', '\u2106':
+		return true
+	}
+	return false
+}
+
+// IsAmbiguous reports whether err says that a path has no single reading.
+func IsAmbiguous(err error) bool {
+	var ambiguous *AmbiguousPath
+	return errors.As(err, &ambiguous)
+}

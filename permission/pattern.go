@@ -1,0 +1,82 @@
+package permission
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Pattern is a set of paths: literal segments, segments in braces that stand
+// for any one segment, and at the end perhaps "/*" for everything below.
+type Pattern struct {
+	text     string
+	segments []segment
+	tail     bool // ends in "/*"
+}
+
+// segment is a literal, decoded, or a capture.
+type segment struct {
+	literal string
+	capture string // the name in braces; grants may fix its value later
+}
+
+// ParsePattern parses "/api/articles/{id}" or "/files/*". A literal may hold
+// escapes or the characters themselves; both match either spelling. It refuses
+// patterns that no accepted path can match.
+func ParsePattern(s string) (Pattern, error) {
+	rest, tail := strings.CutSuffix(s, "/*")
+	p := Pattern{text: s, tail: tail}
+	if !strings.HasPrefix(s, "/") {
+		return Pattern{}, fmt.Errorf("%q is not a path; begin it with /", s)
+	}
+	if tail && rest == "" {
+		return p, nil
+	}
+	captures := map[string]bool{}
+	parts := strings.Split(rest[1:], "/")
+	for i, part := range parts {
+		seg, err := parseSegment(part, i == len(parts)-1 && !tail)
+		if err != nil {
+			return Pattern{}, fmt.Errorf("%q: %w", s, err)
+		}
+		if seg.capture != "" && captures[seg.capture] {
+			return Pattern{}, fmt.Errorf("%q: {%s} stands in it twice", s, seg.capture)
+		}
+		captures[seg.capture] = true
+		p.segments = append(p.segments, seg)
+	}
+	return p, nil
+}
+
+func parseSegment(s string, last bool) (segment, error) {
+	if name, ok := captureName(s); ok {
+		if name == "" {
+			return segment{}, fmt.Errorf("{} has no name; write for example {id}")
+		}
+		return segment{capture: name}, nil
+	}
+	if s == "" && !last {
+		return segment{}, fmt.Errorf("an empty segment (//) is refused in every request, so it can't match")
+	}
+	if strings.ContainsAny(s, "{}*") {
+		return segment{}, fmt.Errorf("in %q, braces stand for a whole segment, and * only at the end as /*", s)
+	}
+	literal, err := url.PathUnescape(s)
+	if err != nil {
+		return segment{}, err
+	}
+	if err := CheckSegment(literal); err != nil {
+		return segment{}, err
+	}
+	return segment{literal: literal}, nil
+}
+
+func captureName(s string) (string, bool) {
+	if len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' || strings.ContainsAny(s[1:len(s)-1], "{}") {
+		return "", false
+	}
+	return s[1 : len(s)-1], true
+}
+
+// String returns the pattern as it was written.
+func (p Pattern) String() string { return p.text }
