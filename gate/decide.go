@@ -1,0 +1,39 @@
+package gate
+
+import (
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Decide holds what a request does against what its tokens may do. The rights
+// of several tokens add up: it returns those that allow the request, or the
+// first with the reason why not.
+func Decide(tokens Tokens, catalog *permission.Catalog, m permission.Match) (Tokens, Reason) {
+	var allowing Tokens
+	for k := range tokens.all {
+		allowed, err := k.allows(catalog, m)
+		if err != nil {
+			return Tokens{First: k}, UnreadableToken
+		}
+		if allowed {
+			allowing.add(k)
+		}
+	}
+	if allowing.First == nil {
+		return Tokens{First: tokens.First}, MissingPermission
+	}
+	return allowing, Allow
+}
+
+func (k *Known) allows(catalog *permission.Catalog, m permission.Match) (bool, error) {
+	switch k.Token.Type {
+	case token.FullAccess:
+		return true, nil
+	case token.ReadOnly:
+		return catalog.Reads(m), nil
+	case token.Custom:
+		grants, err := k.grants(catalog)
+		return err == nil && grants.Allow(m), err
+	}
+	return false, nil // a type that this version does not know allows nothing
+}

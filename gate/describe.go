@@ -1,0 +1,82 @@
+package gate
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+)
+
+var (
+	errMethodName = errors.New("WEBSOCKET is not a method; open a WebSocket with GET and an Upgrade header")
+	errHandshake  = errors.New("the WebSocket handshake is not one: it needs GET, one Upgrade header of websocket alone, and Connection: Upgrade")
+)
+
+// Describe says what a request does: its method and path in their one normal
+// form, looked up in the catalog. It returns a reason to refuse a request that
+// has no single reading, or that is never forwarded.
+func Describe(r *http.Request, catalog *permission.Catalog) (permission.Match, Reason, error) {
+	method := r.Method
+	switch method {
+	case http.MethodTrace:
+		return permission.Match{Method: method}, RefusedMethod, nil
+	case http.MethodConnect:
+		if !isExtendedConnect(r) {
+			return permission.Match{Method: method}, RefusedMethod, nil
+		}
+		method = permission.WebSocket
+	case permission.WebSocket:
+		return permission.Match{Method: method}, RefusedMethod, errMethodName
+	}
+	if r.Header["Upgrade"] != nil && asksForWebSocket(r.Header["Upgrade"]) {
+		if !isHandshake(r) {
+			return permission.Match{Method: method}, AmbiguousRequest, errHandshake
+		}
+		method = permission.WebSocket
+	}
+	path, err := permission.CheckURL(r.URL)
+	if err != nil {
+		return permission.Match{Method: method}, AmbiguousRequest, err
+	}
+	return catalog.Find(method, path), "", nil
+}
+
+// isExtendedConnect recognises a WebSocket over HTTP/2 (RFC 8441) and HTTP/3
+// (RFC 9220), as Caddy's servers and its reverse_proxy represent it.
+func isExtendedConnect(r *http.Request) bool {
+	switch r.ProtoMajor {
+	case 2:
+		return len(r.Header[":protocol"]) == 1 && r.Header[":protocol"][0] == "websocket"
+	case 3:
+		return r.Proto == "websocket"
+	}
+	return false
+}
+
+// asksForWebSocket reports whether any server could take the values of an
+// Upgrade header for a wish for a WebSocket.
+func asksForWebSocket(upgrade []string) bool {
+	for _, value := range upgrade {
+		if strings.Contains(strings.ToLower(value), "websocket") {
+			return true
+		}
+	}
+	return false
+}
+
+// isHandshake reports whether a request that asks for a WebSocket leads to one
+// and to nothing else (RFC 6455, section 4.1): it is decided on as a WebSocket,
+// so it must not reach the backend as a plain request.
+func isHandshake(r *http.Request) bool {
+	upgrade := r.Header["Upgrade"]
+	if r.Method != http.MethodGet || r.ProtoMajor != 1 || len(upgrade) != 1 || !strings.EqualFold(upgrade[0], "websocket") {
+		return false
+	}
+	for option := range strings.SplitSeq(strings.Join(r.Header["Connection"], ","), ",") {
+		if strings.EqualFold(strings.TrimSpace(option), "upgrade") {
+			return true
+		}
+	}
+	return false
+}

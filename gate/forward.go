@@ -1,0 +1,233 @@
+package gate
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// DefaultIdentityPrefix is the prefix of the headers that tell the backend
+// whose request it gets. It is reserved: what clients send under it is removed,
+// even if the gate sets other headers or none.
+const DefaultIdentityPrefix = "X-Token-"
+
+// overrides make some backends serve another path or method than the one in
+// the request line, in the fold of foldHeader (security rule 6).
+var overrides = []string{
+	"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method",
+	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url",
+	"x-forwarded-prefix", "x-forwarded-uri", "x-forwarded-path", "x-envoy-original-path", "x-envoy-original-method",
+	"x-waws-unencoded-url", "x-proxy-url", "x-script-name", "x-sendfile-type", "x-accel-mapping",
+}
+
+// clientAddresses say where a client calls from. Only a trusted proxy may;
+// X-Forwarded-For and Forwarded are in the care of Caddy's reverse_proxy.
+var clientAddresses = []string{"x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for"}
+
+// Forwarder makes a request ready for the backend: without the credential,
+// without what the client says of its own identity, with what the gate knows of it.
+type Forwarder struct {
+	sources  *Sources
+	names    [4]string // canonical identity headers, or none
+	prefixes []string  // folded
+	remove   map[string]bool
+	address  map[string]bool // removed unless a trusted proxy sent them
+	initial  [256]bool       // first bytes of all names that matter
+}
+
+// NewForwarder makes a forwarder. prefix begins the names of the identity
+// headers; with "" none are set.
+func NewForwarder(sources *Sources, prefix string) *Forwarder {
+	f := &Forwarder{
+		sources: sources, remove: map[string]bool{}, address: map[string]bool{},
+		prefixes: []string{foldHeader(DefaultIdentityPrefix)},
+	}
+	if prefix != "" {
+		f.prefixes = append(f.prefixes, foldHeader(prefix))
+		for i, what := range []string{"Id", "Name", "Type", "Owner"} {
+			f.names[i] = textproto.CanonicalMIMEHeaderKey(prefix + what)
+		}
+	}
+	for _, name := range overrides {
+		f.remove[name] = true
+	}
+	for _, name := range clientAddresses {
+		f.address[name] = true
+	}
+	for _, h := range sources.headers {
+		f.remove[foldHeader(h.name)] = true
+	}
+	for _, names := range [][]string{f.prefixes, overrides, clientAddresses} {
+		for _, name := range names {
+			f.markInitial(name[0])
+		}
+	}
+	for _, h := range sources.headers {
+		f.markInitial(h.name[0])
+	}
+	return f
+}
+
+func (f *Forwarder) markInitial(c byte) {
+	f.initial[strings.ToLower(string(c))[0]] = true
+	f.initial[strings.ToUpper(string(c))[0]] = true
+}
+
+// Values is room for the values of the identity headers, so that a request
+// needs no memory of its own for them. It must not be used for another request
+// before this one has ended.
+type Values [4]string
+
+// Forward changes the request into what the backend gets. fromProxy says
+// that a trusted proxy sent it. values stays in use until the request ends.
+func (f *Forwarder) Forward(r *http.Request, tokens Tokens, fromProxy bool, values *Values) {
+	f.Strip(r, fromProxy)
+	if tokens.First == nil || f.names[0] == "" {
+		return
+	}
+	*values = Values(tokens.First.identity)
+	for _, k := range tokens.Rest {
+		for i := range values {
+			values[i] += "," + k.identity[i]
+		}
+	}
+	for i, name := range f.names {
+		r.Header[name] = values[i : i+1 : i+1]
+	}
+}
+
+// Strip removes the credentials from all configured places, not only the one
+// in which they were found, and everything by which a client could pass for
+// another or ask the backend for something else than was decided on.
+func (f *Forwarder) Strip(r *http.Request, fromProxy bool) {
+	for name := range r.Header {
+		if name != "" && f.initial[name[0]] && f.removes(name, fromProxy) {
+			delete(r.Header, name)
+		}
+	}
+	f.stripAuthorization(r.Header)
+	if r.URL.RawQuery != "" {
+		r.URL.RawQuery = f.sources.StripQuery(r.URL.RawQuery)
+	}
+	stripConnection(r.Header)
+	r.Trailer = nil // could name an identity header after the fact
+}
+
+func (f *Forwarder) removes(name string, fromProxy bool) bool {
+	var folded [64]byte
+	key := folded[:copy(folded[:], name)]
+	for i, c := range key {
+		key[i] = foldHeaderByte(c)
+	}
+	for _, prefix := range f.prefixes {
+		if len(key) >= len(prefix) && string(key[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return len(name) <= len(folded) && (f.remove[string(key)] || !fromProxy && f.address[string(key)])
+}
+
+// foldHeader gives all spellings of a header's name that a backend may take for
+// one the same form: CGI, WSGI and others see no difference between '-', '_' and '.'.
+func foldHeader(name string) string {
+	folded := []byte(name)
+	for i, c := range folded {
+		folded[i] = foldHeaderByte(c)
+	}
+	return string(folded)
+}
+
+func foldHeaderByte(c byte) byte {
+	switch {
+	case c >= 'A' && c <= 'Z':
+		return c | 0x20
+	case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		return c
+	}
+	return '-'
+}
+
+// stripAuthorization removes what stands in the place of a source. Other
+// schemes are for the backend and stay.
+func (f *Forwarder) stripAuthorization(h http.Header) {
+	values := h["Authorization"]
+	if len(values) == 0 || !slices.ContainsFunc(values, f.sources.inAuthorization) {
+		return
+	}
+	if values = slices.DeleteFunc(slices.Clone(values), f.sources.inAuthorization); len(values) == 0 {
+		delete(h, "Authorization")
+		return
+	}
+	h["Authorization"] = values
+}
+
+func (s *Sources) inAuthorization(value string) bool { return s.scheme(value) != "" }
+
+// stripConnection leaves the client no say in which headers reach the backend:
+// a proxy drops those that Connection names, ours among them. Of upgrades only
+// WebSocket is left; h2c would open a tunnel past the gate.
+func stripConnection(h http.Header) {
+	if values := h["Connection"]; len(values) > 0 && !(len(values) == 1 && isConnectionOption(values[0])) {
+		if kept := connectionOptions(values); kept != "" {
+			h["Connection"] = []string{kept}
+		} else {
+			delete(h, "Connection")
+		}
+	}
+	if values, ok := h["Upgrade"]; ok && (len(values) != 1 || !strings.EqualFold(values[0], "websocket")) {
+		delete(h, "Upgrade")
+	}
+	delete(h, "Http2-Settings")
+}
+
+func connectionOptions(values []string) string {
+	var kept []string
+	for _, value := range values {
+		for option := range strings.SplitSeq(value, ",") {
+			if option = strings.TrimSpace(option); isConnectionOption(option) {
+				kept = append(kept, option)
+			}
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+func isConnectionOption(s string) bool {
+	return strings.EqualFold(s, "close") || strings.EqualFold(s, "keep-alive") || strings.EqualFold(s, "upgrade")
+}
+
+// identity are the values of the identity headers of a token: id, name, type, owner.
+type identity [4]string
+
+func newIdentity(t *token.Token) identity {
+	return identity{t.ID, headerText(t.Name), string(t.Type), headerText(t.Owner)}
+}
+
+// headerText makes a text fit for a header and for a list in it: all but
+// letters, digits and some marks is percent-encoded.
+func headerText(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte(" -._~@/:+()", c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+	}
+	return b.String()
+}
+
+// CheckIdentityPrefix returns an error if the names of identity headers can't
+// begin with s.
+func CheckIdentityPrefix(s string) error {
+	if !isHTTPToken(s) || !strings.HasSuffix(s, "-") || len(s) > 32 {
+		return fmt.Errorf("%q can't begin the names of headers; write for example X-Token-, with '-' at its end", s)
+	}
+	return nil
+}

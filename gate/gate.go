@@ -1,0 +1,91 @@
+// Package gate is the way of a request: from the credentials in it to the
+// decision, and from there to what the backend gets. Check reads as that way.
+package gate
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+)
+
+// Gate decides about the requests to one API. It is safe for concurrent use.
+type Gate struct {
+	API      string
+	Catalog  *permission.Catalog
+	Sources  *Sources
+	Resolver *Resolver
+	Recorder *Recorder
+	// CheckPreflights makes CORS preflights need a token like everything else.
+	CheckPreflights bool
+	Now             func() time.Time
+}
+
+// Decision is what a gate decided about a request, and why.
+type Decision struct {
+	Reason Reason
+	// Tokens are the known tokens of the credentials: those that allow the
+	// request if it is allowed, else the one that it was refused for, if any.
+	Tokens Tokens
+	// Match is what the request does, as far as that was reached.
+	Match permission.Match
+	// Permission is the one that would have allowed the request, if there is one.
+	Permission string
+	// FromQuery says that the credential came in the query of the URL.
+	FromQuery bool
+	// Err is the technical failure, or what is ambiguous about the request.
+	Err error
+}
+
+// Check takes a request from its credentials to the decision and records the
+// use. It changes nothing of the request; Forward does, for those that go on.
+func (g *Gate) Check(r *http.Request) Decision {
+	if !g.CheckPreflights && isPreflight(r) {
+		return g.checkPreflight(r)
+	}
+	now := g.Now()
+
+	credentials, reason := g.Sources.Extract(r)
+	if reason != "" {
+		return Decision{Reason: reason, FromQuery: credentials.FromQuery}
+	}
+	d := Decision{FromQuery: credentials.FromQuery}
+	d.Tokens, d.Reason, d.Err = g.Resolver.Resolve(r.Context(), credentials, now)
+	if d.Reason == "" {
+		d.Tokens, d.Reason = usable(d.Tokens, g.API, now)
+	}
+	if d.Reason == "" {
+		d.Match, d.Reason, d.Err = Describe(r, g.Catalog)
+	}
+	if d.Reason == "" {
+		d.Tokens, d.Reason = Decide(d.Tokens, g.Catalog, d.Match)
+	}
+	if d.Reason == MissingPermission {
+		d.Permission = firstOf(g.Catalog.Names(d.Match))
+	}
+	g.Recorder.Record(d.Tokens, d.Reason, now)
+	return d
+}
+
+// isPreflight recognises a CORS preflight (https://fetch.spec.whatwg.org/#cors-preflight-request).
+// One with a body or an upgrade is none: it would carry more than a question.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.ContentLength == 0 &&
+		r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil && r.Header["Upgrade"] == nil
+}
+
+// checkPreflight lets a preflight through whose path has one reading.
+func (g *Gate) checkPreflight(r *http.Request) Decision {
+	d := Decision{Reason: Preflight}
+	if match, reason, err := Describe(r, g.Catalog); reason != "" {
+		return Decision{Match: match, Reason: reason, Err: err}
+	}
+	return d
+}
+
+func firstOf(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
+}

@@ -1,0 +1,100 @@
+package gate
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Known is a token as the gate keeps it: what it is, never what was decided.
+// All but its atomic fields stays as it was read.
+type Known struct {
+	Token token.Token
+	// Attachment is what Config.Attach made of the token.
+	Attachment any
+
+	identity     identity
+	secretExpiry time.Time // zero if the secret lasts as long as the token
+
+	digest     token.Digest
+	read       time.Time // when the look-up began; with monotonic clock
+	generation uint64
+	retry      atomic.Int64 // no earlier re-read in the background than this; nanoseconds since read
+	compiled   atomic.Pointer[compiled]
+	usage      *usage
+}
+
+// compiled is a custom token's grants, ready for one catalog.
+type compiled struct {
+	catalog *permission.Catalog
+	grants  *permission.Grants
+	err     error
+}
+
+// grants returns the grants, compiled for the catalog. That happens once; again
+// only if another gate has another catalog for this API, as for a moment
+// when the configuration is reloaded.
+func (k *Known) grants(catalog *permission.Catalog) (*permission.Grants, error) {
+	c := k.compiled.Load()
+	if c == nil || !c.catalog.Same(catalog) {
+		c = &compiled{catalog: catalog}
+		c.grants, c.err = catalog.Compile(k.Token.Grants)
+		k.compiled.Store(c)
+	}
+	return c.grants, c.err
+}
+
+// status is what the token is now, counting the end of this secret in.
+func (k *Known) status(now time.Time) token.Status {
+	s := k.Token.Status(now)
+	if s == token.Active && !k.secretExpiry.IsZero() && !now.Before(k.secretExpiry) {
+		return token.Expired
+	}
+	return s
+}
+
+// Tokens are the known tokens of a request: one, in almost every case.
+type Tokens struct {
+	First *Known
+	Rest  []*Known
+}
+
+func (t Tokens) all(yield func(*Known) bool) {
+	if t.First == nil || !yield(t.First) {
+		return
+	}
+	for _, k := range t.Rest {
+		if !yield(k) {
+			return
+		}
+	}
+}
+
+func (t *Tokens) add(k *Known) {
+	if t.First == nil {
+		t.First = k
+	} else {
+		t.Rest = append(t.Rest, k)
+	}
+}
+
+// usable refuses a token that is switched off, past its end, or of another API.
+func usable(tokens Tokens, api string, now time.Time) (Tokens, Reason) {
+	for k := range tokens.all {
+		reason := Reason("")
+		switch status := k.status(now); {
+		case k.Token.API != api:
+			reason = OtherAPI
+		case status == token.Disabled:
+			reason = DisabledToken
+		case status == token.Expired:
+			reason = ExpiredToken
+		}
+		if reason != "" {
+			return Tokens{First: k}, reason
+		}
+	}
+	return tokens, ""
+}

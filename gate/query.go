@@ -1,0 +1,171 @@
+package gate
+
+import (
+	"net/url"
+	"strings"
+)
+
+// parameter is one name=value of a raw query, as it stands there.
+type parameter struct {
+	raw        string
+	start, end int
+	semicolon  bool // a ';' stands before or behind it: some servers split there, others don't
+}
+
+// parameters calls yield for each parameter of a raw query until it returns
+// false. It splits at '&' and at ';' and allocates nothing; url.ParseQuery
+// would drop parameters that other servers see.
+func parameters(query string, yield func(parameter) bool) {
+	for start := 0; start <= len(query); {
+		end := strings.IndexAny(query[start:], "&;")
+		if end < 0 {
+			end = len(query)
+		} else {
+			end += start
+		}
+		p := parameter{raw: query[start:end], start: start, end: end}
+		p.semicolon = start > 0 && query[start-1] == ';' || end < len(query) && query[end] == ';'
+		if !yield(p) {
+			return
+		}
+		start = end + 1
+	}
+}
+
+// names reports whether the parameter is in the place of a source: exactly, or
+// under a name that some servers take for it.
+func (p parameter) names(s *Sources) (exact, alias bool) {
+	name := p.raw
+	if end := strings.IndexByte(name, '='); end >= 0 {
+		name = name[:end]
+	}
+	for _, want := range s.queries {
+		if name == want || decodesTo(name, want) {
+			return true, true
+		}
+		alias = alias || foldsTo(name, want)
+	}
+	return false, alias
+}
+
+// decodesTo reports whether a name in a raw query says the wanted one.
+func decodesTo(name, want string) bool {
+	i := 0
+	for k := range len(want) {
+		if i >= len(name) {
+			return false
+		}
+		var c byte
+		if c, i = decodeByte(name, i); c != want[k] {
+			return false
+		}
+	}
+	return i == len(name)
+}
+
+// foldsTo reports whether a lenient server could take a name in a raw query for
+// the wanted one: without regard to case, and as PHP folds names, with leading
+// blanks dropped, '.', ' ' and '[' for '_', and name[] for an array of that name.
+func foldsTo(name, want string) bool {
+	i := 0
+	for i < len(name) {
+		c, next := decodeByte(name, i)
+		if c != ' ' {
+			break
+		}
+		i = next
+	}
+	for k := range len(want) {
+		if i >= len(name) {
+			return false
+		}
+		var c byte
+		if c, i = decodeByte(name, i); foldByte(c) != foldByte(want[k]) {
+			return false
+		}
+	}
+	if i == len(name) {
+		return true
+	}
+	c, _ := decodeByte(name, i)
+	return c == '[' || c == 0
+}
+
+// decodeByte decodes the byte of a raw query at i, and says where the next is.
+func decodeByte(s string, i int) (byte, int) {
+	switch {
+	case s[i] == '+':
+		return ' ', i + 1
+	case s[i] == '%' && i+2 < len(s):
+		if high, low := unhex(s[i+1]), unhex(s[i+2]); high >= 0 && low >= 0 {
+			return byte(high<<4 | low), i + 3
+		}
+	}
+	return s[i], i + 1
+}
+
+func unhex(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
+
+func foldByte(c byte) byte {
+	switch {
+	case c >= 'A' && c <= 'Z':
+		return c | 0x20
+	case c == '.' || c == ' ' || c == '[':
+		return '_'
+	}
+	return c
+}
+
+func (s *Sources) fromQuery(query string, found *Credentials, sources *int) (reason Reason) {
+	taken := 0
+	parameters(query, func(p parameter) bool {
+		exact, alias := p.names(s)
+		if alias && p.semicolon {
+			reason = AmbiguousCredential
+		}
+		if !exact || reason != "" {
+			return reason == ""
+		}
+		found.FromQuery = true
+		_, value, _ := strings.Cut(p.raw, "=")
+		value, err := url.QueryUnescape(value)
+		switch {
+		case err != nil:
+			reason = MalformedCredential
+		case value == "":
+		case taken > 0:
+			reason = AmbiguousCredential
+		default:
+			taken++
+			reason = take(value, found, sources)
+		}
+		return reason == ""
+	})
+	return reason
+}
+
+// StripQuery returns the query without the parameters that are in the place of
+// a source. All other bytes stay as they are.
+func (s *Sources) StripQuery(query string) string {
+	if len(s.queries) == 0 || query == "" {
+		return query
+	}
+	var kept strings.Builder
+	copied := 0
+	parameters(query, func(p parameter) bool {
+		if _, alias := p.names(s); alias {
+			// What stands before goes along, the separator behind goes with the parameter.
+			kept.WriteString(query[copied:p.start])
+			copied = p.end + 1
+		}
+		return true
+	})
+	switch {
+	case copied == 0:
+		return query
+	case copied > len(query): // the last one went: so does the separator before it
+		return strings.TrimSuffix(kept.String(), "&")
+	}
+	kept.WriteString(query[copied:])
+	return kept.String()
+}

@@ -1,0 +1,65 @@
+package gate
+
+import "net/http"
+
+// Reason says how a decision came about: Allow, Preflight, or why a request is
+// refused. It is a closed list; metrics, log lines and answers go by it.
+type Reason string
+
+// The two ways of letting a request through.
+const (
+	// Allow: a token may do what the request does.
+	Allow Reason = "allowed"
+	// Preflight: a CORS preflight, which carries no credentials by definition.
+	Preflight Reason = "preflight"
+)
+
+// The ways of refusing one.
+const (
+	NoCredential        Reason = "no_credential"
+	MalformedCredential Reason = "malformed_credential" // can't be a secret
+	AmbiguousCredential Reason = "ambiguous_credential" // several where one may stand, or in several sources
+	TooManyCredentials  Reason = "too_many_credentials"
+	UnknownToken        Reason = "unknown_token"
+	DisabledToken       Reason = "disabled_token"
+	ExpiredToken        Reason = "expired_token"
+	OtherAPI            Reason = "other_api"         // the token belongs to another API
+	UnreadableToken     Reason = "unreadable_token"  // its record can't be understood
+	AmbiguousRequest    Reason = "ambiguous_request" // can be read in more than one way
+	RefusedMethod       Reason = "refused_method"    // never forwarded for anyone
+	MissingPermission   Reason = "missing_permission"
+	StoreUnavailable    Reason = "store_unavailable" // and the token is not known
+	Failure             Reason = "failure"           // any other technical failure
+)
+
+// Reasons returns the whole list.
+func Reasons() []Reason {
+	return []Reason{
+		Allow, Preflight,
+		NoCredential, MalformedCredential, AmbiguousCredential, TooManyCredentials,
+		UnknownToken, DisabledToken, ExpiredToken, OtherAPI, UnreadableToken,
+		AmbiguousRequest, RefusedMethod, MissingPermission, StoreUnavailable, Failure,
+	}
+}
+
+// Allows reports whether the request goes on.
+func (r Reason) Allows() bool { return r == Allow || r == Preflight }
+
+// Status returns the HTTP status of a refusal. A failure is never a 401, which
+// would make clients throw good tokens away.
+func (r Reason) Status() int {
+	switch r {
+	case AmbiguousCredential, TooManyCredentials, AmbiguousRequest:
+		return http.StatusBadRequest
+	case RefusedMethod, MissingPermission:
+		return http.StatusForbidden
+	case StoreUnavailable:
+		return http.StatusServiceUnavailable
+	case Allow, Preflight:
+		return http.StatusOK
+	case NoCredential, MalformedCredential, UnknownToken, DisabledToken, ExpiredToken, OtherAPI, UnreadableToken:
+		return http.StatusUnauthorized
+	case Failure:
+	}
+	return http.StatusInternalServerError
+}
