@@ -1,0 +1,132 @@
+// Package store is the contract between Tokenreeve and whatever keeps its
+// tokens. The drivers are in store/sqlite and its siblings; all of them pass
+// the suite in store/storetest.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// The outcomes that callers tell apart; drivers wrap them with detail. Every
+// other error is a technical failure.
+var (
+	// ErrNotFound: there is no such token, secret or API.
+	ErrNotFound = errors.New("not found")
+	// ErrNameTaken: the API has another token of that name.
+	ErrNameTaken = errors.New("name is taken")
+	// ErrSecretTaken: the secret belongs to a token already.
+	ErrSecretTaken = errors.New("secret is in use")
+	// ErrConflict: the token changed since the version at hand was read.
+	ErrConflict = errors.New("changed in the meantime")
+	// ErrUnreadable: the record is there but can't be understood. It denies
+	// this one token; it is not a failure of the store.
+	ErrUnreadable = errors.New("record can't be understood")
+	// ErrUnavailable: the store can't be reached or did not answer in time.
+	// Only this failure lets a known token go on for a while (rule 15).
+	ErrUnavailable = errors.New("store is unavailable")
+)
+
+// Store keeps tokens, the digests of their secrets, their use and the catalogs
+// of the APIs. All methods are safe for concurrent use.
+type Store interface {
+	Reader
+
+	// Lookup returns the token that a secret belongs to. It returns
+	// ErrNotFound for an unknown digest and ErrUnreadable for a row that can't
+	// be understood. It reads one row by its key and never waits for a writer.
+	Lookup(ctx context.Context, digest token.Digest) (Found, error)
+
+	// Change runs fn in one transaction: all that it did is durable when Change
+	// returns nil, and none of it otherwise. fn may run more than once. Before
+	// Change returns, the watchers of this store have been told of it.
+	Change(ctx context.Context, fn func(tx Tx) error) error
+
+	// RecordUse merges uses in one statement, whatever their number: counts are
+	// added, times only move forward. Uses of tokens that are gone are ignored.
+	// It raises no version and tells no watcher.
+	RecordUse(ctx context.Context, uses []token.Use) error
+
+	// Watch calls notify for every change of tokens and secrets that commits
+	// after Watch was called, by this or any other process, until the context
+	// ends; it returns the context's error then. Changes of this process are
+	// told before Change returns, others within a second. It begins with telling
+	// of everything, once it listens (rule 14), and does so again on any doubt.
+	Watch(ctx context.Context, notify func(Changed)) error
+
+	// Close releases the store. Calls after it fail.
+	Close() error
+}
+
+// Reader has the reads that are the same inside and outside a transaction.
+type Reader interface {
+	// Token returns the token with the given id, or ErrNotFound.
+	Token(ctx context.Context, id string) (token.Token, error)
+	// TokenByName returns the token of the given API and name, or ErrNotFound.
+	TokenByName(ctx context.Context, api, name string) (token.Token, error)
+	// Tokens returns the tokens of the given API, or of all for "", sorted by
+	// API and name. Rows that can't be understood are left out and joined into
+	// an ErrUnreadable error that comes beside the readable ones.
+	Tokens(ctx context.Context, api string) ([]token.Token, error)
+	// Usage returns what the token did per UTC day since the given day, oldest first.
+	Usage(ctx context.Context, tokenID string, since time.Time) ([]token.Use, error)
+	// Catalogs returns what the gateways on this store protect, sorted by API.
+	Catalogs(ctx context.Context) ([]Catalog, error)
+}
+
+// Tx is a transaction in which tokens change.
+type Tx interface {
+	Reader
+
+	// CreateToken adds a token as it is (version 1), or returns ErrNameTaken.
+	CreateToken(ctx context.Context, t token.Token) error
+	// UpdateToken writes all fields of the token but ID, API, Created, Hint and
+	// LastUsed, if t.Version is still the version in the store, and raises
+	// that. It returns ErrNotFound, ErrNameTaken or ErrConflict otherwise.
+	UpdateToken(ctx context.Context, t token.Token) error
+	// DeleteToken removes a token, its secrets and its use, or returns ErrNotFound.
+	DeleteToken(ctx context.Context, id string) error
+	// AddSecret gives the token another secret, whose hint becomes the token's,
+	// or returns ErrNotFound or ErrSecretTaken. It raises no version, nor does
+	// EndSecrets.
+	AddSecret(ctx context.Context, tokenID string, s Secret) error
+	// EndSecrets lets the token's present secrets work until the given time and
+	// no longer than before; those that end at or before now are removed. It
+	// returns ErrNotFound for an unknown token.
+	EndSecrets(ctx context.Context, tokenID string, now, until time.Time) error
+	// SaveCatalog replaces what an API protects.
+	SaveCatalog(ctx context.Context, c Catalog) error
+}
+
+// Secret is a secret as stores keep it.
+type Secret struct {
+	Digest  token.Digest
+	Scheme  token.Scheme
+	Hint    string
+	Created time.Time
+	Expiry  time.Time // zero: as long as the token
+}
+
+// Found is the answer to a look-up.
+type Found struct {
+	Token        token.Token
+	SecretExpiry time.Time // when this secret ends before its token does; zero if it doesn't
+}
+
+// Changed names the secrets whose tokens changed. A reader that holds any of
+// them must forget it.
+type Changed struct {
+	Digests []token.Digest
+	All     bool // everything may have changed
+}
+
+// Catalog is an API as the gateways in front of it were configured.
+type Catalog struct {
+	API         string
+	Permissions []permission.Permission
+	Updated     time.Time
+}
