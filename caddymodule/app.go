@@ -1,0 +1,212 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// App holds what all gates of a configuration share: the store, the cache of
+// tokens and the batches of last-use times. It needs no configuration: without
+// any, tokens are in a SQLite file in Caddy's data folder.
+//
+// What it holds survives a reload of the configuration unless one of
+// its own settings changed.
+type App struct {
+	// Store says where tokens are kept.
+	Store *StoreConfig `json:"store,omitempty"`
+	// CacheSize is how many tokens are kept in memory. Default: 100000.
+	CacheSize *int64 `json:"cache_size,omitempty"`
+	// CacheTTL is the hard bound on how long a change of a token can go unseen,
+	// whatever fails. Default: 10s.
+	CacheTTL *caddy.Duration `json:"cache_ttl,omitempty"`
+	// StaleIfError is how much longer than that a known token works while the
+	// store is unavailable. Default: 60s.
+	StaleIfError *caddy.Duration `json:"stale_if_error,omitempty"`
+	// FlushInterval is how often last-use times and counts are written.
+	// Default: 10s.
+	FlushInterval *caddy.Duration `json:"flush_interval,omitempty"`
+
+	ctx      caddy.Context
+	logger   *zap.Logger
+	settings settings
+	handlers []*Handler
+	catalogs map[string]*permission.Catalog
+	runtime  *runtime      // set by Start, released by Cleanup
+	started  chan struct{} // closed when Start is done
+}
+
+// settings is all that a runtime is built from: two configurations with equal
+// settings share one.
+type settings struct {
+	store         StoreConfig
+	cacheSize     int64
+	cacheTTL      time.Duration
+	staleIfError  time.Duration
+	flushInterval time.Duration
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "api_tokens",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision checks the settings. It opens nothing, since it runs for
+// `caddy validate` as well.
+func (a *App) Provision(ctx caddy.Context) (err error) {
+	a.ctx, a.logger = ctx, ctx.Logger()
+	a.catalogs = map[string]*permission.Catalog{}
+	a.started = make(chan struct{})
+	a.settings = settings{
+		cacheSize:     100_000,
+		cacheTTL:      durationOr(a.CacheTTL, 10*time.Second),
+		staleIfError:  durationOr(a.StaleIfError, 60*time.Second),
+		flushInterval: durationOr(a.FlushInterval, 10*time.Second),
+	}
+	if a.CacheSize != nil {
+		a.settings.cacheSize = *a.CacheSize
+	}
+	if a.Store != nil {
+		a.settings.store = *a.Store
+	}
+	if a.settings.store, err = a.settings.store.resolve(); err != nil {
+		return err
+	}
+	return a.settings.check()
+}
+
+func durationOr(d *caddy.Duration, otherwise time.Duration) time.Duration {
+	if d == nil {
+		return otherwise
+	}
+	return time.Duration(*d)
+}
+
+// Bounds of the settings. They keep typing errors out, such as a cache_ttl of
+// 10 (nanoseconds), and the promises of the documentation in.
+const (
+	minCacheSize, maxCacheSize         = 100, 100_000_000
+	minCacheTTL, maxCacheTTL           = 100 * time.Millisecond, time.Hour
+	maxStaleIfError                    = 24 * time.Hour
+	minFlushInterval, maxFlushInterval = 10 * time.Millisecond, time.Hour
+)
+
+func (s settings) check() error {
+	return errors.Join(
+		within("cache_size", s.cacheSize, minCacheSize, maxCacheSize),
+		within("cache_ttl", s.cacheTTL, minCacheTTL, maxCacheTTL),
+		within("stale_if_error", s.staleIfError, 0, maxStaleIfError),
+		within("flush_interval", s.flushInterval, minFlushInterval, maxFlushInterval),
+	)
+}
+
+func within[T ~int64](name string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("%s is %v; it must be from %v to %v", name, value, least, most)
+	}
+	return nil
+}
+
+// register adds a gate of this configuration and returns the catalog for its
+// API, which gates of the same API share.
+func (a *App) register(h *Handler, catalog *permission.Catalog) (*permission.Catalog, error) {
+	a.handlers = append(a.handlers, h)
+	if other, ok := a.catalogs[h.API]; ok {
+		if !other.Same(catalog) {
+			return nil, fmt.Errorf("API %q is configured twice with different permissions; give both the same, or one of them another name", h.API)
+		}
+		return other, nil
+	}
+	a.catalogs[h.API] = catalog
+	return catalog, nil
+}
+
+// Start opens the store, or takes over the one of the configuration before, and
+// opens the gates. Requests that come earlier wait for it.
+func (a *App) Start() error {
+	rt, err := acquireRuntime(a.settings, a.logger)
+	if err != nil {
+		return err
+	}
+	a.runtime = rt
+	if err := rt.metrics.register(a.ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	if err := a.saveCatalogs(); err != nil {
+		return fmt.Errorf("writing the permissions to the store: %w", err)
+	}
+	for _, h := range a.handlers {
+		h.open(rt)
+	}
+	close(a.started)
+	return nil
+}
+
+// saveCatalogs lets the command line and the pages know what is protected.
+func (a *App) saveCatalogs() error {
+	saved, err := a.runtime.store.Catalogs(a.ctx)
+	if err != nil {
+		return err
+	}
+	changed := map[string]*permission.Catalog{}
+	for api, catalog := range a.catalogs {
+		changed[api] = catalog
+	}
+	for _, c := range saved {
+		if catalog, ok := changed[c.API]; ok && sameJSON(c.Permissions, catalog.Permissions()) {
+			delete(changed, c.API)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return a.runtime.store.Change(a.ctx, func(tx store.Tx) error {
+		for api, catalog := range changed {
+			c := store.Catalog{API: api, Permissions: catalog.Permissions(), Updated: time.Now().UTC()}
+			if err := tx.SaveCatalog(a.ctx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func sameJSON(a, b []permission.Permission) bool {
+	x, err1 := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && string(x) == string(y)
+}
+
+// Stop does nothing yet: requests are still under way. Cleanup comes after them.
+func (a *App) Stop() error { return nil }
+
+// Cleanup releases what the gates share. The last configuration that uses it
+// writes what is left of the last-use times and closes the store.
+func (a *App) Cleanup() error {
+	if a.runtime == nil {
+		return nil
+	}
+	rt := a.runtime
+	a.runtime = nil
+	return releaseRuntime(rt)
+}
+
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

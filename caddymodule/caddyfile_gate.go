@@ -1,0 +1,213 @@
+package caddymodule
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("api_tokens", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		handler := new(Handler)
+		return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	})
+	// Behind everything that rewrites the path, in front of everything that
+	// could answer: what is matched is what goes on.
+	httpcaddyfile.RegisterDirectiveOrder("api_tokens", httpcaddyfile.Before, "basic_auth")
+}
+
+// UnmarshalCaddyfile parses the directive:
+//
+//	api_tokens [<matcher>] [<api>] {
+//		from          authorization <scheme>
+//		from          header <name> [list]
+//		from          query <name>
+//		max_tokens    <number>
+//		permission    <resource.action> [read|write] {
+//			<method> <path>
+//		}
+//		resource      <name> <path>
+//		identity      <prefix>|off
+//		preflight     check|pass
+//		errors        caddy|problem
+//	}
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		h.API = d.Val()
+		if err := token.CheckAPI(h.API); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	if d.NextArg() {
+		return d.Errf("surplus word %q; api_tokens takes the name of an API and a block", d.Val())
+	}
+	seen := lines{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if repeats := slices.Contains([]string{"from", "permission", "resource"}, d.Val()); !repeats {
+			if err := seen.once(d); err != nil {
+				return err
+			}
+		}
+		if err := h.parseLine(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
+	switch d.Val() {
+	case "from":
+		err = h.parseSource(d)
+	case "permission":
+		err = h.parsePermission(d)
+	case "resource":
+		err = h.parseResource(d)
+	case "max_tokens":
+		err = h.parseMaxTokens(d)
+	case "identity":
+		err = h.parseIdentity(d)
+	case "preflight":
+		var word string
+		word, err = oneOf(d, "check", "pass")
+		h.CheckPreflights = word == "check"
+	case "errors":
+		var word string
+		if word, err = oneOf(d, errorsCaddy, "problem"); word == errorsCaddy {
+			h.Errors = word
+		}
+	default:
+		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, max_tokens, identity, preflight and errors", d.Val())
+	}
+	return err
+}
+
+func (h *Handler) parseSource(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	list := len(args) == 3 && args[0] == string(gate.Header) && args[2] == "list"
+	if len(args) != 2 && !list {
+		return d.Err("from takes: authorization <scheme>, header <name> [list], or query <name>")
+	}
+	h.Sources = append(h.Sources, gate.Source{Place: gate.Place(args[0]), Name: args[1], List: list})
+	if _, err := gate.NewSources(h.Sources, gate.DefaultMaxTokens); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("permission takes a name such as article.find, perhaps read or write, and a block of operations")
+	}
+	p := permission.Permission{Name: args[0]}
+	if len(args) == 2 {
+		if p.Mark = permission.Mark(args[1]); p.Mark != permission.Read && p.Mark != permission.Write {
+			return d.Errf("%q is not a mark; use read or write, or none", args[1])
+		}
+	}
+	if err := h.checkName(p); err != nil {
+		return d.WrapErr(err)
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		op, err := parseOperation(d)
+		if err != nil {
+			return err
+		}
+		p.Operations = append(p.Operations, op)
+		if _, err := permission.NewCatalog([]permission.Permission{p}); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	if len(p.Operations) == 0 {
+		return d.Errf("permission %s has no operations; add lines such as GET /api/articles", p.Name)
+	}
+	h.Permissions = append(h.Permissions, p)
+	return nil
+}
+
+func parseOperation(d *caddyfile.Dispenser) (permission.Operation, error) {
+	method := d.Val()
+	args := d.RemainingArgs()
+	if len(args) != 1 {
+		return permission.Operation{}, d.Errf("an operation is a method and one path, such as: GET /api/articles/{id}; found %s and %d words", method, len(args))
+	}
+	op, err := permission.ParseOperation(method + " " + args[0])
+	if err != nil {
+		return op, d.WrapErr(err)
+	}
+	return op, nil
+}
+
+func (h *Handler) parseResource(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("resource takes a name and a path, such as: resource article /api/articles")
+	}
+	permissions, err := permission.ForResource(args[0], args[1])
+	if err != nil {
+		return d.WrapErr(err)
+	}
+	for _, p := range permissions {
+		if err := h.checkName(p); err != nil {
+			return d.WrapErr(err)
+		}
+		h.Permissions = append(h.Permissions, p)
+	}
+	return nil
+}
+
+// checkName refuses a bad name, and one that another permission has.
+func (h *Handler) checkName(p permission.Permission) error {
+	if slices.ContainsFunc(h.Permissions, func(other permission.Permission) bool { return other.Name == p.Name }) {
+		return fmt.Errorf("permission %s is defined twice", p.Name)
+	}
+	return permission.CheckName(p.Name)
+}
+
+func (h *Handler) parseMaxTokens(d *caddyfile.Dispenser) error {
+	text, err := oneArg(d, "a number")
+	if err != nil {
+		return err
+	}
+	if h.MaxTokens, err = strconv.Atoi(text); err != nil {
+		return d.Errf("max_tokens: %q is not a number", text)
+	}
+	if err := within("max_tokens", int64(h.MaxTokens), 1, maxTokens); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (h *Handler) parseIdentity(d *caddyfile.Dispenser) error {
+	text, err := oneArg(d, "the prefix of the identity headers, or off")
+	if err != nil {
+		return err
+	}
+	h.IdentityHeaders = text
+	if err := gate.CheckIdentityPrefix(text); text != identityOff && err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// oneOf returns the one argument of the line, which must be one of the words.
+func oneOf(d *caddyfile.Dispenser, a, b string) (string, error) {
+	name := d.Val()
+	text, err := oneArg(d, a+" or "+b)
+	if err == nil && text != a && text != b {
+		err = d.Errf("%s: unknown word %q; use %s or %s", name, text, a, b)
+	}
+	return text, err
+}
+
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

@@ -1,0 +1,243 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler is the gate of one API: it lets a request through only with a token
+// that may do what the request does. What it lets through reaches the next
+// handler without the credential and with headers that say whose it is.
+//
+// It sets the placeholders of Caddy's own authentication:
+//
+// Placeholder | Description
+// ------------|---------------
+// `{http.auth.user.id}` | The id of the token
+// `{http.auth.user.name}` | Its name
+// `{http.auth.user.type}` | Its type: read-only, full-access or custom
+// `{http.auth.user.owner}` | Its owner
+// `{http.auth.user.api}` | Its API
+//
+// For a request that was refused for a token that can't be used (disabled,
+// expired, of another API) `{http.auth.candidate.id}` is the id of that token.
+type Handler struct {
+	// API is the name of what is protected. Tokens belong to exactly one API.
+	// Default: default.
+	API string `json:"api,omitempty"`
+	// Sources are the places in which credentials may stand. Default:
+	// authorization Bearer and header X-API-Key.
+	Sources []gate.Source `json:"sources,omitempty"`
+	// MaxTokens is how many credentials a list may hold. Default: 9.
+	MaxTokens int `json:"max_tokens,omitempty"`
+	// Permissions name what custom tokens can be granted.
+	Permissions []permission.Permission `json:"permissions,omitempty"`
+	// IdentityHeaders is the prefix of the headers that tell the backend whose
+	// request it gets, or off. Default: X-Token-.
+	IdentityHeaders string `json:"identity_headers,omitempty"`
+	// CheckPreflights makes CORS preflights need a token like other requests.
+	CheckPreflights bool `json:"check_preflights,omitempty"`
+	// Errors is caddy to leave the answers to refused requests to Caddy's error
+	// routes (handle_errors). By default they are problem JSON (RFC 9457).
+	Errors string `json:"errors,omitempty"`
+
+	app       *App
+	catalog   *permission.Catalog
+	sources   *gate.Sources
+	forwarder *gate.Forwarder
+	logger    *zap.Logger
+	opened    atomic.Pointer[openGate]
+}
+
+// openGate is a gate with the runtime behind it.
+type openGate struct {
+	gate.Gate
+	allowed   prometheus.Counter
+	decisions map[gate.Reason]prometheus.Counter
+}
+
+const (
+	errorsCaddy = "caddy"
+	identityOff = "off"
+	maxTokens   = 100
+	// startTimeout is how long a request waits that comes before the store is open.
+	startTimeout = 30 * time.Second
+)
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.api_tokens",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision checks the configuration and joins the app.
+func (h *Handler) Provision(ctx caddy.Context) (err error) {
+	h.logger = ctx.Logger()
+	if err := h.setDefaults(); err != nil {
+		return err
+	}
+	if h.sources, err = gate.NewSources(h.Sources, h.MaxTokens); err != nil {
+		return err
+	}
+	if h.catalog, err = permission.NewCatalog(h.Permissions); err != nil {
+		return err
+	}
+	prefix := h.IdentityHeaders
+	if prefix == identityOff {
+		prefix = ""
+	}
+	h.forwarder = gate.NewForwarder(h.sources, prefix)
+	app, err := ctx.App("api_tokens")
+	if err != nil {
+		return err
+	}
+	h.app = app.(*App)
+	h.catalog, err = h.app.register(h, h.catalog)
+	return err
+}
+
+func (h *Handler) setDefaults() error {
+	if h.API == "" {
+		h.API = defaultAPI
+	}
+	if len(h.Sources) == 0 {
+		h.Sources = gate.DefaultSources()
+	}
+	if h.MaxTokens == 0 {
+		h.MaxTokens = gate.DefaultMaxTokens
+	}
+	if h.IdentityHeaders == "" {
+		h.IdentityHeaders = gate.DefaultIdentityPrefix
+	}
+	if h.Errors != "" && h.Errors != errorsCaddy {
+		return fmt.Errorf("errors is %q; it can be caddy or nothing", h.Errors)
+	}
+	if err := gate.CheckIdentityPrefix(h.IdentityHeaders); h.IdentityHeaders != identityOff && err != nil {
+		return err
+	}
+	return errors.Join(token.CheckAPI(h.API), within("max_tokens", int64(h.MaxTokens), 1, maxTokens))
+}
+
+// open puts the gate into operation.
+func (h *Handler) open(rt *runtime) {
+	decisions := rt.metrics.decisionCounters(h.API)
+	h.opened.Store(&openGate{
+		Gate: gate.Gate{
+			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Recorder: rt.recorder,
+			CheckPreflights: h.CheckPreflights, Now: time.Now,
+		},
+		allowed: decisions[gate.Allow], decisions: decisions,
+	})
+}
+
+var identityValues = sync.Pool{New: func() any { return new(gate.Values) }}
+
+// ServeHTTP decides about the request, and refuses it or hands it on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	g, err := h.openGate(r.Context())
+	if err != nil {
+		return err
+	}
+	d := g.Check(r)
+	if d.Reason != gate.Allow {
+		g.decisions[d.Reason].Inc()
+	} else {
+		g.allowed.Inc()
+	}
+	setPlaceholders(r, &d)
+	if !d.Reason.Allows() {
+		return h.refuse(w, r, &d)
+	}
+	if d.FromQuery {
+		w = keepPrivate(w)
+	}
+	values := identityValues.Get().(*gate.Values)
+	defer identityValues.Put(values)
+	query := r.URL.RawQuery
+	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), values)
+	if query != r.URL.RawQuery {
+		h.stripOriginal(r)
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// openGate waits until the app has started: Caddy starts apps in any order, so
+// the first requests can be earlier than the store.
+func (h *Handler) openGate(ctx context.Context) (*openGate, error) {
+	if g := h.opened.Load(); g != nil {
+		return g, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	select {
+	case <-h.app.started:
+		return h.opened.Load(), nil
+	case <-ctx.Done():
+		return nil, caddyhttp.Error(http.StatusServiceUnavailable, errors.New("the token store is not open yet"))
+	}
+}
+
+// setPlaceholders says whose request it is. The values were made when the token
+// was read; a request only points to them.
+func setPlaceholders(r *http.Request, d *gate.Decision) {
+	if d.Tokens.First == nil {
+		return
+	}
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	if d.Reason != gate.Allow && d.Reason != gate.MissingPermission {
+		repl.Set("http.auth.candidate.id", d.Tokens.First.Token.ID)
+		return
+	}
+	values, ok := d.Tokens.First.Attachment.(caddy.ReplacerFunc)
+	if ok {
+		repl.Map(values)
+	}
+}
+
+func fromTrustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
+}
+
+// stripOriginal removes the credential from the copies of the URL that Caddy
+// keeps: FastCGI backends get the original one as REQUEST_URI, error routes get
+// it back, and placeholders and debug logs show it.
+func (h *Handler) stripOriginal(r *http.Request) {
+	r.RequestURI = r.URL.RequestURI()
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok || original.URL == nil {
+		return
+	}
+	original.URL.RawQuery = h.sources.StripQuery(original.URL.RawQuery)
+	original.RequestURI = original.URL.RequestURI()
+	// In place: Caddy's placeholders hold on to this very request.
+	*r = *r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
+}
+
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

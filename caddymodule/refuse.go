@@ -1,0 +1,195 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/tokenreeve/tokenreeve/gate"
+)
+
+// problem is the body of a refusal (RFC 9457). Code is for programs and stays
+// the same over versions; Detail is for people.
+type problem struct {
+	Type       string `json:"type"`
+	Title      string `json:"title"`
+	Status     int    `json:"status"`
+	Detail     string `json:"detail"`
+	Code       string `json:"code"`
+	Permission string `json:"permission,omitempty"` // that would have allowed the request
+	Operation  string `json:"operation,omitempty"`  // what it tried, if no permission has it
+}
+
+// retryAfter is what a 503 tells clients: look-ups are tried again about as often.
+const retryAfter = "2"
+
+// refuse answers a request that does not go on.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decision) error {
+	h.logRefusal(r, d)
+	header := w.Header()
+	if challenge := h.challenge(d); challenge != "" {
+		header.Set("WWW-Authenticate", challenge)
+	}
+	if d.Reason.Status() == http.StatusServiceUnavailable {
+		header.Set("Retry-After", retryAfter)
+	}
+	header.Set("Cache-Control", "private, no-store")
+	if d.FromQuery {
+		header.Set("Referrer-Policy", "no-referrer")
+	}
+	if h.Errors == errorsCaddy {
+		// Error routes may forward the request, so it must be as harmless as one that passed.
+		h.forwarder.Strip(r, fromTrustedProxy(r))
+		h.stripOriginal(r)
+		return caddyhttp.Error(d.Reason.Status(), errors.New("api_tokens: "+string(d.Reason)))
+	}
+	p := describeRefusal(d)
+	body, err := json.Marshal(p)
+	if err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
+	header.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_, err = w.Write(append(body, '\n'))
+	if err != nil && h.logger.Core().Enabled(zapcore.DebugLevel) {
+		h.logger.Debug("the client went away before it had the answer", zap.Error(err))
+	}
+	return nil
+}
+
+// describeRefusal says what is wrong and what to do about it. All that is wrong
+// with a token itself gets the same words: what a stranger has in hand is not
+// for them to learn; the log has the reason (security rule 9).
+func describeRefusal(d *gate.Decision) problem {
+	status := d.Reason.Status()
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: string(d.Reason)}
+	switch d.Reason {
+	case gate.NoCredential, gate.MalformedCredential, gate.UnknownToken, gate.DisabledToken,
+		gate.ExpiredToken, gate.OtherAPI, gate.UnreadableToken:
+		p.Code, p.Detail = "invalid_token", "A valid API token for this API is needed."
+	case gate.AmbiguousCredential:
+		p.Detail = "The request holds more than one API token, or one in more than one place. Send one, in one place."
+	case gate.TooManyCredentials:
+		p.Detail = "The request holds more API tokens than are allowed."
+	case gate.AmbiguousRequest:
+		p.Detail = fmt.Sprintf("The request can be read in more than one way and was refused: %v.", d.Err)
+	case gate.RefusedMethod:
+		p.Detail = "Requests of this method are never forwarded."
+	case gate.MissingPermission:
+		describeMissing(&p, d)
+	case gate.StoreUnavailable:
+		p.Detail = "The API token can't be checked at the moment. Try again in a few seconds."
+	case gate.Failure:
+		p.Detail = "The API token could not be checked. The log of the gateway says why."
+	case gate.Allow, gate.Preflight:
+	}
+	return p
+}
+
+func describeMissing(p *problem, d *gate.Decision) {
+	if p.Permission = d.Permission; p.Permission != "" {
+		p.Detail = fmt.Sprintf("The API token has no grant of the permission %s.", d.Permission)
+		return
+	}
+	p.Operation = d.Match.Method + " " + d.Match.Path
+	p.Detail = "The API token has no grant for this operation, and no permission includes it."
+}
+
+// challenge is the WWW-Authenticate header as RFC 6750, section 3, has it: no
+// error attribute if there was no credential, and the scope that was missing.
+func (h *Handler) challenge(d *gate.Decision) string {
+	challenge := h.scheme() + ` realm="` + h.API + `"`
+	switch d.Reason.Status() {
+	case http.StatusUnauthorized:
+		if d.Reason == gate.NoCredential {
+			return challenge
+		}
+		return challenge + `, error="invalid_token"`
+	case http.StatusForbidden:
+		challenge += `, error="insufficient_scope"`
+		if d.Permission != "" {
+			challenge += `, scope="` + d.Permission + `"`
+		}
+		return challenge
+	case http.StatusBadRequest:
+		return challenge + `, error="invalid_request"`
+	}
+	return ""
+}
+
+// scheme is the one to challenge with: the first that the gate takes.
+func (h *Handler) scheme() string {
+	for _, s := range h.Sources {
+		if s.Place == gate.Authorization {
+			return s.Name
+		}
+	}
+	return "Bearer"
+}
+
+// secretText finds what looks like a minted secret.
+var secretText = regexp.MustCompile(`trv_[0-9A-Za-z]+`)
+
+// logRefusal writes the one line about a refusal: what a person needs to find
+// out why, and no secret. That the store is away is logged once, by the runtime.
+func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
+	level := zapcore.InfoLevel
+	switch d.Reason {
+	case gate.StoreUnavailable:
+		level = zapcore.DebugLevel
+	case gate.Failure, gate.UnreadableToken:
+		level = zapcore.ErrorLevel
+	default:
+	}
+	line := h.logger.Check(level, "request refused")
+	if line == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("api", h.API), zap.String("reason", string(d.Reason)), zap.String("remote_addr", r.RemoteAddr),
+	}
+	if d.Tokens.First != nil {
+		fields = append(fields, zap.String("token", d.Tokens.First.Token.ID))
+	}
+	if d.Reason == gate.MissingPermission {
+		operation := d.Match.Method + " " + d.Match.Path
+		if strings.Contains(operation, "trv_") {
+			operation = secretText.ReplaceAllString(operation, "[secret]")
+		}
+		fields = append(fields, zap.String("operation", operation), zap.String("permission", d.Permission))
+	}
+	if d.Err != nil {
+		fields = append(fields, zap.Error(d.Err))
+	}
+	line.Write(fields...)
+}
+
+// privateWriter keeps answers to requests with a token in the URL out of shared
+// caches, and the URL out of Referer headers, whatever the backend says.
+type privateWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+}
+
+func keepPrivate(w http.ResponseWriter) http.ResponseWriter {
+	p := &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	p.setHeaders()
+	return p
+}
+
+func (p *privateWriter) setHeaders() {
+	p.Header().Set("Cache-Control", "private, no-store")
+	p.Header().Set("Referrer-Policy", "no-referrer")
+}
+
+// WriteHeader sends the header of the answer, made private.
+func (p *privateWriter) WriteHeader(status int) {
+	p.setHeaders()
+	p.ResponseWriterWrapper.WriteHeader(status)
+}

@@ -1,0 +1,75 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/store/sqlite"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// StoreConfig says where tokens are kept.
+type StoreConfig struct {
+	// Driver is sqlite, which is also the default.
+	Driver string `json:"driver,omitempty"`
+	// Source is the path of the SQLite file; by default tokenreeve/tokens.db in
+	// Caddy's data folder. Placeholders such as {env.NAME} are filled in when
+	// the configuration is loaded.
+	Source string `json:"source,omitempty"`
+}
+
+const driverSQLite = "sqlite"
+
+// resolve fills in defaults and placeholders, or says which are unknown.
+func (c StoreConfig) resolve() (StoreConfig, error) {
+	if c.Driver == "" {
+		c.Driver = driverSQLite
+	}
+	if c.Driver != driverSQLite {
+		return c, fmt.Errorf("%q is not a store; use sqlite", c.Driver)
+	}
+	if c.Source == "" {
+		c.Source = filepath.Join(caddy.AppDataDir(), "tokenreeve", "tokens.db")
+		return c, nil
+	}
+	source, err := caddy.NewReplacer().ReplaceOrErr(c.Source, true, true)
+	if err != nil {
+		return c, fmt.Errorf("store %s: %w", c.Driver, err)
+	}
+	c.Source = source
+	return c, nil
+}
+
+// open opens the store, migrating it if needed.
+func (c StoreConfig) open(ctx context.Context) (store.Store, error) {
+	c, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, c.Source)
+}
+
+// lookup makes the gate's look-up of a store.
+func lookup(s store.Store) gate.Lookup {
+	return func(ctx context.Context, digest token.Digest) (token.Token, time.Time, error) {
+		found, err := s.Lookup(ctx, digest)
+		switch {
+		case err == nil:
+			return found.Token, found.SecretExpiry, nil
+		case errors.Is(err, store.ErrNotFound):
+			err = gate.ErrUnknown
+		case errors.Is(err, store.ErrUnreadable):
+			err = fmt.Errorf("%w: %w", gate.ErrUnreadable, err)
+		case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+			err = fmt.Errorf("%w: %w", gate.ErrUnavailable, err)
+		}
+		return token.Token{}, time.Time{}, err
+	}
+}
