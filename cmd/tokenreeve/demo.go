@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store/sqlite"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "demo",
+		Usage: "[--addr <host:port>]",
+		Short: "Runs a gateway in front of a small sample API, with tokens to try",
+		Long: `Starts a sample REST API, a gateway in front of it and three tokens, and prints
+lines to paste into another terminal. Everything is in a temporary folder and
+gone when it ends.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			addr := cmd.Flags().String("addr", "127.0.0.1:8080", "Address of the gateway; port 0 takes a free one")
+			cmd.Args = cobra.NoArgs
+			cmd.SilenceUsage = true
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+				defer stop()
+				return runDemo(ctx, *addr, cmd.OutOrStdout())
+			}
+		},
+	})
+}
+
+// demoCaddyfile is the configuration of the demo: what a user would write, but
+// for the first block, which keeps the demo to itself.
+const demoCaddyfile = `{
+	admin off
+	persist_config off
+	auto_https off
+	grace_period 2s
+	log {
+		level ERROR
+	}
+	api_tokens {
+		store sqlite %q
+		flush_interval 1s
+	}
+}
+
+http://%s {
+	api_tokens articles {
+		resource article /api/articles
+		permission search.run read {
+			POST /api/search
+		}
+	}
+	reverse_proxy %s
+}
+`
+
+// runDemo runs the demo until the context ends.
+func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
+	addr, err = freeAddress(addr)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "tokenreeve-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+
+	backend, err := startArticles()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, backend.Close()) }()
+
+	database := filepath.Join(folder, "tokens.db")
+	if err := startCaddy(fmt.Sprintf(demoCaddyfile, database, addr, backend.Addr)); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, caddy.Stop()) }()
+
+	secrets, err := createTokens(ctx, database)
+	if err != nil {
+		return err
+	}
+	printDemo(out, addr, secrets)
+	<-ctx.Done()
+	_, _ = fmt.Fprintln(out, "\nThe demo is over; its tokens are gone.")
+	return nil
+}
+
+// freeAddress checks that the address can be had, and picks a port for port 0.
+// Caddy itself would share a port with another Caddy without a word.
+func freeAddress(addr string) (string, error) {
+	listener, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "", fmt.Errorf("%s is in use; choose another address with --addr, such as --addr 127.0.0.1:0 for a free port", addr)
+	case err != nil:
+		return "", fmt.Errorf("--addr %s: %w", addr, err)
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+func startArticles() (*http.Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: newArticles(), Addr: listener.Addr().String(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // ends with Close
+	return server, nil
+}
+
+func startCaddy(caddyfile string) error {
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "demo"})
+	if err != nil {
+		return err
+	}
+	return caddy.Load(config, true)
+}
+
+// createTokens makes the three tokens of the demo, from outside of the
+// gateway, as the command line does, and returns their secrets by type.
+func createTokens(ctx context.Context, database string) (secrets map[token.Type]string, err error) {
+	tokens, err := sqlite.Open(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, tokens.Close()) }()
+	service := admin.New(tokens, time.Now, rand.Reader)
+	secrets = map[token.Type]string{}
+	for _, d := range []admin.Draft{
+		{Name: "reader", Type: token.ReadOnly},
+		{Name: "editor", Type: token.FullAccess},
+		{Name: "script", Type: token.Custom, Grants: []string{"article.find_one", "POST /api/articles"}},
+	} {
+		d.API, d.Owner, d.Duration = "articles", "demo", "7d"
+		_, secret, err := service.Create(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		secrets[d.Type] = secret.Reveal()
+	}
+	return secrets, nil
+}
+
+// printDemo prints lines to paste, each with what it will answer.
+func printDemo(out io.Writer, addr string, secrets map[token.Type]string) {
+	host, port, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "A gateway is running at http://%s in front of a sample API, for as long as this does.\n", addr)
+	fmt.Fprintf(&b, "Paste these lines into another terminal:\n\n")
+	fmt.Fprintf(&b, "READER=%s   # read-only\n", secrets[token.ReadOnly])
+	fmt.Fprintf(&b, "EDITOR_TOKEN=%s   # full access\n", secrets[token.FullAccess])
+	fmt.Fprintf(&b, "SCRIPT=%s   # custom: article.find_one and POST /api/articles\n", secrets[token.Custom])
+	fmt.Fprintf(&b, "API=http://%s/api\n", addr)
+	for _, line := range demoLines {
+		fmt.Fprintf(&b, "\n# %s\n%s\n", line.says, line.command)
+	}
+	fmt.Fprintf(&b, "\nPress Ctrl+C to end.\n")
+	_, _ = io.WriteString(out, b.String())
+}
+
+// demoLines are the lines to paste and what they answer. The tests run them.
+var demoLines = []struct{ says, command, answer string }{
+	{"no token: 401, the gate is closed", `curl -si $API/articles`, "401"},
+	{"read-only reads: 200 and three articles", `curl -si -H "Authorization: Bearer $READER" $API/articles`, "200"},
+	{"and searches, although that is a POST: the permission is marked read", `curl -si -H "X-API-Key: $READER" -d '{"query": "tea"}' $API/search`, "200"},
+	{"but may not write: 403, and the answer names the permission", `curl -si -H "Authorization: Bearer $READER" -d '{"title": "Mine"}' $API/articles`, "403"},
+	{"full access writes: 201", `curl -si -H "Authorization: Bearer $EDITOR_TOKEN" -d '{"title": "Mine"}' $API/articles`, "201"},
+	{"custom may read one: 200", `curl -si -H "X-API-Key: $SCRIPT" $API/articles/2`, "200"},
+	{"but not list all: 403", `curl -si -H "X-API-Key: $SCRIPT" $API/articles`, "403"},
+	{"a path with two readings is refused, whoever asks: 400", `curl -si --path-as-is -H "Authorization: Bearer $EDITOR_TOKEN" $API/articles/../admin`, "400"},
+}
