@@ -1,0 +1,53 @@
+package admin
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Explanation says why a token may or may not make a request.
+type Explanation struct {
+	gate.Explanation
+	// Operations are those of the catalog that the request is, as they are written there.
+	Operations []string
+}
+
+// Explain decides about a request as the gate would if it came now.
+func (s *Service) Explain(ctx context.Context, t *token.Token, method, target string) (Explanation, error) {
+	if upper := strings.ToUpper(method); method != upper {
+		return Explanation{}, problem("method", "%q is not a method; methods are upper case, write %s", method, upper)
+	}
+	catalog, err := s.compiled(ctx, s.store, t.API)
+	if err != nil {
+		return Explanation{}, err
+	}
+	e, err := gate.Explain(*t, catalog, method, target, s.now())
+	if err != nil {
+		return Explanation{}, problem("path", "%v", err)
+	}
+	return Explanation{Explanation: e, Operations: matched(catalog, e)}, nil
+}
+
+// matched returns the operations of the explained permissions that the request is.
+func matched(catalog *permission.Catalog, e gate.Explanation) []string {
+	if len(e.Permissions) == 0 {
+		return nil // and perhaps no path that can be looked up at all
+	}
+	var operations []string
+	for _, name := range e.Permissions {
+		for _, p := range catalog.Permissions() {
+			if p.Name != name {
+				continue
+			}
+			for _, op := range p.Operations {
+				operations = append(operations, op.String())
+			}
+		}
+	}
+	method, path, _ := strings.Cut(e.Operation, " ")
+	return catalog.Matching(operations, catalog.Find(method, path))
+}

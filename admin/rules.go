@@ -1,0 +1,142 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Draft is a token as somebody asks for it.
+type Draft struct {
+	API         string
+	Name        string
+	Description string
+	Type        token.Type
+	Duration    string   // as token.ParseDuration reads it
+	Grants      []string // of a custom token, and only of such
+	Owner       string
+}
+
+// Edit is what shall change about a token. Fields that are nil stay as they are.
+type Edit struct {
+	Version     int64 // the version that the edit was made from, to keep two editors apart; zero is any
+	Name        *string
+	Description *string
+	Type        *token.Type
+	Duration    *string // as token.ParseDuration reads it, from now
+	Grants      *[]string
+	Owner       *string
+}
+
+// token returns the token that the draft asks for. API and grants are left to
+// checkRights, which has to ask the store.
+func (d Draft) token(id string, now time.Time) (token.Token, FieldErrors, error) {
+	var p FieldErrors
+	t := token.Token{
+		ID: id, API: d.API, Name: d.Name, Description: d.Description, Type: d.Type, Owner: d.Owner,
+		Grants: slices.Clone(d.Grants), Enabled: true, Created: now, Updated: now, Version: 1,
+	}
+	expiry, err := token.ParseDuration(d.Duration, now)
+	t.Expiry = expiry
+	if err := p.add(err); err != nil {
+		return t, nil, err
+	}
+	return t, p, checkFields(&t, &p)
+}
+
+// apply returns the token as it is after the edit.
+func (e Edit) apply(t token.Token, now time.Time) (token.Token, FieldErrors, error) {
+	var p FieldErrors
+	set(&t.Name, e.Name)
+	set(&t.Description, e.Description)
+	set(&t.Type, e.Type)
+	set(&t.Owner, e.Owner)
+	switch {
+	case e.Grants != nil:
+		t.Grants = slices.Clone(*e.Grants)
+	case t.Type != token.Custom:
+		t.Grants = nil
+	}
+	if e.Duration != nil {
+		expiry, err := token.ParseDuration(*e.Duration, now)
+		t.Expiry = expiry
+		if err := p.add(err); err != nil {
+			return t, nil, err
+		}
+	}
+	t.Updated = now
+	return t, p, checkFields(&t, &p)
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// checkFields checks what can be checked by looking at one field alone.
+func checkFields(t *token.Token, p *FieldErrors) error {
+	_, badType := token.ParseType(string(t.Type))
+	for _, err := range []error{
+		token.CheckName(t.Name), token.CheckDescription(t.Description), badType, token.CheckOwner(t.Owner),
+	} {
+		if err := p.add(err); err != nil {
+			return err
+		}
+	}
+	if strings.HasPrefix(t.Name, token.Prefix) {
+		p.addf("name", "begins like a secret, and a name is no secret; choose another")
+	}
+	return nil
+}
+
+// checkRights checks the grants against the catalog of the token's API, which
+// must be known. held are grants that the token had already: those stay even if
+// their permission is gone, and if all are held nothing is asked of the catalog.
+func (s *Service) checkRights(ctx context.Context, r store.Reader, t *token.Token, held []string, p *FieldErrors) error {
+	if t.Type != token.Custom {
+		if len(t.Grants) > 0 {
+			p.addf("grants", "only a custom token has grants; make it custom, or leave them out")
+		}
+		return nil
+	}
+	switch {
+	case len(t.Grants) == 0:
+		p.addf("grants", "a custom token needs at least one grant, such as article.find or GET /api/articles")
+		return nil
+	case len(t.Grants) > token.MaxGrants:
+		p.addf("grants", "there are %d; at most %d are allowed", len(t.Grants), token.MaxGrants)
+		return nil
+	}
+	return s.checkGrants(ctx, r, t, held, p)
+}
+
+func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Token, held []string, p *FieldErrors) error {
+	var catalog *permission.Catalog
+	seen := map[string]bool{}
+	for _, grant := range t.Grants {
+		if seen[grant] {
+			p.addf("grants", "%q stands there twice", grant)
+		}
+		if seen[grant] || slices.Contains(held, grant) {
+			seen[grant] = true
+			continue
+		}
+		seen[grant] = true
+		if catalog == nil {
+			var err error
+			if catalog, err = s.compiled(ctx, r, t.API); err != nil {
+				return p.add(err)
+			}
+		}
+		if err := catalog.CheckGrant(grant); err != nil {
+			p.addf("grants", "%v", err)
+		}
+	}
+	return nil
+}

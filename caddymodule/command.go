@@ -1,0 +1,147 @@
+package caddymodule
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "api-tokens",
+		Usage: "<command>",
+		Short: "Manages the API tokens of the gateway",
+		Long: `
+Manages the API tokens that the api_tokens directive lets through.
+
+The store is the one of the configuration: --config names it, else a Caddyfile
+in the current folder counts, else the default store in Caddy's data folder.
+A running gateway sees a change within a second.
+
+A token is named by its id or its name. Secrets are printed on standard output
+alone, once; everything else about them goes to standard error.
+
+A refused or failed command ends with code 1 and one line on standard error.`,
+		CobraFunc: addTokenCommands,
+	})
+}
+
+// options has the flags of all commands. Each command declares those it reads,
+// on a value of its own, since defaults differ.
+type options struct {
+	config, adapter string
+	json            bool
+
+	api, name, description, kind, duration, owner string
+	grants                                        []string
+
+	status     string
+	overlap    string
+	secretFile string
+	yes        bool
+}
+
+// session is one run of a command: its flags, the service and where to talk to.
+type session struct {
+	*options
+	cmd     *cobra.Command
+	service *admin.Service
+	in      io.Reader
+	out     io.Writer // data, such as a secret alone
+	notes   io.Writer // words for people
+}
+
+func addTokenCommands(parent *cobra.Command) {
+	parent.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return oneLine(fmt.Errorf("%q is not a command; caddy api-tokens --help lists them", args[0]))
+		}
+		return nil
+	}
+	// Runnable, so that its arguments are looked at; else a typing error would show the help and succeed.
+	parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	parent.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return oneLine(err) })
+	for _, command := range []func(*options) *cobra.Command{
+		createCommand, importCommand, listCommand, showCommand, updateCommand,
+		enableCommand, disableCommand, regenerateCommand, deleteCommand, explainCommand,
+	} {
+		o := &options{}
+		cmd := command(o)
+		cmd.Flags().StringVarP(&o.config, "config", "c", "", "Caddy configuration that names the store")
+		cmd.Flags().StringVarP(&o.adapter, "adapter", "a", "", "Name of the config adapter to apply")
+		cmd.Flags().BoolVar(&o.json, "json", false, "Print JSON, for scripts")
+		parent.AddCommand(cmd)
+	}
+}
+
+// run makes what a cobra command runs out of what it does in a session.
+func (o *options) run(do func(s *session, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return oneLine(o.inSession(cmd, func(s *session) error { return do(s, args) }))
+	}
+}
+
+func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err error) {
+	config, err := readConfig(o.config, o.adapter)
+	if err != nil {
+		return err
+	}
+	opened, err := config.store.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	return do(&session{
+		options: o, cmd: cmd,
+		service: admin.New(opened, time.Now, rand.Reader, config.known...),
+		in:      cmd.InOrStdin(), out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
+	})
+}
+
+// lineError is an error whose text is one line without control characters, so
+// that nothing stored or typed reaches a terminal as more than text.
+type lineError struct{ err error }
+
+func (e *lineError) Error() string {
+	return escapeControl(strings.ReplaceAll(e.err.Error(), "\n", "; "))
+}
+
+func (e *lineError) Unwrap() error { return e.err }
+
+func oneLine(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w; caddy api-tokens list shows all tokens", err)
+	}
+	return &lineError{err}
+}
+
+// exactly returns a check of the arguments that says how the command is written.
+func exactly(n int, form string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return fmt.Errorf("write %s %s; there are %d arguments instead of %d", cmd.CommandPath(), form, len(args), n)
+		}
+		return nil
+	}
+}
+
+// none refuses arguments, such as a name without its flag. It does not repeat
+// them: one may be a secret that belongs on the standard input of import.
+func none(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes only flags, and no other words; --help lists them", cmd.CommandPath())
+	}
+	return nil
+}

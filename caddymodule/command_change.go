@@ -1,0 +1,194 @@
+package caddymodule
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func updateCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "update <token> [flags]",
+		Short: "Changes what the flags name and leaves the rest",
+		Long: `Changes what the flags name and leaves the rest. --grant replaces all grants;
+--duration counts from now.`,
+		Example: `  caddy api-tokens update ci --duration unlimited --description 'nightly build'
+  caddy api-tokens update ci --type custom --grant article.find --grant article.create`,
+		Args: exactly(1, "<token>"),
+		RunE: o.run(update),
+	}
+	o.tokenFlag(cmd)
+	o.fieldFlags(cmd, "")
+	// The defaults of create don't hold here: what is not named stays.
+	cmd.Flags().Lookup("type").Usage = "read-only, full-access or custom"
+	cmd.Flags().Lookup("owner").Usage = "Who answers for it"
+	return cmd
+}
+
+func enableCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "enable <token>", Short: "Lets a disabled token work again",
+		Args: exactly(1, "<token>"), RunE: o.run(switchTo(true, "enabled")),
+	}
+	o.tokenFlag(cmd)
+	return cmd
+}
+
+func disableCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "disable <token>", Short: "Stops a token until it is enabled again",
+		Args: exactly(1, "<token>"), RunE: o.run(switchTo(false, "disabled")),
+	}
+	o.tokenFlag(cmd)
+	return cmd
+}
+
+func regenerateCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "regenerate <token> [--overlap <span>]",
+		Short: "Gives a token a new secret and prints it, alone, on standard output",
+		Long: `Gives a token a new secret and prints it, alone, on standard output. The old
+one stops at once, or after the overlap, so that clients can be moved first.`,
+		Args: exactly(1, "<token>"),
+		RunE: o.run(regenerate),
+	}
+	o.tokenFlag(cmd)
+	cmd.Flags().StringVar(&o.overlap, "overlap", "", "How long the old secret works on, such as 24h or 7d")
+	return cmd
+}
+
+func deleteCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "delete <token> [--yes]",
+		Short: "Removes a token for good",
+		Args:  exactly(1, "<token>"),
+		RunE:  o.run(remove),
+	}
+	o.tokenFlag(cmd)
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Don't ask")
+	return cmd
+}
+
+// tokenFlag declares what helps to find a token by name.
+func (o *options) tokenFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.api, "api", "", "API of the token, if several have one of that name")
+}
+
+func (s *session) find(nameOrID string) (token.Token, error) {
+	return s.service.Find(s.cmd.Context(), s.api, nameOrID)
+}
+
+func update(s *session, args []string) error {
+	e := s.edit()
+	if e == (admin.Edit{}) {
+		return errors.New("nothing to change; use --name, --description, --duration, --type, --grant or --owner")
+	}
+	t, err := s.find(args[0])
+	if err != nil {
+		return err
+	}
+	if t, err = s.service.Update(s.cmd.Context(), t.ID, e); err != nil {
+		return err
+	}
+	return s.report(&t, "updated")
+}
+
+// edit returns the fields whose flags were given, be it with an empty value.
+func (s *session) edit() admin.Edit {
+	return admin.Edit{
+		Name:        given(s.cmd, "name", &s.name),
+		Description: given(s.cmd, "description", &s.description),
+		Type:        given(s.cmd, "type", (*token.Type)(&s.kind)),
+		Duration:    given(s.cmd, "duration", &s.duration),
+		Grants:      given(s.cmd, "grant", &s.grants),
+		Owner:       given(s.cmd, "owner", &s.owner),
+	}
+}
+
+func given[T any](cmd *cobra.Command, flag string, value *T) *T {
+	if cmd.Flags().Changed(flag) {
+		return value
+	}
+	return nil
+}
+
+func switchTo(enabled bool, done string) func(*session, []string) error {
+	return func(s *session, args []string) error {
+		t, err := s.find(args[0])
+		if err != nil {
+			return err
+		}
+		if t, err = s.service.SetEnabled(s.cmd.Context(), t.ID, enabled); err != nil {
+			return err
+		}
+		return s.report(&t, done)
+	}
+}
+
+func regenerate(s *session, args []string) error {
+	overlap, err := s.readOverlap()
+	if err != nil {
+		return err
+	}
+	t, err := s.find(args[0])
+	if err != nil {
+		return err
+	}
+	t, secret, err := s.service.Regenerate(s.cmd.Context(), t.ID, overlap)
+	if err != nil {
+		return err
+	}
+	note := "It is shown only this once. The old one no longer works."
+	if overlap > 0 {
+		note = fmt.Sprintf("It is shown only this once. The old one works until %s.", moment(t.Updated.Add(overlap)))
+	}
+	return s.handOver(&t, secret, note)
+}
+
+func (o *options) readOverlap() (time.Duration, error) {
+	if o.overlap == "" || o.overlap == "0" {
+		return 0, nil
+	}
+	span, err := token.ParseSpan(o.overlap)
+	if invalid, ok := errors.AsType[*token.Invalid](err); ok {
+		return 0, &token.Invalid{Field: "overlap", Problem: invalid.Problem}
+	}
+	return span, err
+}
+
+func remove(s *session, args []string) error {
+	t, err := s.find(args[0])
+	if err != nil {
+		return err
+	}
+	if err := s.confirm(fmt.Sprintf("Delete token %s (%s) for good?", describe(&t), t.ID)); err != nil {
+		return err
+	}
+	if t, err = s.service.Delete(s.cmd.Context(), t.ID); err != nil {
+		return err
+	}
+	return s.report(&t, "deleted")
+}
+
+// confirm asks on a terminal. Scripts have to say --yes: nobody is there to ask.
+func (s *session) confirm(question string) error {
+	if s.yes {
+		return nil
+	}
+	if _, ok := terminal(s.in); !ok {
+		return errors.New("deleting needs a confirmation; add --yes where there is no terminal")
+	}
+	fmt.Fprintf(s.notes, "%s Type yes: ", question)
+	answer, err := bufio.NewReader(s.in).ReadString('\n')
+	if err != nil || strings.TrimSpace(answer) != "yes" {
+		return errors.New("not deleted")
+	}
+	return nil
+}

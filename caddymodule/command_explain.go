@@ -1,0 +1,120 @@
+package caddymodule
+
+import (
+	"fmt"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// exitRefused is the exit code of explain for a request that would be refused.
+// Caddy itself uses 1 to 3.
+const exitRefused = 4
+
+func explainCommand(o *options) *cobra.Command {
+	const form = "<token> <method> <path>"
+	cmd := &cobra.Command{
+		Use:   "explain " + form,
+		Short: "Says whether a token may make a request, and why",
+		Long: `Says whether a token may make a request, and why: which grant allows it, or
+which permission is missing. Ends with code 0 if the request is allowed, and 4
+if it is refused.`,
+		Example: `  caddy api-tokens explain ci GET /api/articles/42`,
+		Args:    exactly(3, form),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		allowed := false
+		err := o.run(func(s *session, args []string) (err error) {
+			allowed, err = s.explain(args)
+			return err
+		})(cmd, args)
+		if err != nil || allowed {
+			return err
+		}
+		cmd.SilenceErrors = true // a refusal is an answer, which was printed
+		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitRefused, nil })(cmd, args)
+	}
+	o.tokenFlag(cmd)
+	return cmd
+}
+
+func (s *session) explain(args []string) (allowed bool, err error) {
+	t, err := s.find(args[0])
+	if err != nil {
+		return false, err
+	}
+	e, err := s.service.Explain(s.cmd.Context(), &t, args[1], args[2])
+	if err != nil {
+		return false, err
+	}
+	allowed = e.Reason.Allows()
+	if s.json {
+		return allowed, s.printExplanation(e)
+	}
+	verdict := "refused"
+	if allowed {
+		verdict = "allowed"
+	}
+	_, err = fmt.Fprintf(s.out, "%s: %s\n", verdict, escapeControl(because(&t, e)))
+	if err == nil && len(e.Operations) > 0 {
+		_, err = fmt.Fprintf(s.out, "matched: %s (%s)\n", printable(strings.Join(e.Operations, ", ")), strings.Join(e.Permissions, ", "))
+	}
+	return allowed, err
+}
+
+func (s *session) printExplanation(e admin.Explanation) error {
+	problem := ""
+	if e.Err != nil {
+		problem = e.Err.Error()
+	}
+	return s.printJSON(struct {
+		Allowed     bool        `json:"allowed"`
+		Reason      gate.Reason `json:"reason"`
+		Problem     string      `json:"problem"`
+		Operation   string      `json:"operation"`
+		Operations  []string    `json:"operations"`
+		Permissions []string    `json:"permissions"`
+		Grants      []string    `json:"grants"`
+	}{
+		e.Reason.Allows(), e.Reason, problem, e.Operation,
+		append([]string{}, e.Operations...), append([]string{}, e.Permissions...), append([]string{}, e.Grants...),
+	})
+}
+
+// because says in words why a request is decided on as it is.
+func because(t *token.Token, e admin.Explanation) string {
+	switch {
+	case e.Reason == gate.DisabledToken:
+		return "the token is disabled"
+	case e.Reason == gate.ExpiredToken:
+		return "the token expired at " + moment(t.Expiry)
+	case e.Reason == gate.MissingPermission:
+		return missing(t, e)
+	case e.Err != nil:
+		return e.Err.Error()
+	case !e.Reason.Allows():
+		return string(e.Reason)
+	case t.Type == token.Custom:
+		return "granted by " + strings.Join(e.Grants, ", ")
+	case t.Type == token.ReadOnly:
+		return e.Operation + " reads, which a read-only token may"
+	default:
+		return "a full-access token may do everything"
+	}
+}
+
+func missing(t *token.Token, e admin.Explanation) string {
+	switch {
+	case t.Type == token.ReadOnly:
+		return e.Operation + " does not only read, and the token is read-only"
+	case len(e.Permissions) == 0:
+		return "no permission has " + e.Operation + "; grant the operation itself, or make the token full-access"
+	default:
+		return "the permission " + strings.Join(e.Permissions, " or ") + " is missing"
+	}
+}
