@@ -30,6 +30,9 @@ type acceptance struct {
 // find returns the rules that match, by the numbers under which they were
 // added. path is in the normal form of CheckURL.
 func (a *automaton) find(method, path string) []int32 {
+	if path == "" {
+		return nil
+	}
 	s := a.start
 	for rest := path[1:]; s != nil; {
 		segment := rest
@@ -76,7 +79,7 @@ type node struct {
 type rule struct {
 	method string
 	number int32
-	rank   int // how many paths it matches, roughly: fewer first
+	rank   int // how many paths it matches, in comparison: fewer first
 }
 
 // builder collects patterns in a tree and turns it into an automaton by the
@@ -84,6 +87,8 @@ type rule struct {
 type builder struct {
 	root   *node
 	nodes  uint32
+	rules  int
+	effort int
 	states map[string]*state
 }
 
@@ -122,8 +127,10 @@ func (b *builder) add(op Operation, number int32) {
 			n.below = b.newNode()
 			n.below.loops = true
 		}
-		n, rank = n.below, rank+1000
+		// Behind every rule without a tail; the longer the way there, the nearer.
+		n, rank = n.below, rank+(MaxPath-len(op.Pattern.segments))*MaxPath
 	}
+	b.rules++
 	n.rules = append(n.rules, rule{op.Method, number, rank})
 	if op.Method == "GET" {
 		// HEAD is GET without the body (RFC 9110, section 9.3.2).
@@ -131,9 +138,10 @@ func (b *builder) add(op Operation, number int32) {
 	}
 }
 
-// statesPerNode bounds the merging: each pair of patterns that overlap adds
-// states, and patterns made for it could add exponentially many.
-const statesPerNode = 50
+// effortPerNode bounds the merging: each pair of patterns that overlap adds
+// states, and patterns made for it could add exponentially many. What is
+// counted is time and memory: the nodes and rules of all states together.
+const effortPerNode = 50
 
 // build returns the automaton, or an error if the patterns overlap too much.
 func (b *builder) build() (automaton, error) {
@@ -149,7 +157,10 @@ func (b *builder) state(nodes []*node) (*state, error) {
 	if s, ok := b.states[key]; ok {
 		return s, nil
 	}
-	if len(b.states) > statesPerNode*(int(b.nodes)+20) {
+	for _, n := range nodes {
+		b.effort += 1 + len(n.rules)
+	}
+	if b.effort > effortPerNode*(int(b.nodes)+b.rules+20) {
 		return nil, fmt.Errorf("the patterns overlap in too many ways; use fewer captures in front of literal segments")
 	}
 	s := &state{accepts: accepts(nodes)}
@@ -214,9 +225,11 @@ func (b *builder) afterSlash(nodes []*node) []*node {
 	return next
 }
 
+// appendNodes appends those of the nodes that exist. None is in the list yet: a
+// node has one parent, and a state that holds a tail is past the tail's parent.
 func appendNodes(list []*node, more ...*node) []*node {
 	for _, n := range more {
-		if n != nil && !slices.Contains(list, n) {
+		if n != nil {
 			list = append(list, n)
 		}
 	}

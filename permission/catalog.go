@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Catalog is all permissions of one API, ready for matching. It is immutable
@@ -22,7 +23,7 @@ type Catalog struct {
 // NewCatalog checks permissions and makes a catalog of them. It refuses bad and
 // repeated names, permissions without operations, and repeated operations in one.
 func NewCatalog(permissions []Permission) (*Catalog, error) {
-	c := &Catalog{permissions: slices.Clone(permissions)}
+	c := &Catalog{permissions: append([]Permission{}, permissions...)} // as JSON, none is [], never null
 	slices.SortFunc(c.permissions, func(a, b Permission) int { return strings.Compare(a.Name, b.Name) })
 	all, writes := newBuilder(), newBuilder()
 	for i, p := range c.permissions {
@@ -68,6 +69,9 @@ func (p Permission) check() error {
 	}
 	seen := map[string]bool{}
 	for _, op := range p.Operations {
+		if op.Method == "" {
+			return fmt.Errorf("permission %s has an empty operation; write a method and a path, such as GET /api/articles", p.Name)
+		}
 		if seen[op.String()] {
 			return fmt.Errorf("permission %s has %s twice", p.Name, op)
 		}
@@ -122,7 +126,7 @@ func (o Operation) folded() Operation {
 	p := o.Pattern
 	p.segments = slices.Clone(p.segments)
 	for i := range p.segments {
-		p.segments[i].literal = strings.ToLower(p.segments[i].literal)
+		p.segments[i].literal = fold(p.segments[i].literal)
 	}
 	if last := len(p.segments) - 1; last > 0 && !p.tail && p.segments[last] == (segment{}) {
 		p.segments = p.segments[:last]
@@ -134,16 +138,38 @@ func (o Operation) folded() Operation {
 // read it: without regard to case, to a trailing slash, or to a suffix such as
 // .json at the end.
 func (a *automaton) findFolded(method, path string) bool {
-	path = strings.ToLower(path)
+	path = fold(path)
 	if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/")
 	}
 	if a.find(method, path) != nil {
 		return true
 	}
-	last := strings.LastIndexByte(path, '/') + 1
-	suffix := strings.IndexByte(path[last:], '.')
-	return suffix > 0 && a.find(method, path[:last+suffix]) != nil
+	dots := 0
+	for i := strings.LastIndexByte(path, '/') + 2; i < len(path); i++ {
+		if path[i] != '.' {
+			continue
+		}
+		if dots++; dots > maxDots || a.find(method, path[:i]) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// maxDots bounds how many beginnings of a last segment are looked up as what is
+// left without its suffix. A read-only token gets nothing with more dots.
+const maxDots = 32
+
+// fold makes spellings that differ in case equal. Going through upper case joins
+// what lower case alone keeps apart: the two small sigmas, the long s, the dotless i.
+func fold(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return strings.ToLower(strings.ToUpper(s))
+		}
+	}
+	return strings.ToLower(s)
 }
 
 // ForResource returns the permissions of a REST resource in the usual form:

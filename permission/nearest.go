@@ -5,6 +5,9 @@ package permission
 func nearest(s string, candidates []string) string {
 	best, distance := "", len(s)/3+1
 	for _, c := range candidates {
+		if len(s)-len(c) > distance || len(c)-len(s) > distance {
+			continue // at least so many edits; the work stays small for a long s
+		}
 		if d := editDistance(s, c); d <= distance && (best == "" || d < distance) {
 			best, distance = c, d
 		}

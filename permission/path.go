@@ -30,6 +30,7 @@ var (
 	errControl     = &AmbiguousPath{"has a control character"}
 	errSlash       = &AmbiguousPath{"has an encoded slash (%2F)"}
 	errPercent     = &AmbiguousPath{"has an encoded percent sign (%25)"}
+	errEscapedDot  = &AmbiguousPath{"has an encoded dot (%2E)"}
 	errDelimiter   = &AmbiguousPath{"has an encoded ? or #"}
 	errUTF8        = &AmbiguousPath{"is not valid UTF-8"}
 	errBytes       = &AmbiguousPath{"has a byte that must be percent-encoded (RFC 3986, section 3.3)"}
@@ -131,6 +132,8 @@ func rawProblem(raw string) error {
 		case legal[c]:
 		case c == '%' && i+2 < len(raw):
 			switch strings.ToLower(raw[i+1 : i+3]) {
+			case "2e":
+				return errEscapedDot
 			case "2f":
 				return errSlash
 			case "3b":
@@ -181,7 +184,7 @@ func CheckSegment(s string) error {
 // dotLike are the characters that compatibility normalisation (NFKC), which
 // some servers apply to paths, turns into dots. A segment of these alone can
 // become a dot segment.
-const dotLike = ".\u2024\u2025\u2026\ufe30\ufe52\uff0e"
+const dotLike = ".\u2024\u2025\u2026\ufe19\ufe30\ufe52\uff0e"
 
 // foldsToSlash reports whether NFKC turns r into something with a slash or backslash.
 func foldsToSlash(r rune) bool {

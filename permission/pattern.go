@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Pattern is a set of paths: literal segments, segments in braces that stand
@@ -29,6 +31,12 @@ func ParsePattern(s string) (Pattern, error) {
 	if !strings.HasPrefix(s, "/") {
 		return Pattern{}, fmt.Errorf("%q is not a path; begin it with /", s)
 	}
+	switch {
+	case len(s) > MaxPath:
+		return Pattern{}, errLong
+	case !utf8.ValidString(s): // half a character raw, half of it escaped, would be lost in JSON
+		return Pattern{}, errUTF8
+	}
 	if tail && rest == "" {
 		return p, nil
 	}
@@ -52,6 +60,9 @@ func parseSegment(s string, last bool) (segment, error) {
 	if name, ok := captureName(s); ok {
 		if name == "" {
 			return segment{}, fmt.Errorf("{} has no name; write for example {id}")
+		}
+		if strings.ContainsFunc(name, unicode.IsControl) {
+			return segment{}, fmt.Errorf("the name in %q is not plain text; write for example {id}", s)
 		}
 		return segment{capture: name}, nil
 	}

@@ -19,6 +19,7 @@ func ParseDuration(s string, now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	expiry, err := parseExpiry(s, now)
+	expiry = expiry.UTC().Truncate(time.Millisecond)
 	switch {
 	case err != nil:
 		return time.Time{}, err
@@ -27,7 +28,7 @@ func ParseDuration(s string, now time.Time) (time.Time, error) {
 	case expiry.Sub(now) > maxDuration:
 		return time.Time{}, invalid("duration", "%q is more than 100 years ahead; use unlimited", s)
 	}
-	return expiry.UTC().Truncate(time.Millisecond), nil
+	return expiry, nil
 }
 
 func parseExpiry(s string, now time.Time) (time.Time, error) {

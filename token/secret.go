@@ -27,11 +27,18 @@ const (
 )
 
 // Secret is what a client sends. It prints, logs and marshals as a mask; only
-// Reveal gives the text.
-type Secret struct{ text string }
+// Reveal gives the text. That stands behind a pointer, since package fmt asks no
+// method of what is in an unexported field, but prints what it finds: here, an address.
+type Secret struct{ text *string }
 
-// Reveal returns the text of the secret, to be shown once to its owner.
-func (s Secret) Reveal() string { return s.text }
+// Reveal returns the text of the secret, to be shown once to its owner. The
+// zero Secret has none.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // String returns a mask, so that a secret that is logged by mistake shows nothing.
 func (Secret) String() string { return "[secret]" }
@@ -50,7 +57,8 @@ func Mint(random io.Reader) (Secret, error) {
 		return Secret{}, fmt.Errorf("minting a secret: %w", err)
 	}
 	text := Prefix + body
-	return Secret{text + checksum(text)}, nil
+	text += checksum(text)
+	return Secret{&text}, nil
 }
 
 // ErrForeignSecret says why a secret minted elsewhere can't be imported.
@@ -62,7 +70,7 @@ func Import(text string) (Secret, error) {
 	if !WellFormed(text) {
 		return Secret{}, ErrForeignSecret
 	}
-	return Secret{text}, nil
+	return Secret{&text}, nil
 }
 
 // WellFormed reports whether text can be a secret at all: a minted one with an
@@ -86,8 +94,9 @@ func WellFormed(text string) bool {
 // Hint returns what identifies the secret to people without giving it away:
 // its prefix, if minted here, and its last four characters.
 func (s Secret) Hint() string {
-	tail := "…" + s.text[len(s.text)-4:]
-	if strings.HasPrefix(s.text, Prefix) {
+	text := s.Reveal()
+	tail := "…" + text[max(0, len(text)-4):]
+	if strings.HasPrefix(text, Prefix) {
 		return Prefix + tail
 	}
 	return tail
@@ -114,7 +123,7 @@ func Hash(text string) Digest {
 }
 
 // Digest returns the digest of the secret under the scheme SHA256.
-func (s Secret) Digest() Digest { return Hash(s.text) }
+func (s Secret) Digest() Digest { return Hash(s.Reveal()) }
 
 func checksumMatches(text string) bool {
 	var want [checksumLength]byte
@@ -132,7 +141,12 @@ func checksum(text string) string {
 // putChecksum writes the CRC-32 of text in base62, as GitHub's tokens have it
 // (https://github.blog/engineering/behind-githubs-new-authentication-token-formats/).
 func putChecksum(c *[checksumLength]byte, text string) {
-	sum := crc32.ChecksumIEEE([]byte(text))
+	// crc32.ChecksumIEEE wants a slice that outlives the stack: an allocation for every request.
+	sum := ^uint32(0)
+	for i := range len(text) {
+		sum = crc32.IEEETable[byte(sum&0xff)^text[i]] ^ sum>>8
+	}
+	sum = ^sum
 	for i := checksumLength - 1; i >= 0; i-- {
 		c[i] = base62[sum%62]
 		sum /= 62
