@@ -119,6 +119,7 @@ func (s *Service) checkRights(ctx context.Context, r store.Reader, t *token.Toke
 func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Token, held []string, p *FieldErrors) error {
 	var catalog *permission.Catalog
 	seen := map[string]bool{}
+	known := len(*p)
 	for _, grant := range t.Grants {
 		if seen[grant] {
 			p.addf("grants", "%q stands there twice", grant)
@@ -128,6 +129,10 @@ func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Toke
 			continue
 		}
 		seen[grant] = true
+		if len(grant) > token.MaxGrant {
+			p.addf("grants", "one has %d bytes; at most %d are allowed", len(grant), token.MaxGrant)
+			continue
+		}
 		if catalog == nil {
 			var err error
 			if catalog, err = s.compiled(ctx, r, t.API); err != nil {
@@ -135,6 +140,12 @@ func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Toke
 			}
 		}
 		if err := catalog.CheckGrant(grant); err != nil {
+			p.addf("grants", "%v", err)
+		}
+	}
+	if catalog != nil && len(*p) == known {
+		// Each is right; together they must not be too much to match.
+		if _, err := catalog.Compile(t.Grants); err != nil {
 			p.addf("grants", "%v", err)
 		}
 	}

@@ -37,7 +37,7 @@ func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millise
 
 // FieldErrors are all fields of one input that break a rule, so that a form can
 // show them together. Its text is one line.
-type FieldErrors []*token.Invalid
+type FieldErrors []*token.FieldError
 
 func (p FieldErrors) Error() string {
 	lines := make([]string, len(p))
@@ -58,7 +58,7 @@ func (p FieldErrors) Unwrap() []error {
 
 // add notes err if it is a broken rule of a field, and returns it otherwise.
 func (p *FieldErrors) add(err error) error {
-	invalid, ok := errors.AsType[*token.Invalid](err)
+	invalid, ok := errors.AsType[*token.FieldError](err)
 	if !ok {
 		return err
 	}
@@ -68,7 +68,7 @@ func (p *FieldErrors) add(err error) error {
 
 // addf notes a problem with a field.
 func (p *FieldErrors) addf(field, format string, args ...any) {
-	*p = append(*p, &token.Invalid{Field: field, Problem: fmt.Sprintf(format, args...)})
+	*p = append(*p, &token.FieldError{Field: field, Problem: fmt.Sprintf(format, args...)})
 }
 
 // err returns the problems as an error, or nil if there are none.

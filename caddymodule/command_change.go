@@ -157,8 +157,8 @@ func (o *options) readOverlap() (time.Duration, error) {
 		return 0, nil
 	}
 	span, err := token.ParseSpan(o.overlap)
-	if invalid, ok := errors.AsType[*token.Invalid](err); ok {
-		return 0, &token.Invalid{Field: "overlap", Problem: invalid.Problem}
+	if invalid, ok := errors.AsType[*token.FieldError](err); ok {
+		return 0, &token.FieldError{Field: "overlap", Problem: invalid.Problem}
 	}
 	return span, err
 }

@@ -64,7 +64,7 @@ func (o *options) filter() (admin.Filter, error) {
 	}
 	statuses := []token.Status{"", token.Active, token.Disabled, token.Expired}
 	if !slices.Contains(statuses, f.Status) {
-		return f, &token.Invalid{Field: "status", Problem: fmt.Sprintf("%q is not a status; use active, disabled or expired", o.status)}
+		return f, &token.FieldError{Field: "status", Problem: fmt.Sprintf("%q is not a status; use active, disabled or expired", o.status)}
 	}
 	return f, nil
 }

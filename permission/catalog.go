@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Catalog is all permissions of one API, ready for matching. It is immutable
@@ -36,7 +35,7 @@ func NewCatalog(permissions []Permission) (*Catalog, error) {
 		for _, op := range p.Operations {
 			all.add(op, int32(i))
 			if p.Mark == Write {
-				writes.add(op.folded(), int32(i))
+				writes.addFolded(op, int32(i))
 			}
 		}
 	}
@@ -119,57 +118,6 @@ func (c *Catalog) Reads(m Match) bool {
 		return false
 	}
 	return c.writes == nil || !c.writes.findFolded(m.Method, m.Path)
-}
-
-// folded returns the operation with its literals in the form of fold.
-func (o Operation) folded() Operation {
-	p := o.Pattern
-	p.segments = slices.Clone(p.segments)
-	for i := range p.segments {
-		p.segments[i].literal = fold(p.segments[i].literal)
-	}
-	if last := len(p.segments) - 1; last > 0 && !p.tail && p.segments[last] == (segment{}) {
-		p.segments = p.segments[:last]
-	}
-	return Operation{Method: o.Method, Pattern: p}
-}
-
-// findFolded reports whether any rule matches the path as a lenient server may
-// read it: without regard to case, to a trailing slash, or to a suffix such as
-// .json at the end.
-func (a *automaton) findFolded(method, path string) bool {
-	path = fold(path)
-	if len(path) > 1 {
-		path = strings.TrimSuffix(path, "/")
-	}
-	if a.find(method, path) != nil {
-		return true
-	}
-	dots := 0
-	for i := strings.LastIndexByte(path, '/') + 2; i < len(path); i++ {
-		if path[i] != '.' {
-			continue
-		}
-		if dots++; dots > maxDots || a.find(method, path[:i]) != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// maxDots bounds how many beginnings of a last segment are looked up as what is
-// left without its suffix. A read-only token gets nothing with more dots.
-const maxDots = 32
-
-// fold makes spellings that differ in case equal. Going through upper case joins
-// what lower case alone keeps apart: the two small sigmas, the long s, the dotless i.
-func fold(s string) string {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return strings.ToLower(strings.ToUpper(s))
-		}
-	}
-	return strings.ToLower(s)
 }
 
 // ForResource returns the permissions of a REST resource in the usual form:

@@ -12,29 +12,29 @@ import (
 // MaxPath is the longest path in bytes, as sent, that is read at all.
 const MaxPath = 8192
 
-// AmbiguousPath says why a path has no single reading. Each of these has let
+// PathError says why a path has no single reading. Each of these has let
 // requests past some gateway, because a backend read the path its own way.
-type AmbiguousPath struct{ Problem string }
+type PathError struct{ Problem string }
 
-func (e *AmbiguousPath) Error() string { return "the path " + e.Problem }
+func (e *PathError) Error() string { return "the path " + e.Problem }
 
 // The ways in which a path can have more than one reading (security rule 2).
 var (
-	errNotAbsolute = &AmbiguousPath{"is not one that begins with a single slash"}
-	errUserinfo    = &AmbiguousPath{"comes with a user name"}
-	errLong        = &AmbiguousPath{fmt.Sprintf("is longer than %d bytes", MaxPath)}
-	errEmpty       = &AmbiguousPath{"has an empty segment (//)"}
-	errDot         = &AmbiguousPath{"has a dot segment (. or ..)"}
-	errSemicolon   = &AmbiguousPath{"has a semicolon, which some servers take for the start of parameters"}
-	errBackslash   = &AmbiguousPath{"has a backslash, which some servers take for a slash"}
-	errControl     = &AmbiguousPath{"has a control character"}
-	errSlash       = &AmbiguousPath{"has an encoded slash (%2F)"}
-	errPercent     = &AmbiguousPath{"has an encoded percent sign (%25)"}
-	errEscapedDot  = &AmbiguousPath{"has an encoded dot (%2E)"}
-	errDelimiter   = &AmbiguousPath{"has an encoded ? or #"}
-	errUTF8        = &AmbiguousPath{"is not valid UTF-8"}
-	errBytes       = &AmbiguousPath{"has a byte that must be percent-encoded (RFC 3986, section 3.3)"}
-	errFolds       = &AmbiguousPath{"has a character that some servers fold into a slash"}
+	errNotAbsolute = &PathError{"is not one that begins with a single slash"}
+	errUserinfo    = &PathError{"comes with a user name"}
+	errLong        = &PathError{fmt.Sprintf("is longer than %d bytes", MaxPath)}
+	errEmpty       = &PathError{"has an empty segment (//)"}
+	errDot         = &PathError{"has a dot segment (. or ..)"}
+	errSemicolon   = &PathError{"has a semicolon, which some servers take for the start of parameters"}
+	errBackslash   = &PathError{"has a backslash, which some servers take for a slash"}
+	errControl     = &PathError{"has a control character"}
+	errSlash       = &PathError{"has an encoded slash (%2F)"}
+	errPercent     = &PathError{"has an encoded percent sign (%25)"}
+	errEscapedDot  = &PathError{"has an encoded dot (%2E)"}
+	errDelimiter   = &PathError{"has an encoded ? or #"}
+	errUTF8        = &PathError{"is not valid UTF-8"}
+	errBytes       = &PathError{"has a byte that must be percent-encoded (RFC 3986, section 3.3)"}
+	errFolds       = &PathError{"has a character that some servers fold into a slash"}
 )
 
 // plain has the bytes that url.URL writes as it read them, never as an escape:
@@ -55,7 +55,7 @@ func byteSet(marks string) (set [256]bool) {
 
 // CheckURL returns the path of u in the form in which it is matched: decoded
 // once, which is unambiguous for every path that it accepts. It returns an
-// *AmbiguousPath error for all others: they are refused, never normalised.
+// *PathError error for all others: they are refused, never normalised.
 // What it accepts goes upstream byte for byte as it came.
 func CheckURL(u *url.URL) (string, error) {
 	if u.User != nil {
@@ -69,9 +69,16 @@ func CheckURL(u *url.URL) (string, error) {
 	}
 	// The short way, which allocates nothing: only plain bytes, so nothing was encoded.
 	if u.RawPath == "" && allPlain(u.Path) {
-		return u.Path, checkSegments(u.Path)
+		return accepted(u.Path, checkSegments(u.Path))
 	}
-	return u.Path, checkEncoded(u)
+	return accepted(u.Path, checkEncoded(u))
+}
+
+func accepted(path string, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return path, nil
 }
 
 func allPlain(s string) bool {
@@ -151,7 +158,7 @@ func rawProblem(raw string) error {
 	return nil
 }
 
-// CheckSegment returns an *AmbiguousPath error if a decoded segment of a path
+// CheckSegment returns an *PathError error if a decoded segment of a path
 // would be read differently by different servers.
 func CheckSegment(s string) error {
 	if !utf8.ValidString(s) {
@@ -197,6 +204,6 @@ func foldsToSlash(r rune) bool {
 
 // IsAmbiguous reports whether err says that a path has no single reading.
 func IsAmbiguous(err error) bool {
-	var ambiguous *AmbiguousPath
+	var ambiguous *PathError
 	return errors.As(err, &ambiguous)
 }

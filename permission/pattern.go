@@ -36,6 +36,8 @@ func ParsePattern(s string) (Pattern, error) {
 		return Pattern{}, errLong
 	case !utf8.ValidString(s): // half a character raw, half of it escaped, would be lost in JSON
 		return Pattern{}, errUTF8
+	case strings.TrimSpace(s) != s:
+		return Pattern{}, fmt.Errorf("%q ends in a blank; write %%20 if it belongs to the path", s)
 	}
 	if tail && rest == "" {
 		return p, nil
@@ -60,6 +62,9 @@ func parseSegment(s string, last bool) (segment, error) {
 	if name, ok := captureName(s); ok {
 		if name == "" {
 			return segment{}, fmt.Errorf("{} has no name; write for example {id}")
+		}
+		if strings.HasSuffix(name, "...") {
+			return segment{}, fmt.Errorf("%q is one segment, as all braces; for everything below write /* at the end", s)
 		}
 		if strings.ContainsFunc(name, unicode.IsControl) {
 			return segment{}, fmt.Errorf("the name in %q is not plain text; write for example {id}", s)

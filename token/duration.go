@@ -13,7 +13,7 @@ const maxDuration = 100 * 365 * 24 * time.Hour
 // ParseDuration turns what people write for a token's duration into its expiry:
 // "unlimited" (the zero time), days or hours from now ("30d", "36h"), a date
 // ("2027-01-31", working through the end of that day in UTC) or an RFC 3339
-// time. Errors are *Invalid.
+// time. Errors are *FieldError.
 func ParseDuration(s string, now time.Time) (time.Time, error) {
 	if s == "unlimited" {
 		return time.Time{}, nil
@@ -46,7 +46,7 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 }
 
 // ParseSpan parses a positive number of days or hours ("30d", "36h"), at most
-// 100 years. Errors are *Invalid.
+// 100 years. Errors are *FieldError.
 func ParseSpan(s string) (time.Duration, error) {
 	unit := time.Hour
 	digits, ok := strings.CutSuffix(s, "h")

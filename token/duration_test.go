@@ -163,12 +163,12 @@ func TestParseSpan(t *testing.T) {
 // wantInvalid checks that err is about the field and says what the problem is.
 func wantInvalid(t *testing.T, err error, field, problem string) {
 	t.Helper()
-	var invalid *token.Invalid
+	var invalid *token.FieldError
 	switch {
 	case err == nil:
 		t.Error("it is accepted")
 	case !errors.As(err, &invalid):
-		t.Errorf("error %v is no *Invalid", err)
+		t.Errorf("error %v is no *FieldError", err)
 	case invalid.Field != field || !strings.Contains(invalid.Problem, problem):
 		t.Errorf("error %q; want one of %s that says %q", err, field, problem)
 	}

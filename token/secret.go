@@ -156,11 +156,11 @@ func putChecksum(c *[checksumLength]byte, text string) {
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // randomBase62 draws n characters, each equally likely: bytes past the last
-// multiple of 62 are thrown away.
+// multiple of 62 are thrown away. A source that gives nothing else is an error.
 func randomBase62(random io.Reader, n int) (string, error) {
 	out := make([]byte, 0, n)
 	buf := make([]byte, n)
-	for len(out) < n {
+	for range 64 {
 		if _, err := io.ReadFull(random, buf); err != nil {
 			return "", err
 		}
@@ -169,8 +169,11 @@ func randomBase62(random io.Reader, n int) (string, error) {
 				out = append(out, base62[b%62])
 			}
 		}
+		if len(out) == n {
+			return string(out), nil
+		}
 	}
-	return string(out), nil
+	return "", errors.New("the source of randomness is stuck")
 }
 
 func isBase62(s string) bool {

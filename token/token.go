@@ -26,7 +26,7 @@ const (
 // Types returns all types, in the order in which people are offered them.
 func Types() []Type { return []Type{ReadOnly, FullAccess, Custom} }
 
-// ParseType returns the type with the given name, or an *Invalid error.
+// ParseType returns the type with the given name, or an *FieldError error.
 func ParseType(s string) (Type, error) {
 	if t := Type(s); slices.Contains(Types(), t) {
 		return t, nil
@@ -91,6 +91,7 @@ const (
 	MaxDescription = 200 // characters
 	MaxAPI         = 64  // bytes
 	MaxGrants      = 500
+	MaxGrant       = 500 // bytes
 )
 
 const idPrefix = "tok_"
@@ -110,20 +111,20 @@ func IsID(s string) bool {
 	return len(s) == len(idPrefix)+16 && strings.HasPrefix(s, idPrefix) && isBase62(s[len(idPrefix):])
 }
 
-// Invalid is the error for a field that breaks a rule. Problem says what is
+// FieldError is the error for a field that breaks a rule. Problem says what is
 // wrong and what to do about it, for the person who filled in the field.
-type Invalid struct {
+type FieldError struct {
 	Field   string
 	Problem string
 }
 
-func (e *Invalid) Error() string { return e.Field + ": " + e.Problem }
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
 
 func invalid(field, format string, args ...any) error {
-	return &Invalid{Field: field, Problem: fmt.Sprintf(format, args...)}
+	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// CheckName returns an *Invalid error if s can't be the name of a token: it is
+// CheckName returns an *FieldError error if s can't be the name of a token: it is
 // empty, longer than MaxName characters, has control characters or blanks at
 // its ends, or looks like a token id.
 func CheckName(s string) error {
@@ -136,13 +137,14 @@ func CheckName(s string) error {
 	return checkText("name", s, MaxName)
 }
 
-// CheckDescription returns an *Invalid error if s is longer than
-// MaxDescription characters or has control characters other than line breaks.
+// CheckDescription returns an *FieldError error if s is longer than
+// MaxDescription characters, begins or ends with a blank, or has control
+// characters other than line breaks inside.
 func CheckDescription(s string) error {
 	return checkText("description", strings.ReplaceAll(s, "\n", "."), MaxDescription)
 }
 
-// CheckOwner returns an *Invalid error if s can't be an owner: the rules are
+// CheckOwner returns an *FieldError error if s can't be an owner: the rules are
 // those of a name, but it may be empty.
 func CheckOwner(s string) error { return checkText("owner", s, MaxName) }
 
@@ -154,13 +156,20 @@ func checkText(field, s string, most int) error {
 		return invalid(field, "has %d characters; at most %d are allowed", utf8.RuneCountInString(s), most)
 	case strings.TrimSpace(s) != s:
 		return invalid(field, "begins or ends with a blank")
-	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
-		return invalid(field, "has a control character")
+	case strings.ContainsFunc(s, isInvisible):
+		return invalid(field, "has a control character or an invisible one")
 	}
 	return nil
 }
 
-// CheckAPI returns an *Invalid error if s can't be the name of an API: 1 to
+// isInvisible reports whether r could make two texts look alike that differ, or
+// do something else than show.
+func isInvisible(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) ||
+		r == '\u200b' || r == '\u2060' || r == '\ufeff'
+}
+
+// CheckAPI returns an *FieldError error if s can't be the name of an API: 1 to
 // MaxAPI letters, digits, dots, hyphens and underscores, a letter or digit first.
 func CheckAPI(s string) error {
 	ok := s != "" && len(s) <= MaxAPI && isAlnum(s[0])

@@ -1,0 +1,69 @@
+package permission
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// What a write mark takes from read-only tokens must hold for every spelling
+// that a backend may serve: the lenient matching of this file. What grants give
+// is matched to the letter, elsewhere.
+
+// addFolded makes the operation match as a rule of findFolded.
+func (b *builder) addFolded(op Operation, number int32) {
+	p := op.Pattern
+	p.segments = slices.Clone(p.segments)
+	for i := range p.segments {
+		p.segments[i].literal = fold(p.segments[i].literal)
+	}
+	if p.tail {
+		// /admin/* by the letter has no say over /admin/.
+		slash := Pattern{segments: append(slices.Clone(p.segments), segment{})}
+		b.add(Operation{op.Method, slash}, number)
+	} else if last := len(p.segments) - 1; last > 0 && p.segments[last] == (segment{}) {
+		p.segments = p.segments[:last]
+	}
+	b.add(Operation{op.Method, p}, number)
+}
+
+// findFolded reports whether any rule matches the path as a lenient server may
+// read it: without regard to case, to a slash, blanks and dots at the end, or
+// to a suffix such as .json.
+func (a *automaton) findFolded(method, path string) bool {
+	path = strings.TrimRight(fold(path), " .")
+	if a.find(method, path) != nil {
+		return true
+	}
+	if len(path) > 1 {
+		path = strings.TrimRight(strings.TrimSuffix(path, "/"), " .")
+	}
+	if a.find(method, path) != nil {
+		return true
+	}
+	dots := 0
+	for i := strings.LastIndexByte(path, '/') + 2; i < len(path); i++ {
+		if path[i] != '.' {
+			continue
+		}
+		if dots++; dots > maxDots || a.find(method, path[:i]) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// maxDots bounds how many beginnings of a last segment are looked up as what is
+// left without its suffix. A read-only token gets nothing with more dots.
+const maxDots = 32
+
+// fold makes spellings that differ in case equal. Going through upper case joins
+// what lower case alone keeps apart: the two small sigmas, the long s, the dotless i.
+func fold(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return strings.ToLower(strings.ToUpper(s))
+		}
+	}
+	return strings.ToLower(s)
+}
