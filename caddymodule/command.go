@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -48,6 +51,8 @@ type options struct {
 	overlap    string
 	secretFile string
 	yes        bool
+
+	makesStore bool // the command makes a store where there is none
 }
 
 // session is one run of a command: its flags, the service and where to talk to.
@@ -95,16 +100,42 @@ func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err 
 	if err != nil {
 		return err
 	}
+	missing, err := o.missingStore(config.store)
+	if err != nil {
+		return err
+	}
 	opened, err := config.store.open(cmd.Context())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	return do(&session{
+	err = do(&session{
 		options: o, cmd: cmd,
 		service: admin.New(opened, time.Now, rand.Reader, config.known...),
 		in:      cmd.InOrStdin(), out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
 	})
+	if err == nil && missing != "" {
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "There was no token store yet; it is now at %s.\n", missing)
+	}
+	return err
+}
+
+// missingStore returns the path of the store if there is none. For a command
+// that only looks for tokens that is an error: it would make an empty store, and
+// the folder or the configuration is the wrong one, most likely.
+func (o *options) missingStore(c StoreConfig) (string, error) {
+	c, err := c.resolve()
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(c.Source); !errors.Is(err, fs.ErrNotExist) {
+		return "", nil // what else may be wrong is said when it is opened
+	}
+	path, err := filepath.Abs(c.Source)
+	if err == nil && !o.makesStore {
+		err = fmt.Errorf("there is no token store at %s; name the configuration of the gateway with --config, or create a token first", path)
+	}
+	return path, err
 }
 
 // lineError is an error whose text is one line without control characters, so

@@ -51,6 +51,7 @@ argument it would show in process lists.`,
 }
 
 func (o *options) draftFlags(cmd *cobra.Command, duration string) {
+	o.makesStore = true
 	cmd.Flags().StringVar(&o.api, "api", defaultAPI, "API that the token belongs to")
 	o.fieldFlags(cmd, duration)
 }
@@ -66,7 +67,8 @@ func (o *options) fieldFlags(cmd *cobra.Command, duration string) {
 	flags.StringVar(&o.owner, "owner", "", "Who answers for it (default the system user)")
 }
 
-func (o *options) draft() admin.Draft {
+func (s *session) draft() admin.Draft {
+	o := s.options
 	d := admin.Draft{
 		API: o.api, Name: o.name, Description: o.description, Type: token.Type(o.kind),
 		Duration: o.duration, Grants: o.grants, Owner: o.owner,
@@ -78,7 +80,7 @@ func (o *options) draft() admin.Draft {
 	default:
 		d.Type = token.ReadOnly
 	}
-	if d.Owner == "" {
+	if !s.cmd.Flags().Changed("owner") {
 		d.Owner = systemUser()
 	}
 	return d

@@ -97,6 +97,8 @@ func because(t *token.Token, e admin.Explanation) string {
 		return missing(t, e)
 	case e.Err != nil:
 		return e.Err.Error()
+	case e.Reason == gate.RefusedMethod:
+		return "requests of this method are never forwarded, for anyone"
 	case !e.Reason.Allows():
 		return string(e.Reason)
 	case t.Type == token.Custom:
@@ -111,7 +113,7 @@ func because(t *token.Token, e admin.Explanation) string {
 func missing(t *token.Token, e admin.Explanation) string {
 	switch {
 	case t.Type == token.ReadOnly:
-		return e.Operation + " does not only read, and the token is read-only"
+		return e.Operation + " counts as writing, by its method or by a mark, and the token is read-only"
 	case len(e.Permissions) == 0:
 		return "no permission has " + e.Operation + "; grant the operation itself, or make the token full-access"
 	default:

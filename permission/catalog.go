@@ -127,6 +127,9 @@ func ForResource(name, path string) ([]Permission, error) {
 		return nil, fmt.Errorf("%q can't name a resource; use letters, digits, '_', '-' and ':'", name)
 	}
 	path = strings.TrimSuffix(path, "/")
+	if path == "" {
+		return nil, fmt.Errorf("a resource needs a path of its own below /, such as /api/articles")
+	}
 	forms := []struct {
 		action     string
 		operations []string

@@ -36,8 +36,8 @@ func ParsePattern(s string) (Pattern, error) {
 		return Pattern{}, errLong
 	case !utf8.ValidString(s): // half a character raw, half of it escaped, would be lost in JSON
 		return Pattern{}, errUTF8
-	case strings.TrimSpace(s) != s:
-		return Pattern{}, fmt.Errorf("%q ends in a blank; write %%20 if it belongs to the path", s)
+	case strings.Contains(s, " "): // such as "/a, POST /b"
+		return Pattern{}, fmt.Errorf("%q has a blank; write one operation at a time, and %%20 for a blank that belongs to the path", s)
 	}
 	if tail && rest == "" {
 		return p, nil
