@@ -18,15 +18,13 @@ var (
 // has no single reading, or that is never forwarded.
 func Describe(r *http.Request, catalog *permission.Catalog) (permission.Match, Reason, error) {
 	method := r.Method
-	switch method {
-	case http.MethodTrace:
-		return permission.Match{Method: method}, RefusedMethod, nil
-	case http.MethodConnect:
-		if !isExtendedConnect(r) {
-			return permission.Match{Method: method}, RefusedMethod, nil
-		}
+	switch {
+	case method == http.MethodConnect && isExtendedConnect(r):
 		method = permission.WebSocket
-	case permission.WebSocket:
+	case strings.EqualFold(method, http.MethodTrace), strings.EqualFold(method, http.MethodConnect):
+		// In any case of letters: there are servers that don't tell them apart.
+		return permission.Match{Method: method}, RefusedMethod, nil
+	case strings.EqualFold(method, permission.WebSocket):
 		return permission.Match{Method: method}, RefusedMethod, errMethodName
 	}
 	if r.Header["Upgrade"] != nil && asksForWebSocket(r.Header["Upgrade"]) {

@@ -70,8 +70,8 @@ func (s *Sources) add(source Source) error {
 	if source.List && source.Place != Header {
 		return fmt.Errorf("only a header source can hold a list")
 	}
-	if !isHTTPToken(source.Name) {
-		return fmt.Errorf("%q can't name a source; use letters, digits, '-' and '_'", source.Name)
+	if !isHTTPToken(source.Name) || len(source.Name) > maxRemovedName {
+		return fmt.Errorf("%q can't name a source; use at most %d letters, digits, '-' and '_'", source.Name, maxRemovedName)
 	}
 	switch source.Place {
 	case Authorization:
@@ -145,11 +145,10 @@ func (s *Sources) fromAuthorization(values []string, found *Credentials, sources
 	if len(values) > 1 {
 		return AmbiguousCredential
 	}
-	scheme := s.scheme(values[0])
-	if scheme == "" {
+	rest, ours := s.cutScheme(values[0])
+	if !ours {
 		return "" // somebody else's, for the backend
 	}
-	rest := values[0][len(scheme):]
 	credential := strings.TrimLeft(rest, " ")
 	if credential == "" {
 		return ""
@@ -160,17 +159,19 @@ func (s *Sources) fromAuthorization(values []string, found *Credentials, sources
 	return take(credential, found, sources)
 }
 
-// scheme returns the configured scheme with which the value of an
-// Authorization header begins, or "". What follows it need not be well-formed:
-// "Bearer:x" stands in the place as well and must be neither used nor forwarded.
-func (s *Sources) scheme(value string) string {
+// cutScheme returns what follows a configured scheme in the value of an
+// Authorization header. It need not be well-formed: "Bearer:x" stands in the
+// place as well and must be neither used nor forwarded. Nor do blanks in front
+// hide it: Go's HTTP/2 server leaves them there, its HTTP/1 client takes them off.
+func (s *Sources) cutScheme(value string) (rest string, ours bool) {
+	value = strings.TrimLeft(value, " \t")
 	for _, scheme := range s.schemes {
 		if len(value) >= len(scheme) && strings.EqualFold(value[:len(scheme)], scheme) &&
 			(len(value) == len(scheme) || !isHTTPToken(value[len(scheme):len(scheme)+1])) {
-			return value[:len(scheme)]
+			return value[len(scheme):], true
 		}
 	}
-	return ""
+	return "", false
 }
 
 func (s *Sources) fromHeader(h *headerSource, values []string, found *Credentials, sources *int) Reason {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"slices"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/token"
@@ -117,8 +116,12 @@ func (f *Forwarder) Strip(r *http.Request, fromProxy bool) {
 	r.Trailer = nil // could name an identity header after the fact
 }
 
+// maxRemovedName is the longest name of a header that is removed for its whole
+// name, not for its beginning.
+const maxRemovedName = 64
+
 func (f *Forwarder) removes(name string, fromProxy bool) bool {
-	var folded [64]byte
+	var folded [maxRemovedName]byte
 	key := folded[:copy(folded[:], name)]
 	for i, c := range key {
 		key[i] = foldHeaderByte(c)
@@ -155,17 +158,22 @@ func foldHeaderByte(c byte) byte {
 // schemes are for the backend and stay.
 func (f *Forwarder) stripAuthorization(h http.Header) {
 	values := h["Authorization"]
-	if len(values) == 0 || !slices.ContainsFunc(values, f.sources.inAuthorization) {
-		return
+	var kept []string
+	for _, value := range values {
+		if _, ours := f.sources.cutScheme(value); !ours {
+			if len(values) == 1 {
+				return
+			}
+			kept = append(kept, value)
+		}
 	}
-	if values = slices.DeleteFunc(slices.Clone(values), f.sources.inAuthorization); len(values) == 0 {
+	switch {
+	case len(kept) > 0:
+		h["Authorization"] = kept
+	case len(values) > 0:
 		delete(h, "Authorization")
-		return
 	}
-	h["Authorization"] = values
 }
-
-func (s *Sources) inAuthorization(value string) bool { return s.scheme(value) != "" }
 
 // stripConnection leaves the client no say in which headers reach the backend:
 // a proxy drops those that Connection names, ours among them. Of upgrades only

@@ -97,14 +97,24 @@ func decodeByte(s string, i int) (byte, int) {
 	case s[i] == '+':
 		return ' ', i + 1
 	case s[i] == '%' && i+2 < len(s):
-		if high, low := unhex(s[i+1]), unhex(s[i+2]); high >= 0 && low >= 0 {
-			return byte(high<<4 | low), i + 3
+		high, ok1 := unhex(s[i+1])
+		low, ok2 := unhex(s[i+2])
+		if ok1 && ok2 {
+			return high<<4 | low, i + 3
 		}
 	}
 	return s[i], i + 1
 }
 
-func unhex(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
+func unhex(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return (c | 0x20) - 'a' + 10, true
+	}
+	return 0, false
+}
 
 func foldByte(c byte) byte {
 	switch {
@@ -145,27 +155,51 @@ func (s *Sources) fromQuery(query string, found *Credentials, sources *int) (rea
 }
 
 // StripQuery returns the query without the parameters that are in the place of
-// a source. All other bytes stay as they are.
+// a source. All other bytes stay as they are. It needs no memory if what it
+// keeps is in one piece.
 func (s *Sources) StripQuery(query string) string {
 	if len(s.queries) == 0 || query == "" {
 		return query
 	}
-	var kept strings.Builder
+	var kept pieces
 	copied := 0
 	parameters(query, func(p parameter) bool {
 		if _, alias := p.names(s); alias {
 			// What stands before goes along, the separator behind goes with the parameter.
-			kept.WriteString(query[copied:p.start])
+			kept.add(query[copied:p.start])
 			copied = p.end + 1
 		}
 		return true
 	})
-	switch {
-	case copied == 0:
-		return query
-	case copied > len(query): // the last one went: so does the separator before it
+	if copied > len(query) { // the last one went: so does the separator before it
 		return strings.TrimSuffix(kept.String(), "&")
 	}
-	kept.WriteString(query[copied:])
+	kept.add(query[copied:])
 	return kept.String()
+}
+
+// pieces joins strings. One alone is not copied.
+type pieces struct {
+	only string
+	all  strings.Builder
+}
+
+func (p *pieces) add(s string) {
+	switch {
+	case s == "":
+	case p.only == "":
+		p.only = s
+	default:
+		if p.all.Len() == 0 {
+			p.all.WriteString(p.only)
+		}
+		p.all.WriteString(s)
+	}
+}
+
+func (p *pieces) String() string {
+	if p.all.Len() == 0 {
+		return p.only
+	}
+	return p.all.String()
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -15,11 +16,16 @@ import (
 // costs a few atomic additions; nothing waits for anything.
 type usage struct {
 	tokenID string
+	days    [2]dayUsage // today and, around midnight, the other day: by parity
+	dirty   atomic.Bool // it is, or will at once be, in the recorder's list
+	next    *usage      // in that list
+}
+
+type dayUsage struct {
+	day     atomic.Int64 // unix days
 	last    atomic.Int64 // unix milliseconds
 	allowed atomic.Uint64
 	refused atomic.Uint64
-	dirty   atomic.Bool // it is, or will at once be, in the recorder's list
-	next    *usage      // in that list
 }
 
 // Recorder keeps the use of tokens in memory and writes it in batches. It is
@@ -54,6 +60,11 @@ type RecorderConfig struct {
 	Failed func(error)
 }
 
+const (
+	msPerDay     = 24 * 60 * 60 * 1000
+	writeTimeout = 30 * time.Second
+)
+
 type tokenDay struct {
 	id  string
 	day int64 // unix days
@@ -84,15 +95,21 @@ func (r *Recorder) Record(tokens Tokens, reason Reason, now time.Time) {
 }
 
 func (r *Recorder) record(u *usage, reason Reason, now time.Time) {
+	ms := now.UnixMilli()
+	day := ms / msPerDay
+	d := &u.days[day&1]
+	if d.day.Load() != day {
+		d.day.Store(day)
+	}
 	if reason == Allow {
-		u.allowed.Add(1)
+		d.allowed.Add(1)
 	} else {
-		u.refused.Add(1)
+		d.refused.Add(1)
 	}
 	// A disabled or expired token is not in use, however often it is tried.
 	if reason == Allow || reason == MissingPermission {
-		if ms := now.UnixMilli(); ms > u.last.Load() {
-			u.last.Store(ms)
+		for last := d.last.Load(); ms > last && !d.last.CompareAndSwap(last, ms); {
+			last = d.last.Load()
 		}
 	}
 	if !u.dirty.Load() && u.dirty.CompareAndSwap(false, true) {
@@ -105,8 +122,10 @@ func (r *Recorder) enlist(u *usage) {
 	switch n := r.pending.Add(1); {
 	case n > int64(r.config.Limit):
 		r.pending.Add(-1)
-		r.dropped.Add(u.allowed.Swap(0) + u.refused.Swap(0))
-		u.dirty.Store(false)
+		u.dirty.Store(false) // before the counts are taken, as in collect
+		for i := range u.days {
+			r.dropped.Add(u.days[i].allowed.Swap(0) + u.days[i].refused.Swap(0))
+		}
 		return
 	case n > int64(r.config.Limit)/2:
 		select {
@@ -133,7 +152,11 @@ func (r *Recorder) run(ctx context.Context) {
 		case <-ticker.C:
 		case <-r.early:
 		}
-		_ = r.Flush(ctx) // Failed has been told, and the uses are kept
+		// Closing does not end a write that is under way: one that was done all
+		// the same would count twice. Failed is told, and the uses are kept.
+		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+		_ = r.Flush(writing)
+		cancel()
 	}
 }
 
@@ -158,17 +181,19 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	return nil
 }
 
-// collect moves the counts of the list into unsaved, under the day that it is
-// now. A usage leaves the list before its counts are taken: a request that
-// counts in between puts it there again, so nothing is missed or taken twice.
+// collect moves the counts of the list into unsaved. A usage leaves the list
+// before its counts are taken: a request that counts in between puts it there
+// again, so nothing is missed or taken twice.
 func (r *Recorder) collect() {
-	day := r.config.Now().Unix() / (24 * 60 * 60)
 	for u := r.touched.Swap(nil); u != nil; {
 		next := u.next
 		u.next = nil
 		r.pending.Add(-1)
 		u.dirty.Store(false)
-		r.merge(tokenDay{u.tokenID, day}, u.last.Load(), u.allowed.Swap(0), u.refused.Swap(0))
+		for i := range u.days {
+			d := &u.days[i]
+			r.merge(tokenDay{u.tokenID, d.day.Load()}, d.last.Load(), d.allowed.Swap(0), d.refused.Swap(0))
+		}
 		u = next
 	}
 	r.backlog.Store(int64(len(r.unsaved)))
@@ -186,7 +211,7 @@ func (r *Recorder) merge(key tokenDay, last int64, allowed, refused uint64) {
 	use.TokenID, use.Day = key.id, time.Unix(key.day*24*60*60, 0).UTC()
 	use.Allowed += allowed
 	use.Refused += refused
-	if t := time.UnixMilli(last).UTC(); last > 0 && t.After(use.Last) {
+	if t := time.UnixMilli(last).UTC(); last/msPerDay == key.day && t.After(use.Last) {
 		use.Last = t
 	}
 	r.unsaved[key] = use
@@ -196,8 +221,12 @@ func (r *Recorder) merge(key tokenDay, last int64, allowed, refused uint64) {
 // could not be written and is lost.
 func (r *Recorder) Close(ctx context.Context) error {
 	r.stop()
-	<-r.stopped
-	return r.Flush(ctx)
+	select {
+	case <-r.stopped:
+		return r.Flush(ctx)
+	case <-ctx.Done():
+		return fmt.Errorf("a write is still under way: %w", ctx.Err())
+	}
 }
 
 // Stats is what a recorder has at hand and has done.

@@ -175,7 +175,7 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 		return nil, reason, nil
 	}
 	stale := old != nil && now.Sub(old.read) < r.config.TTL+r.config.StaleIfError
-	if stale && r.downUntil.Load() != 0 {
+	if stale && r.away(now) {
 		r.refresh(old, now)
 		r.config.Event(Stale, nil)
 		return old, "", nil
@@ -185,6 +185,10 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 	}
 	r.config.Event(Miss, nil)
 	known, err := r.load(ctx, digest, generation, old)
+	if err == nil && now.Sub(known.read) >= r.config.TTL {
+		// The read that it joined was slow, and had begun too long before.
+		known, err = r.load(ctx, digest, generation, old)
+	}
 	switch {
 	case err == nil:
 		return known, "", nil
@@ -294,7 +298,7 @@ func (r *Resolver) newKnown(digest token.Digest, generation uint64, old *Known, 
 		Token: t, secretExpiry: secretExpiry, identity: newIdentity(&t),
 		digest: digest, generation: generation, read: began,
 	}
-	if old != nil {
+	if old != nil && old.Token.ID == t.ID {
 		k.usage = old.usage
 		if old.Token.Version == t.Version {
 			k.compiled.Store(old.compiled.Load())
@@ -323,7 +327,17 @@ func (r *Resolver) InvalidateAll() { r.generations.raiseAll() }
 
 // down reports whether the store was unavailable a moment ago, so that asking
 // again would only make requests wait for their deadline.
-func (r *Resolver) down(now time.Time) bool { return int64(now.Sub(r.began)) < r.downUntil.Load() }
+func (r *Resolver) down(now time.Time) bool { return r.downWithin(now, 0) }
+
+// away reports whether the store was found unavailable not long ago. That ends
+// some time after the pause if nobody asks again: a failure of long ago says
+// nothing about now.
+func (r *Resolver) away(now time.Time) bool { return r.downWithin(now, 2*lookupTimeout) }
+
+func (r *Resolver) downWithin(now time.Time, grace time.Duration) bool {
+	until := r.downUntil.Load()
+	return until != 0 && int64(now.Sub(r.began)-grace) < until
+}
 
 // goDown notes that the store is unavailable. The pause until it is asked again
 // differs by up to a half from gateway to gateway, so that they don't all come at once.

@@ -1,0 +1,118 @@
+package gate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func pick[T any](random *rand.Rand, list ...T) T { return list[random.IntN(len(list))] }
+
+// some returns each of the list with an even chance.
+func some[T any](random *rand.Rand, list []T) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(T) bool { return random.IntN(2) == 0 })
+}
+
+var (
+	anyMethods  = []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS", "QUERY", "WEBSOCKET"}
+	anyPatterns = []string{"/a", "/a/", "/a/{id}", "/a/b", "/{x}/b", "/a/*", "/*", "/a/{id}/c", "/d%20e"}
+	anyTargets  = []string{"/a", "/a/", "/a/b", "/a/x", "/x/b", "/a/x/c", "/A/b", "/a/b.json", "/d%20e", "/?a=1", "/a//b", "/a/../b", "/a/%2f", "//a", "/a;b", "/a?b=%zz"}
+)
+
+func randomCatalog(t *testing.T, random *rand.Rand) *permission.Catalog {
+	t.Helper()
+	var list []permission.Permission
+	for _, name := range some(random, []string{"a.find", "a.change", "b.find", "b.watch", "c.all"}) {
+		operations := map[string]bool{}
+		for range 1 + random.IntN(3) {
+			operations[pick(random, anyMethods...)+" "+pick(random, anyPatterns...)] = true
+		}
+		texts := make([]string, 0, len(operations))
+		for text := range operations {
+			texts = append(texts, text)
+		}
+		slices.Sort(texts)
+		list = append(list, newPermission(t, name, pick(random, permission.Unmarked, permission.Read, permission.Write), texts...))
+	}
+	return newCatalog(t, list...)
+}
+
+func randomToken(random *rand.Rand, now time.Time) token.Token {
+	var grants []string
+	for range random.IntN(4) {
+		grants = append(grants, pick(random, "a.find", "a.change", "b.*", "c.all", "no.longer", pick(random, anyMethods...)+" "+pick(random, anyPatterns...)))
+	}
+	if random.IntN(20) == 0 {
+		grants = append(grants, "no grant")
+	}
+	t := newToken("a", pick(random, append(token.Types(), token.Custom, token.Custom, "unknown")...), grants...)
+	t.Enabled = random.IntN(10) > 0
+	t.Expiry = pick(random, time.Time{}, time.Time{}, time.Time{}, now.Add(time.Hour), now.Add(-time.Hour), now)
+	return t
+}
+
+// Explain is what people go by when they ask why: it must decide as Check does.
+func TestExplainAgreesWithCheck(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	s, secret, now := newMemoryStore(), mint(1), time.Now()
+	resolver := newResolver(t, s, nil)
+	recorder := newRecorder(t, nil)
+	reasons := map[Reason]int{}
+	for range 300 {
+		g := &Gate{API: "default", Catalog: randomCatalog(t, random), Sources: newSources(t, DefaultSources()...), Resolver: resolver, Recorder: recorder, Now: func() time.Time { return now }}
+		for range 30 {
+			tok := randomToken(random, now)
+			s.put(secret, tok)
+			resolver.Invalidate([]token.Digest{token.Hash(secret)})
+			method, target := pick(random, append(anyMethods, "get", "TRACE", "CONNECT", "FOOBAR")...), pick(random, anyTargets...)
+			u, err := url.ParseRequestURI(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &http.Request{Method: method, URL: u, Header: http.Header{"X-Api-Key": {secret}}, ProtoMajor: 1}
+			if method == permission.WebSocket {
+				r.Method = "GET"
+				r.Header["Connection"], r.Header["Upgrade"] = []string{"keep-alive, upgrade"}, []string{"websocket"}
+			}
+			d := g.Check(r)
+			e, err := Explain(tok, g.Catalog, method, target, now)
+			what := fmt.Sprintf("%s %s with %s %q", method, target, tok.Type, tok.Grants)
+			if err != nil || e.Reason != d.Reason {
+				t.Fatalf("%s: explained as %q, decided %q (%v, %v)", what, e.Reason, d.Reason, err, d.Err)
+			}
+			reasons[d.Reason]++
+			checkExplanation(t, what, tok, e, d)
+		}
+	}
+	for _, reason := range []Reason{Allow, MissingPermission, DisabledToken, ExpiredToken, AmbiguousRequest, RefusedMethod, UnreadableToken} {
+		if reasons[reason] < 50 {
+			t.Errorf("%s was decided %d times only", reason, reasons[reason])
+		}
+	}
+}
+
+func checkExplanation(t *testing.T, what string, tok token.Token, e Explanation, d Decision) {
+	t.Helper()
+	allowing := d.Reason != Allow || (tok.Type == token.Custom) == (len(e.Grants) > 0) && e.Operation == d.Match.Method+" "+d.Match.Path
+	missing := d.Reason != MissingPermission || firstOf(e.Permissions) == d.Permission && len(e.Grants) == 0
+	broken := d.Reason != AmbiguousRequest && d.Reason != UnreadableToken || e.Err != nil
+	if !allowing || !missing || !broken {
+		t.Errorf("%s: %s with permission %q, explained by %+v", what, d.Reason, d.Permission, e)
+	}
+}
+
+func TestExplainRefusesWhatIsNoPath(t *testing.T) {
+	for _, target := range []string{"", "api/articles", "a b", "/a\x00"} {
+		if _, err := Explain(newToken("a", token.FullAccess), articles(t), "GET", target, time.Now()); err == nil || !strings.Contains(err.Error(), "not a path") {
+			t.Errorf("%q: %v", target, err)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package gate
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Rule 5: what stands in a configured place goes, whatever its spelling; all
+// other bytes of the query stay where they are.
+func TestStripQuery(t *testing.T) {
+	s := newSources(t, Source{Place: Query, Name: "api_token"}, Source{Place: Query, Name: "key"})
+	for _, test := range []struct{ query, want string }{
+		{"", ""},
+		{"&", "&"},
+		{"a=1&b=%20x+y&c", "a=1&b=%20x+y&c"},
+		{"api_token=x", ""},
+		{"api_token", ""},
+		{"api_token=x&a=1", "a=1"},
+		{"a=1&api_token=x", "a=1"},
+		{"a=1&api_token=x&b=%20x+y&c", "a=1&b=%20x+y&c"},
+		{"a=1&&api_token=x&&b", "a=1&&&b"},
+		{"a&api_token=1&api_token=2&b&key=3&c", "a&b&c"},
+		{"api_token=1&a&key=2", "a"},
+		{"api%5Ftoken=x&a", "a"},
+		{"%61%70%69_token=x&a", "a"},
+		{"API_Token=x&a", "a"},
+		{"api.token=x&api+token=x&api%20token=x&api[token=x&a", "a"},
+		{"++%20api_token=x&a", "a"},
+		{"api_token[]=x&api_token[0][b]=x&api_token%5B%5D=x&a", "a"},
+		{"api_token%00z=x&a", "a"},
+		{"redirect=/x?api_token=y", "redirect=/x?api_token=y"},
+		{"api_token2=x&xapi_token=x&ke=y&keys=z", "api_token2=x&xapi_token=x&ke=y&keys=z"},
+		{"a=1;api_token=x", "a=1;"},
+		{"api_token=x;a=1", "a=1"},
+		{"%zz=1&api_token=%zz&b", "%zz=1&b"},
+		{"api%255Ftoken=x", "api%255Ftoken=x"},
+		{"=api_token&a", "=api_token&a"},
+	} {
+		if got := s.StripQuery(test.query); got != test.want {
+			t.Errorf("%q became %q, want %q", test.query, got, test.want)
+		}
+	}
+}
+
+// A client can repeat an alias as often as a URL is long. That must not cost
+// the square of it.
+func TestStripQueryIsLinear(t *testing.T) {
+	s := newSources(t, Source{Place: Query, Name: "k"})
+	cost := func(n int) float64 {
+		query := strings.Repeat("k=&a&", n)
+		return testing.AllocsPerRun(3, func() { s.StripQuery(query) })
+	}
+	if few, many := cost(100), cost(100_000); many > few+40 {
+		t.Errorf("%v allocations for 100 parameters, %v for 100,000", few, many)
+	}
+}
+
+func TestStripQueryNeedsNoMemory(t *testing.T) {
+	s := newSources(t, Source{Place: Query, Name: "api_token"})
+	for _, query := range []string{"api_token=x", "api_token=x&a=1&b=2", "a=1&b=2&api_token=x", "api_token=1&a=1&API_TOKEN=2", "a=1"} {
+		if n := testing.AllocsPerRun(100, func() { s.StripQuery(query) }); n != 0 {
+			t.Errorf("%q: %v allocations", query, n)
+		}
+	}
+}
+
+// FuzzExtractYieldsNoCredentialTwiceAndStripLeavesNone: whatever the headers
+// and the query are, each credential is found once, and after Strip nothing is
+// left in any of the places.
+func FuzzExtractYieldsNoCredentialTwiceAndStripLeavesNone(f *testing.F) {
+	f.Add("Bearer abc", "", "", "a=1&api_token=x&b", "x-cybozu_api.token")
+	f.Add("", "a,b,,a", "b", "api%5Ftoken=x;y", "authorization")
+	f.Add("", "a,b,b", "b", "key", "")
+	f.Add(" apitoken\tx", ",", "", "API_TOKEN[]=1&key=2&&", "X-Token-Id")
+	f.Add("Bearer:x", "a", "a", "+api.token=%zz&key", "X_TOKEN")
+	f.Add("Bearer a, Bearer b", strings.Repeat("a,", 10), "\xff", "%", "")
+	sources := newSources(f,
+		Source{Place: Header, Name: "X-Cybozu-API-Token", List: true}, Source{Place: Header, Name: "X-API-Key"},
+		Source{Place: Authorization, Name: "Bearer"}, Source{Place: Authorization, Name: "apiToken"},
+		Source{Place: Query, Name: "api_token"}, Source{Place: Query, Name: "key"},
+	)
+	forwarder := NewForwarder(sources, DefaultIdentityPrefix)
+	f.Fuzz(func(t *testing.T, authorization, line1, line2, query, alias string) {
+		r := &http.Request{Method: "GET", URL: &url.URL{Path: "/a", RawQuery: query}, Header: http.Header{}}
+		set := func(name string, values ...string) {
+			if values = slices.DeleteFunc(values, func(v string) bool { return v == "" }); len(values) > 0 {
+				r.Header[name] = values
+			}
+		}
+		set("Authorization", authorization)
+		set("X-Cybozu-Api-Token", line1, line2)
+		set("X-Api-Key", alias)
+		set(alias, line1)
+		found, reason := sources.Extract(r)
+		if all := found.all(); reason == "" {
+			slices.Sort(all)
+			if len(all) == 0 || len(slices.Compact(slices.Clone(all))) != len(all) || len(all) > DefaultMaxTokens || slices.Contains(all, "") {
+				t.Errorf("found %q", all)
+			}
+		}
+		forwarder.Strip(r, false)
+		if again, reason := sources.Extract(r); reason != NoCredential {
+			t.Errorf("after Strip there are %v, %q in %q and %q", again, reason, r.Header, r.URL.RawQuery)
+		}
+		if !strings.Contains(query, ";") {
+			if want := stripSlowly(sources, query); r.URL.RawQuery != want {
+				t.Errorf("%q became %q, want %q", query, r.URL.RawQuery, want)
+			}
+		}
+		values, _ := url.ParseQuery(r.URL.RawQuery)
+		for name := range values {
+			if lowerASCII(name) == "api_token" || lowerASCII(name) == "key" {
+				t.Errorf("a server finds %q in %q", name, r.URL.RawQuery)
+			}
+		}
+	})
+}
+
+// stripSlowly does what StripQuery does in the plainest way.
+func stripSlowly(s *Sources, query string) string {
+	kept := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool {
+		name, _, _ := strings.Cut(p, "=")
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
+		} else {
+			name = unescapeLeniently(name)
+		}
+		name = lowerASCII(strings.TrimLeft(name, " "))
+		for _, want := range s.queries {
+			// As PHP: '.', ' ' and '[' for '_', and an array or a NUL behind the name.
+			if len(name) < len(want) || strings.NewReplacer(".", "_", " ", "_", "[", "_").Replace(name[:len(want)]) != want {
+				continue
+			}
+			if rest := name[len(want):]; rest == "" || rest[0] == '[' || rest[0] == 0 {
+				return true
+			}
+		}
+		return false
+	})
+	return strings.Join(kept, "&")
+}
+
+// unescapeLeniently decodes what can be decoded and leaves the rest.
+func unescapeLeniently(s string) string {
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '+' {
+			out.WriteByte(' ')
+			continue
+		}
+		if i+2 < len(s) {
+			if c, err := url.PathUnescape(s[i : i+3]); err == nil && s[i] == '%' {
+				out.WriteString(c)
+				i += 2
+				continue
+			}
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
+}
+
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
