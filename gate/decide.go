@@ -6,8 +6,8 @@ import (
 )
 
 // Decide holds what a request does against what its tokens may do. The rights
-// of several tokens add up: it returns those that allow the request, or the
-// first with the reason why not.
+// of several tokens add up: it returns those that allow the request, or all of
+// them with the reason why not.
 func Decide(tokens Tokens, catalog *permission.Catalog, m permission.Match) (Tokens, Reason) {
 	var allowing Tokens
 	for k := range tokens.all {
@@ -20,7 +20,7 @@ func Decide(tokens Tokens, catalog *permission.Catalog, m permission.Match) (Tok
 		}
 	}
 	if allowing.First == nil {
-		return Tokens{First: tokens.First}, MissingPermission
+		return tokens, MissingPermission
 	}
 	return allowing, Allow
 }

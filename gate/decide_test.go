@@ -230,7 +230,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s: allows %v with status %d", reason, reason.Allows(), reason.Status())
 		}
 	}
-	if Reason("").Allows() || Reason("new").Status() != 500 || Failure.Status() != 500 || StoreUnavailable.Status() != 503 {
+	if Reason("").Allows() || Reason("new").Status() != 500 || Failure.Status() != 503 || StoreUnavailable.Status() != 503 {
 		t.Error("an undecided or failed request has the wrong status")
 	}
 	store := newMemoryStore()

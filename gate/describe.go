@@ -65,7 +65,8 @@ func asksForWebSocket(upgrade []string) bool {
 
 // isHandshake reports whether a request that asks for a WebSocket leads to one
 // and to nothing else (RFC 6455, section 4.1): it is decided on as a WebSocket,
-// so it must not reach the backend as a plain request.
+// so no proxy on the way may make a plain request of it. A backend that has no
+// WebSocket there answers as to a GET.
 func isHandshake(r *http.Request) bool {
 	upgrade := r.Header["Upgrade"]
 	if r.Method != http.MethodGet || r.ProtoMajor != 1 || len(upgrade) != 1 || !strings.EqualFold(upgrade[0], "websocket") {

@@ -27,7 +27,7 @@ type Explanation struct {
 // with or without a query. It returns an error if that is not a URL at all.
 func Explain(t token.Token, catalog *permission.Catalog, method, target string, now time.Time) (Explanation, error) {
 	u, err := url.ParseRequestURI(target)
-	if err != nil {
+	if err != nil || target[0] != '/' {
 		return Explanation{}, fmt.Errorf("%q is not a path; write for example /api/articles/42", target)
 	}
 	r := &http.Request{Method: method, URL: u, Header: http.Header{}, ProtoMajor: 1}

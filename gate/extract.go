@@ -70,8 +70,8 @@ func (s *Sources) add(source Source) error {
 	if source.List && source.Place != Header {
 		return fmt.Errorf("only a header source can hold a list")
 	}
-	if !isHTTPToken(source.Name) || len(source.Name) > maxRemovedName {
-		return fmt.Errorf("%q can't name a source; use at most %d letters, digits, '-' and '_'", source.Name, maxRemovedName)
+	if !isHTTPToken(source.Name) || !isAlnum(source.Name[0]) || len(source.Name) > maxRemovedName {
+		return fmt.Errorf("%q can't name a source; use at most %d letters, digits, '-' and '_', a letter or digit first", source.Name, maxRemovedName)
 	}
 	switch source.Place {
 	case Authorization:
@@ -95,11 +95,15 @@ func (s *Sources) add(source Source) error {
 func isHTTPToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+		if !(isAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
 			return false
 		}
 	}
 	return s != ""
+}
+
+func isAlnum(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
 // Credentials are the secrets of one source of a request, each once. They are

@@ -76,13 +76,13 @@ func (f *Forwarder) markInitial(c byte) {
 	f.initial[strings.ToUpper(string(c))[0]] = true
 }
 
-// Values is room for the values of the identity headers, so that a request
-// needs no memory of its own for them. It must not be used for another request
-// before this one has ended.
+// Values is room for the values of the identity headers of one request. It must
+// not be used for another: error routes, logs and the like read a request's
+// headers long after its handlers have returned.
 type Values [4]string
 
 // Forward changes the request into what the backend gets. fromProxy says
-// that a trusted proxy sent it. values stays in use until the request ends.
+// that a trusted proxy sent it.
 func (f *Forwarder) Forward(r *http.Request, tokens Tokens, fromProxy bool, values *Values) {
 	f.Strip(r, fromProxy)
 	if tokens.First == nil || f.names[0] == "" {
@@ -148,7 +148,7 @@ func foldHeaderByte(c byte) byte {
 	switch {
 	case c >= 'A' && c <= 'Z':
 		return c | 0x20
-	case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+	case isAlnum(c):
 		return c
 	}
 	return '-'
@@ -222,7 +222,7 @@ func headerText(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
-		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte(" -._~@/:+()", c) >= 0 {
+		if isAlnum(c) || strings.IndexByte(" -._~@/:+()", c) >= 0 {
 			b.WriteByte(c)
 			continue
 		}
@@ -234,7 +234,7 @@ func headerText(s string) string {
 // CheckIdentityPrefix returns an error if the names of identity headers can't
 // begin with s.
 func CheckIdentityPrefix(s string) error {
-	if !isHTTPToken(s) || !strings.HasSuffix(s, "-") || len(s) > 32 {
+	if !isHTTPToken(s) || !isAlnum(s[0]) || !strings.HasSuffix(s, "-") || len(s) > 32 {
 		return fmt.Errorf("%q can't begin the names of headers; write for example X-Token-, with '-' at its end", s)
 	}
 	return nil

@@ -25,7 +25,7 @@ type Gate struct {
 type Decision struct {
 	Reason Reason
 	// Tokens are the known tokens of the credentials: those that allow the
-	// request if it is allowed, else the one that it was refused for, if any.
+	// request if it is allowed, else those that it was refused for, if any.
 	Tokens Tokens
 	// Match is what the request does, as far as that was reached.
 	Match permission.Match

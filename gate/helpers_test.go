@@ -193,7 +193,7 @@ func hostileSources(tb testing.TB) *Sources {
 func newRecorder(tb testing.TB, change func(*RecorderConfig)) *Recorder {
 	tb.Helper()
 	c := RecorderConfig{
-		Write: func(context.Context, []token.Use) error { return nil }, Now: time.Now,
+		Write:    func(context.Context, []token.Use) error { return nil },
 		Interval: 10 * time.Second, Limit: 1000, Failed: func(error) {},
 	}
 	if change != nil {

@@ -16,19 +16,18 @@ type parameter struct {
 // false. It splits at '&' and at ';' and allocates nothing; url.ParseQuery
 // would drop parameters that other servers see.
 func parameters(query string, yield func(parameter) bool) {
-	for start := 0; start <= len(query); {
-		end := strings.IndexAny(query[start:], "&;")
-		if end < 0 {
-			end = len(query)
-		} else {
-			end += start
+	start, before := 0, byte('&')
+	for end := 0; end <= len(query); end++ {
+		after := byte('&')
+		if end < len(query) {
+			if after = query[end]; after != '&' && after != ';' {
+				continue
+			}
 		}
-		p := parameter{raw: query[start:end], start: start, end: end}
-		p.semicolon = start > 0 && query[start-1] == ';' || end < len(query) && query[end] == ';'
-		if !yield(p) {
+		if !yield(parameter{raw: query[start:end], start: start, end: end, semicolon: before == ';' || after == ';'}) {
 			return
 		}
-		start = end + 1
+		start, before = end+1, after
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 	RefusedMethod       Reason = "refused_method"    // never forwarded for anyone
 	MissingPermission   Reason = "missing_permission"
 	StoreUnavailable    Reason = "store_unavailable" // and the token is not known
-	Failure             Reason = "failure"           // any other technical failure
+	Failure             Reason = "failure"           // the look-up failed in another way
 )
 
 // Reasons returns the whole list.
@@ -45,21 +45,20 @@ func Reasons() []Reason {
 // Allows reports whether the request goes on.
 func (r Reason) Allows() bool { return r == Allow || r == Preflight }
 
-// Status returns the HTTP status of a refusal. A failure is never a 401, which
-// would make clients throw good tokens away.
+// Status returns the HTTP status of a refusal. A technical failure is 503, which
+// clients try again, never a 401, for which they would throw good tokens away.
 func (r Reason) Status() int {
 	switch r {
 	case AmbiguousCredential, TooManyCredentials, AmbiguousRequest:
 		return http.StatusBadRequest
 	case RefusedMethod, MissingPermission:
 		return http.StatusForbidden
-	case StoreUnavailable:
+	case StoreUnavailable, Failure:
 		return http.StatusServiceUnavailable
 	case Allow, Preflight:
 		return http.StatusOK
 	case NoCredential, MalformedCredential, UnknownToken, DisabledToken, ExpiredToken, OtherAPI, UnreadableToken:
 		return http.StatusUnauthorized
-	case Failure:
 	}
 	return http.StatusInternalServerError
 }

@@ -51,7 +51,6 @@ type Recorder struct {
 type RecorderConfig struct {
 	// Write saves uses in one statement.
 	Write func(context.Context, []token.Use) error
-	Now   func() time.Time
 	// Interval is how often uses are written.
 	Interval time.Duration
 	// Limit is how many tokens' uses are kept while the store can't take them.

@@ -208,7 +208,7 @@ func TestRecordDoesNotWaitForAWrite(t *testing.T) {
 		release := make(chan struct{})
 		s := &useTable{}
 		r := NewRecorder(RecorderConfig{
-			Now: time.Now, Interval: time.Second, Limit: 100, Failed: func(error) {},
+			Interval: time.Second, Limit: 100, Failed: func(error) {},
 			Write: func(ctx context.Context, uses []token.Use) error { <-release; return s.write(ctx, uses) },
 		})
 		a := used("a")
@@ -240,7 +240,7 @@ func TestCloseLetsAWriteFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &useTable{}
 		r := NewRecorder(RecorderConfig{
-			Now: time.Now, Interval: time.Second, Limit: 100, Failed: func(error) {},
+			Interval: time.Second, Limit: 100, Failed: func(error) {},
 			Write: func(ctx context.Context, uses []token.Use) error {
 				_ = s.write(ctx, uses) // committed
 				select {
@@ -290,7 +290,7 @@ func TestRecorderCountsExactly(t *testing.T) {
 		s := &useTable{}
 		var failing atomic.Uint64
 		r := NewRecorder(RecorderConfig{
-			Now: time.Now, Interval: 100 * time.Microsecond, Limit: limit, Failed: func(error) {},
+			Interval: 100 * time.Microsecond, Limit: limit, Failed: func(error) {},
 			Write: func(ctx context.Context, uses []token.Use) error {
 				if failing.Add(1)%3 == 0 {
 					return errors.New("busy")
@@ -335,7 +335,7 @@ func TestRecorderCountsExactly(t *testing.T) {
 func TestRecorderForgetsNoDrop(t *testing.T) {
 	for range 3000 {
 		s := &useTable{}
-		r := NewRecorder(RecorderConfig{Now: time.Now, Interval: time.Hour, Limit: 1, Failed: func(error) {}, Write: s.write})
+		r := NewRecorder(RecorderConfig{Interval: time.Hour, Limit: 1, Failed: func(error) {}, Write: s.write})
 		a, b := used("a"), used("b")
 		var wg sync.WaitGroup
 		for range 4 {
@@ -357,7 +357,7 @@ func TestLastUseIsTheNewest(t *testing.T) {
 	began := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for range 300 {
 		s := &useTable{}
-		r := NewRecorder(RecorderConfig{Now: time.Now, Interval: time.Hour, Limit: 10, Failed: func(error) {}, Write: s.write})
+		r := NewRecorder(RecorderConfig{Interval: time.Hour, Limit: 10, Failed: func(error) {}, Write: s.write})
 		k := used("a")
 		var wg sync.WaitGroup
 		for i := range 8 {
