@@ -44,7 +44,8 @@ type App struct {
 	handlers []*Handler
 	catalogs map[string]*permission.Catalog
 	runtime  *runtime      // set by Start, released by Cleanup
-	started  chan struct{} // closed when Start is done
+	started  chan struct{} // closed when Start is done, or has failed
+	replaced chan struct{} // closed when Cleanup has released the runtime
 }
 
 // settings is all that a runtime is built from: two configurations with equal
@@ -70,7 +71,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.ctx, a.logger = ctx, ctx.Logger()
 	a.catalogs = map[string]*permission.Catalog{}
-	a.started = make(chan struct{})
+	a.started, a.replaced = make(chan struct{}), make(chan struct{})
 	a.settings = settings{
 		cacheSize:     100_000,
 		cacheTTL:      durationOr(a.CacheTTL, 10*time.Second),
@@ -138,6 +139,9 @@ func (a *App) register(h *Handler, catalog *permission.Catalog) (*permission.Cat
 // Start opens the store, or takes over the one of the configuration before, and
 // opens the gates. Requests that come earlier wait for it.
 func (a *App) Start() error {
+	// Also when it fails: requests that wait would keep the failed configuration
+	// from going away, and wait in vain.
+	defer close(a.started)
 	rt, err := acquireRuntime(a.settings, a.logger)
 	if err != nil {
 		return err
@@ -150,9 +154,8 @@ func (a *App) Start() error {
 		return fmt.Errorf("writing the permissions to the store: %w", err)
 	}
 	for _, h := range a.handlers {
-		h.open(rt)
+		h.opened.Store(h.open(rt))
 	}
-	close(a.started)
 	return nil
 }
 
@@ -191,7 +194,8 @@ func sameJSON(a, b []permission.Permission) bool {
 	return err1 == nil && err2 == nil && string(x) == string(y)
 }
 
-// Stop does nothing yet: requests are still under way. Cleanup comes after them.
+// Stop does nothing: requests are still under way. On a reload some can be even
+// after Cleanup, since Caddy doesn't wait for them then.
 func (a *App) Stop() error { return nil }
 
 // Cleanup releases what the gates share. The last configuration that uses it
@@ -202,6 +206,10 @@ func (a *App) Cleanup() error {
 	}
 	rt := a.runtime
 	a.runtime = nil
+	close(a.replaced)
+	for _, h := range a.handlers {
+		h.opened.Store(nil)
+	}
 	return releaseRuntime(rt)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,6 +66,8 @@ type Handler struct {
 	forwarder *gate.Forwarder
 	logger    *zap.Logger
 	opened    atomic.Pointer[openGate]
+
+	takesQueries bool // one of the sources is a query
 }
 
 // openGate is a gate with the runtime behind it.
@@ -99,6 +102,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if h.sources, err = gate.NewSources(h.Sources, h.MaxTokens); err != nil {
 		return err
 	}
+	h.takesQueries = slices.ContainsFunc(h.Sources, func(s gate.Source) bool { return s.Place == gate.Query })
 	if h.catalog, err = permission.NewCatalog(h.Permissions); err != nil {
 		return err
 	}
@@ -111,7 +115,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	h.app = app.(*App)
+	h.app, _ = app.(*App) // it is registered under this name
 	h.catalog, err = h.app.register(h, h.catalog)
 	return err
 }
@@ -138,25 +142,30 @@ func (h *Handler) setDefaults() error {
 	return errors.Join(token.CheckAPI(h.API), within("max_tokens", int64(h.MaxTokens), 1, maxTokens))
 }
 
-// open puts the gate into operation.
-func (h *Handler) open(rt *runtime) {
+// open returns the gate with the runtime behind it.
+func (h *Handler) open(rt *runtime) *openGate {
 	decisions := rt.metrics.decisionCounters(h.API)
-	h.opened.Store(&openGate{
+	return &openGate{
 		Gate: gate.Gate{
 			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Recorder: rt.recorder,
 			CheckPreflights: h.CheckPreflights, Now: time.Now,
 		},
 		allowed: decisions[gate.Allow], decisions: decisions,
-	})
+	}
 }
 
 var identityValues = sync.Pool{New: func() any { return new(gate.Values) }}
 
 // ServeHTTP decides about the request, and refuses it or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	g, err := h.openGate(r.Context())
-	if err != nil {
-		return err
+	g := h.opened.Load()
+	if g == nil {
+		early, release, err := h.openGate(r.Context())
+		if err != nil {
+			return h.refuse(w, r, &gate.Decision{Reason: gate.StoreUnavailable, Err: err})
+		}
+		defer release()
+		g = early
 	}
 	d := g.Check(r)
 	if d.Reason != gate.Allow {
@@ -171,31 +180,49 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if d.FromQuery {
 		w = keepPrivate(w)
 	}
-	values := identityValues.Get().(*gate.Values)
+	values, _ := identityValues.Get().(*gate.Values) // it holds nothing else
 	defer identityValues.Put(values)
 	query := r.URL.RawQuery
 	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), values)
-	if query != r.URL.RawQuery {
+	if query != r.URL.RawQuery || h.onlyInOriginal(r) {
 		h.stripOriginal(r)
 	}
 	return next.ServeHTTP(w, r)
 }
 
-// openGate waits until the app has started: Caddy starts apps in any order, so
-// the first requests can be earlier than the store.
-func (h *Handler) openGate(ctx context.Context) (*openGate, error) {
-	if g := h.opened.Load(); g != nil {
-		return g, nil
-	}
+// openGate returns the gate for a request that came too early or too late, and
+// what to do when it has been served. Caddy starts apps in any order, so the
+// first requests can be earlier than the store: they wait. On a reload it lets
+// go of apps while requests to the old configuration are still being read: for
+// those the runtime is taken, or made, once more.
+func (h *Handler) openGate(ctx context.Context) (g *openGate, release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	select {
 	case <-h.app.started:
-		return h.opened.Load(), nil
 	case <-ctx.Done():
-		return nil, caddyhttp.Error(http.StatusServiceUnavailable, errors.New("the token store is not open yet"))
+		return nil, nil, errNotOpen
 	}
+	if g := h.opened.Load(); g != nil {
+		return g, func() {}, nil
+	}
+	select {
+	case <-h.app.replaced:
+	default:
+		return nil, nil, errNotOpen
+	}
+	rt, err := acquireRuntime(h.app.settings, h.logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	return h.open(rt), func() {
+		if err := releaseRuntime(rt); err != nil {
+			h.logger.Error("releasing the token store", zap.Error(err))
+		}
+	}, nil
 }
+
+var errNotOpen = errors.New("the token store is not open")
 
 // setPlaceholders says whose request it is. The values were made when the token
 // was read; a request only points to them.
@@ -220,6 +247,17 @@ func setPlaceholders(r *http.Request, d *gate.Decision) {
 func fromTrustedProxy(r *http.Request) bool {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	return trusted
+}
+
+// onlyInOriginal reports whether a rewrite in front of the gate took a credential
+// out of the query, which the original URL still has.
+func (h *Handler) onlyInOriginal(r *http.Request) bool {
+	if !h.takesQueries {
+		return false
+	}
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	return ok && original.URL != nil && original.URL.RawQuery != r.URL.RawQuery &&
+		h.sources.StripQuery(original.URL.RawQuery) != original.URL.RawQuery
 }
 
 // stripOriginal removes the credential from the copies of the URL that Caddy

@@ -44,13 +44,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	if d.FromQuery {
 		header.Set("Referrer-Policy", "no-referrer")
 	}
+	p := describeRefusal(d)
 	if h.Errors == errorsCaddy {
 		// Error routes may forward the request, so it must be as harmless as one that passed.
 		h.forwarder.Strip(r, fromTrustedProxy(r))
 		h.stripOriginal(r)
-		return caddyhttp.Error(d.Reason.Status(), errors.New("api_tokens: "+string(d.Reason)))
+		// {err.message} is what strangers may see, so it is no more exact than the code.
+		return caddyhttp.Error(p.Status, errors.New("api_tokens: "+p.Code))
 	}
-	p := describeRefusal(d)
 	body, err := json.Marshal(p)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
@@ -141,12 +142,10 @@ var secretText = regexp.MustCompile(`trv_[0-9A-Za-z]+`)
 // out why, and no secret. That the store is away is logged once, by the runtime.
 func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
 	level := zapcore.InfoLevel
-	switch d.Reason {
-	case gate.StoreUnavailable:
+	if d.Reason == gate.StoreUnavailable {
 		level = zapcore.DebugLevel
-	case gate.Failure, gate.UnreadableToken:
+	} else if d.Reason == gate.Failure || d.Reason == gate.UnreadableToken {
 		level = zapcore.ErrorLevel
-	default:
 	}
 	line := h.logger.Check(level, "request refused")
 	if line == nil {

@@ -37,10 +37,8 @@ const (
 
 func acquireRuntime(s settings, logger *zap.Logger) (*runtime, error) {
 	value, _, err := runtimes.LoadOrNew(s, func() (caddy.Destructor, error) { return newRuntime(s, logger) })
-	if err != nil {
-		return nil, err
-	}
-	return value.(*runtime), nil
+	rt, _ := value.(*runtime) // the pool holds nothing else
+	return rt, err
 }
 
 func releaseRuntime(rt *runtime) error {
@@ -65,7 +63,7 @@ func newRuntime(s settings, logger *zap.Logger) (*runtime, error) {
 		return nil, errors.Join(err, opened.Close())
 	}
 	rt.recorder = gate.NewRecorder(gate.RecorderConfig{
-		Write: opened.RecordUse, Now: time.Now, Interval: s.flushInterval, Limit: int(2 * s.cacheSize),
+		Write: opened.RecordUse, Interval: s.flushInterval, Limit: int(2 * s.cacheSize),
 		Failed: func(err error) {
 			logger.Error("writing last-use times failed; they are kept for the next time", zap.Error(err))
 		},

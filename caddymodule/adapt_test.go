@@ -1,0 +1,194 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+var updateGolden = flag.Bool("update", false, "write what is there as what is wanted")
+
+const adaptSeparator = "----------\n"
+
+// TestAdapt turns each Caddyfile of testdata/adapt into JSON and compares it with
+// what stands behind the separator. None of them says `order`: the directive
+// finds its place by itself.
+func TestAdapt(t *testing.T) {
+	files, err := filepath.Glob("testdata/adapt/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			input, want, _ := strings.Cut(string(text), adaptSeparator)
+			config, err := adapt(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := json.Indent(&got, config, "", "\t"); err != nil {
+				t.Fatal(err)
+			}
+			got.WriteByte('\n')
+			if *updateGolden {
+				if err := os.WriteFile(file, []byte(input+adaptSeparator+got.String()), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			} else if got.String() != want {
+				t.Errorf("got:\n%s\nwant (go test -run TestAdapt -update writes it):\n%s", got.String(), want)
+			}
+			if _, err := adapt(input); err != nil {
+				t.Errorf("the second time: %v", err)
+			}
+		})
+	}
+}
+
+// inGate puts lines into the block of the directive: the first is line 3.
+func inGate(lines string) string {
+	return ":80 {\n\tapi_tokens articles {\n\t\t" + strings.ReplaceAll(lines, "\n", "\n\t\t") + "\n\t}\n}\n"
+}
+
+// inOption puts lines into the block of the global option: the first is line 3.
+func inOption(lines string) string {
+	return "{\n\tapi_tokens {\n\t\t" + strings.ReplaceAll(lines, "\n", "\n\t\t") + "\n\t}\n}\n:80\n"
+}
+
+func TestCaddyfileErrors(t *testing.T) {
+	for name, test := range map[string]struct {
+		caddyfile string
+		line      string
+		says      string
+	}{
+		"unknown word":                 {inGate("form header X"), "3", `unknown word "form"; api_tokens takes from`},
+		"unknown word in the option":   {inOption("storage sqlite"), "3", `unknown word "storage"; api_tokens takes store`},
+		"graphql, which is not built":  {inGate("graphql /graphql"), "3", `unknown word "graphql"`},
+		"surplus argument":             {":80 {\n\tapi_tokens articles more\n}\n", "2", `surplus word "more"`},
+		"surplus argument, option":     {"{\n\tapi_tokens more\n}\n:80\n", "2", `surplus word "more"`},
+		"bad name of an API":           {":80 {\n\tapi_tokens -articles\n}\n", "2", `"-articles" is not a name for an API`},
+		"bad name behind a matcher":    {":80 {\n\tapi_tokens /api/* art/icles\n}\n", "2", `"art/icles" is not a name for an API`},
+		"permission twice":             {inGate("permission a.b {\n\tGET /a\n}\npermission a.b {\n\tGET /b\n}"), "6", "permission a.b is defined twice"},
+		"permission of a resource":     {inGate("resource a /a\npermission a.find {\n\tGET /b\n}"), "4", "permission a.find is defined twice"},
+		"resource twice":               {inGate("resource a /a\nresource a /b"), "4", "permission a.find is defined twice"},
+		"bad name of a permission":     {inGate("permission a {\n\tGET /a\n}"), "3", `"a" can't name a permission`},
+		"bad mark":                     {inGate("permission a.b rw {\n\tGET /a\n}"), "3", `"rw" is not a mark`},
+		"too many marks":               {inGate("permission a.b read write {\n\tGET /a\n}"), "3", "permission takes a name"},
+		"permission without a name":    {inGate("permission {\n\tGET /a\n}"), "3", "permission takes a name"},
+		"permission, no operations":    {inGate("permission a.b"), "3", "permission a.b has no operations"},
+		"permission, empty block":      {inGate("permission a.b {\n}"), "", "permission a.b has no operations"},
+		"operation twice":              {inGate("permission a.b {\n\tGET /a\n\tGET /a\n}"), "5", "has GET /a twice"},
+		"bad method":                   {inGate("permission a.b {\n\tFETCH /a\n}"), "4", `"FETCH" is not a method`},
+		"method in lower case":         {inGate("permission a.b {\n\tget /a\n}"), "4", "write GET"},
+		"TRACE":                        {inGate("permission a.b {\n\tTRACE /a\n}"), "4", "TRACE is never forwarded"},
+		"query of GraphQL":             {inGate("permission a.b {\n\tquery articles article\n}"), "4", "an operation is a method and one path"},
+		"two paths":                    {inGate("permission a.b {\n\tGET /a /b\n}"), "4", "an operation is a method and one path"},
+		"no path":                      {inGate("permission a.b {\n\tGET\n}"), "4", "an operation is a method and one path"},
+		"path without a slash":         {inGate("permission a.b {\n\tGET a\n}"), "4", `"a" is not a path`},
+		"dot segments":                 {inGate("permission a.b {\n\tGET /a/../b\n}"), "4", "dot segment"},
+		"empty segment":                {inGate("permission a.b {\n\tGET /a//b\n}"), "4", "empty segment"},
+		"star in the middle":           {inGate("permission a.b {\n\tGET /a/*/b\n}"), "4", "* only at the end"},
+		"half a segment in braces":     {inGate("permission a.b {\n\tGET /a/x{id}\n}"), "4", "braces stand for a whole segment"},
+		"braces without a name":        {inGate("permission a.b {\n\tGET /a/{}\n}"), "4", "{} has no name"},
+		"one capture twice":            {inGate("permission a.b {\n\tGET /{id}/{id}\n}"), "4", "{id} stands in it twice"},
+		"encoded slash":                {inGate("permission a.b {\n\tGET /a%2Fb\n}"), "4", "slash"},
+		"semicolon":                    {inGate("permission a.b {\n\tGET /a;b\n}"), "4", "semicolon"},
+		"resource, no path":            {inGate("resource a"), "3", "resource takes a name and a path"},
+		"resource, surplus word":       {inGate("resource a /a read"), "3", "resource takes a name and a path"},
+		"resource with a dot":          {inGate("resource a.b /a"), "3", `"a.b" can't name a resource`},
+		"resource, bad path":           {inGate("resource a /a/../b"), "3", "dot segment"},
+		"source of no place":           {inGate("from cookie session"), "3", `"cookie" is not a source`},
+		"source without a name":        {inGate("from header"), "3", "from takes"},
+		"source with surplus words":    {inGate("from header X-Key list 5"), "3", "from takes"},
+		"source twice":                 {inGate("from header X-Key\nfrom header x-key list"), "4", "named twice"},
+		"scheme twice":                 {inGate("from authorization Bearer\nfrom authorization bearer"), "4", "named twice"},
+		"list in a query":              {inGate("from query a list"), "3", "from takes"},
+		"bad name of a header":         {inGate(`from header "X Key"`), "3", "can't name a source"},
+		"header Authorization":         {inGate("from header authorization"), "3", "write: authorization <scheme>"},
+		"header Cookie":                {inGate("from header Cookie"), "3", "can't be a source"},
+		"max_tokens 0":                 {inGate("max_tokens 0"), "3", "max_tokens is 0; it must be from 1 to 100"},
+		"max_tokens negative":          {inGate("max_tokens -1"), "3", "max_tokens is -1"},
+		"max_tokens no number":         {inGate("max_tokens many"), "3", `"many" is not a number`},
+		"max_tokens twice":             {inGate("max_tokens 2\nmax_tokens 2"), "4", "max_tokens stands here twice, first in line 3"},
+		"max_tokens without a number":  {inGate("max_tokens"), "3", "max_tokens takes a number and nothing else"},
+		"identity, bad prefix":         {inGate("identity X-Who"), "3", `"X-Who" can't begin the names of headers`},
+		"identity, surplus word":       {inGate("identity X-Who- X-"), "3", "nothing else"},
+		"identity twice":               {inGate("identity off\nidentity X-Who-"), "4", "stands here twice"},
+		"preflight, unknown word":      {inGate("preflight off"), "3", `unknown word "off"; use check or pass`},
+		"preflight, no word":           {inGate("preflight"), "3", "check or pass"},
+		"errors, unknown word":         {inGate("errors json"), "3", `unknown word "json"; use caddy or problem`},
+		"errors twice":                 {inGate("errors caddy\nerrors problem"), "4", "stands here twice"},
+		"block behind a word":          {inGate("errors caddy {\n\tx\n}"), "3", ""},
+		"block behind a source":        {inGate("from header X-Key {\n\tlist\n}"), "3", ""},
+		"store twice":                  {inOption("store sqlite a\nstore sqlite b"), "4", "store stands here twice, first in line 3"},
+		"store without a driver":       {inOption("store"), "3", "store takes a driver and a source"},
+		"store with surplus words":     {inOption("store sqlite a b"), "3", "store takes a driver and a source"},
+		"unknown store":                {inOption("store mysql a"), "3", `"mysql" is not a store`},
+		"cache_ttl 0":                  {inOption("cache_ttl 0"), "3", "cache_ttl is 0s; it must be from 100ms to 1h0m0s"},
+		"cache_ttl negative":           {inOption("cache_ttl -10s"), "3", "cache_ttl is -10s"},
+		"cache_ttl without a unit":     {inOption("cache_ttl 10"), "3", `cache_ttl: "10" is not a duration`},
+		"cache_ttl too long":           {inOption("cache_ttl 1d"), "3", "cache_ttl is 24h0m0s"},
+		"cache_size 0":                 {inOption("cache_size 0"), "3", "cache_size is 0; it must be from 100"},
+		"cache_size negative":          {inOption("cache_size -5"), "3", "cache_size is -5"},
+		"cache_size no number":         {inOption("cache_size 1e6"), "3", `"1e6" is not a number`},
+		"cache_size out of all bounds": {inOption("cache_size 99999999999999999999"), "3", "is not a number"},
+		"stale_if_error negative":      {inOption("stale_if_error -1s"), "3", "stale_if_error is -1s"},
+		"flush_interval 0":             {inOption("flush_interval 0s"), "3", "flush_interval is 0s"},
+		"flush_interval twice":         {inOption("flush_interval 1s\nflush_interval 1s"), "4", "stands here twice"},
+		"flush_interval, two words":    {inOption("flush_interval 1s 2s"), "3", "nothing else"},
+		"option twice":                 {"{\n\tapi_tokens {\n\t}\n\tapi_tokens {\n\t}\n}\n:80\n", "4", "stands here twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, err := adapt(test.caddyfile)
+			if err == nil {
+				t.Fatalf("no error; it became %s", config)
+			}
+			if !strings.Contains(err.Error(), test.says) {
+				t.Errorf("it says %q; want %q in it", err, test.says)
+			}
+			place := regexp.MustCompile(`Caddyfile:(\d+)`).FindStringSubmatch(err.Error())
+			if place == nil || test.line != "" && place[1] != test.line {
+				t.Errorf("it says %q; want Caddyfile:%s in it", err, test.line)
+			}
+		})
+	}
+}
+
+// Whatever stands in a Caddyfile is a configuration or an error.
+func FuzzCaddyfileParserNeverPanics(f *testing.F) {
+	files, err := filepath.Glob("testdata/adapt/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		input, _, _ := strings.Cut(string(text), adaptSeparator)
+		f.Add(input)
+	}
+	f.Add("api_tokens a {\n from\n permission a.b {\n GET {$X} {\n }\n resource\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if tokens, err := caddyfile.Tokenize([]byte(text), "Caddyfile"); err == nil && len(tokens) > 0 {
+			h := new(Handler)
+			if err := h.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err == nil {
+				if _, err := json.Marshal(h); err != nil {
+					t.Errorf("%q: accepted, but it has no JSON: %v", text, err)
+				}
+			}
+			_, _ = parseGlobalOption(caddyfile.NewDispenser(tokens), nil)
+		}
+		_, _ = adapt(text)
+	})
+}
