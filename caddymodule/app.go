@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -85,8 +86,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		a.settings.store = *a.Store
 	}
 	if a.settings.store, err = a.settings.store.resolve(); err != nil {
-		return err
+		return a.Store.located(err)
 	}
+	a.settings.store.Origin = "" // a line that moves makes no other store
 	return a.settings.check()
 }
 
@@ -143,6 +145,9 @@ func (a *App) Start() error {
 	// from going away, and wait in vain.
 	defer close(a.started)
 	rt, err := acquireRuntime(a.settings, a.logger)
+	if err != nil && a.Store != nil {
+		err = a.Store.located(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -165,10 +170,7 @@ func (a *App) saveCatalogs() error {
 	if err != nil {
 		return err
 	}
-	changed := map[string]*permission.Catalog{}
-	for api, catalog := range a.catalogs {
-		changed[api] = catalog
-	}
+	changed := maps.Clone(a.catalogs)
 	for _, c := range saved {
 		if catalog, ok := changed[c.API]; ok && sameJSON(c.Permissions, catalog.Permissions()) {
 			delete(changed, c.API)

@@ -18,7 +18,7 @@ func init() {
 // parseGlobalOption parses the global option, the Caddy app:
 //
 //	api_tokens {
-//		store          sqlite [<path>]
+//		store          sqlite <path>
 //		cache_size     <tokens>
 //		cache_ttl      <duration>
 //		stale_if_error <duration>
@@ -65,17 +65,13 @@ func (a *App) parseLine(d *caddyfile.Dispenser) (err error) {
 
 func parseStore(d *caddyfile.Dispenser) (*StoreConfig, error) {
 	args := d.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 {
+	if len(args) != 2 {
 		return nil, d.Err("store takes a driver and a source, such as: store sqlite /var/lib/tokenreeve/tokens.db")
 	}
-	c := &StoreConfig{Driver: args[0]}
-	if len(args) == 2 {
-		c.Source = args[1]
+	if args[0] != driverSQLite {
+		return nil, d.Errf("%q is not a store; use sqlite", args[0])
 	}
-	if c.Driver != driverSQLite {
-		return nil, d.Errf("%q is not a store; use sqlite", c.Driver)
-	}
-	return c, nil
+	return &StoreConfig{Driver: args[0], Source: args[1], Origin: fmt.Sprintf("%s:%d", d.File(), d.Line())}, nil
 }
 
 func parseCacheSize(d *caddyfile.Dispenser) (*int64, error) {

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -15,18 +15,37 @@ import (
 )
 
 func init() {
-	httpcaddyfile.RegisterHandlerDirective("api_tokens", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-		handler := new(Handler)
-		return handler, handler.UnmarshalCaddyfile(h.Dispenser)
-	})
+	httpcaddyfile.RegisterDirective("api_tokens", parseDirective)
 	// Behind everything that rewrites the path, in front of everything that
-	// could answer: what is matched is what goes on.
+	// forwards: what is matched is what goes on.
 	httpcaddyfile.RegisterDirectiveOrder("api_tokens", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseDirective makes a route of the directive, as Caddy does for handlers, but
+// refuses a path in front of its block: what Caddy's path matcher does not
+// match would go on without a token, and a backend can read a path such as
+// /x/..;/api as one that it should have matched.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next()
+	if h.NextArg() && strings.HasPrefix(h.Val(), "/") {
+		return nil, h.Errf("api_tokens can't be for %s alone, since other spellings of that path would need no token; put api_tokens and reverse_proxy into a handle block: handle %s { ... }", h.Val(), h.Val())
+	}
+	h.Reset()
+	h.Next()
+	matchers, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matchers, handler), nil
 }
 
 // UnmarshalCaddyfile parses the directive:
 //
-//	api_tokens [<matcher>] [<api>] {
+//	api_tokens [@<matcher>] [<api>] {
 //		from          authorization <scheme>
 //		from          header <name> [list]
 //		from          query <name>

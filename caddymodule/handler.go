@@ -154,7 +154,23 @@ func (h *Handler) open(rt *runtime) *openGate {
 	}
 }
 
-var identityValues = sync.Pool{New: func() any { return new(gate.Values) }}
+// valuesBlock is room for the identity headers of many requests. One allocation
+// serves them all, and none gets what another has used.
+type valuesBlock struct {
+	values [64]gate.Values
+	used   int
+}
+
+var valuesBlocks = sync.Pool{New: func() any { return new(valuesBlock) }}
+
+func newValues() *gate.Values {
+	block, _ := valuesBlocks.Get().(*valuesBlock) // it holds nothing else
+	values := &block.values[block.used]
+	if block.used++; block.used < len(block.values) {
+		valuesBlocks.Put(block)
+	}
+	return values
+}
 
 // ServeHTTP decides about the request, and refuses it or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -180,10 +196,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if d.FromQuery {
 		w = keepPrivate(w)
 	}
-	values, _ := identityValues.Get().(*gate.Values) // it holds nothing else
-	defer identityValues.Put(values)
 	query := r.URL.RawQuery
-	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), values)
+	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
 	if query != r.URL.RawQuery || h.onlyInOriginal(r) {
 		h.stripOriginal(r)
 	}

@@ -33,7 +33,7 @@ func newMetrics(recorder *gate.Recorder) *metrics {
 	m.events[gate.LookupFound], m.events[gate.LookupAbsent] = lookups.WithLabelValues("found"), lookups.WithLabelValues("absent")
 	m.events[gate.LookupFailed] = lookups.WithLabelValues("failed")
 	m.storeUp = collect(m, prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tokenreeve_store_up", Help: "1 while the token store answers, 0 while it is unavailable.",
+		Name: "tokenreeve_store_up", Help: "1 if the token store answered the newest look-up, 0 if that failed.",
 	}))
 	m.storeUp.Set(1)
 	m.addLastUse(recorder)
@@ -75,12 +75,14 @@ func (m *metrics) register(registry prometheus.Registerer) error {
 
 func (m *metrics) event(e gate.Event) {
 	switch e {
-	case gate.Down:
+	case gate.LookupFailed:
 		m.storeUp.Set(0)
-	case gate.Up:
+	case gate.LookupFound, gate.LookupAbsent:
 		m.storeUp.Set(1)
-	case gate.Hit, gate.Miss, gate.HitAbsent, gate.Stale, gate.LookupFound, gate.LookupAbsent, gate.LookupFailed:
-		m.events[e].Inc()
+	case gate.Hit, gate.Miss, gate.HitAbsent, gate.Stale, gate.Down, gate.Up:
+	}
+	if c := m.events[e]; c != nil {
+		c.Inc()
 	}
 }
 

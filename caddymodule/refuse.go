@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // problem is the body of a refusal (RFC 9457). Code is for programs and stays
@@ -40,10 +41,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	if d.Reason.Status() == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter)
 	}
-	header.Set("Cache-Control", "private, no-store")
-	if d.FromQuery {
-		header.Set("Referrer-Policy", "no-referrer")
-	}
+	setPrivate(header)
 	p := describeRefusal(d)
 	if h.Errors == errorsCaddy {
 		// Error routes may forward the request, so it must be as harmless as one that passed.
@@ -95,32 +93,37 @@ func describeRefusal(d *gate.Decision) problem {
 }
 
 func describeMissing(p *problem, d *gate.Decision) {
-	if p.Permission = d.Permission; p.Permission != "" {
-		p.Detail = fmt.Sprintf("The API token has no grant of the permission %s.", d.Permission)
-		return
+	readOnly := d.Tokens.First.Token.Type == token.ReadOnly && d.Tokens.Rest == nil
+	if p.Permission = d.Permission; p.Permission == "" {
+		p.Operation = d.Match.Method + " " + d.Match.Path
 	}
-	p.Operation = d.Match.Method + " " + d.Match.Path
-	p.Detail = "The API token has no grant for this operation, and no permission includes it."
+	switch {
+	case readOnly && p.Permission != "":
+		p.Detail = fmt.Sprintf("The API token may only read. A token with the permission %s is needed.", p.Permission)
+	case readOnly:
+		p.Detail = "The API token may only read, and this operation counts as writing."
+	case p.Permission != "":
+		p.Detail = fmt.Sprintf("The API token has no grant of the permission %s.", p.Permission)
+	default:
+		p.Detail = "The API token has no grant for this operation, and no permission includes it."
+	}
 }
 
 // challenge is the WWW-Authenticate header as RFC 6750, section 3, has it: no
 // error attribute if there was no credential, and the scope that was missing.
 func (h *Handler) challenge(d *gate.Decision) string {
 	challenge := h.scheme() + ` realm="` + h.API + `"`
-	switch d.Reason.Status() {
-	case http.StatusUnauthorized:
-		if d.Reason == gate.NoCredential {
-			return challenge
-		}
-		return challenge + `, error="invalid_token"`
-	case http.StatusForbidden:
-		challenge += `, error="insufficient_scope"`
-		if d.Permission != "" {
-			challenge += `, scope="` + d.Permission + `"`
-		}
+	switch {
+	case d.Reason == gate.NoCredential:
 		return challenge
-	case http.StatusBadRequest:
+	case d.Reason.Status() == http.StatusUnauthorized:
+		return challenge + `, error="invalid_token"`
+	case d.Reason.Status() == http.StatusBadRequest:
 		return challenge + `, error="invalid_request"`
+	case d.Reason == gate.MissingPermission && d.Permission != "":
+		return challenge + `, error="insufficient_scope", scope="` + d.Permission + `"`
+	case d.Reason == gate.MissingPermission:
+		return challenge + `, error="insufficient_scope"`
 	}
 	return ""
 }
@@ -139,13 +142,13 @@ func (h *Handler) scheme() string {
 var secretText = regexp.MustCompile(`trv_[0-9A-Za-z]+`)
 
 // logRefusal writes the one line about a refusal: what a person needs to find
-// out why, and no secret. That the store is away is logged once, by the runtime.
+// out why, and no secret. What is wrong with the store the runtime logs, once.
 func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
 	level := zapcore.InfoLevel
-	if d.Reason == gate.StoreUnavailable {
+	if d.Reason == gate.UnreadableToken {
+		level = zapcore.WarnLevel
+	} else if d.Reason == gate.StoreUnavailable || d.Reason == gate.Failure {
 		level = zapcore.DebugLevel
-	} else if d.Reason == gate.Failure || d.Reason == gate.UnreadableToken {
-		level = zapcore.ErrorLevel
 	}
 	line := h.logger.Check(level, "request refused")
 	if line == nil {
@@ -168,27 +171,4 @@ func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
 		fields = append(fields, zap.Error(d.Err))
 	}
 	line.Write(fields...)
-}
-
-// privateWriter keeps answers to requests with a token in the URL out of shared
-// caches, and the URL out of Referer headers, whatever the backend says.
-type privateWriter struct {
-	*caddyhttp.ResponseWriterWrapper
-}
-
-func keepPrivate(w http.ResponseWriter) http.ResponseWriter {
-	p := &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	p.setHeaders()
-	return p
-}
-
-func (p *privateWriter) setHeaders() {
-	p.Header().Set("Cache-Control", "private, no-store")
-	p.Header().Set("Referrer-Policy", "no-referrer")
-}
-
-// WriteHeader sends the header of the answer, made private.
-func (p *privateWriter) WriteHeader(status int) {
-	p.setHeaders()
-	p.ResponseWriterWrapper.WriteHeader(status)
 }

@@ -88,7 +88,8 @@ func TestRefusals(t *testing.T) {
 		"ambiguous path":    {"GET", "/api//articles", []string{g.bearer("full")}, 400, ambiguous, "ambiguous_request", "", ""},
 		"no permission":     {"POST", "/api/articles", []string{g.bearer("custom")}, 403, scope + `, scope="article.create"`, "missing_permission", "article.create", ""},
 		"in no permission":  {"DELETE", "/api/x", []string{g.bearer("custom")}, 403, scope, "missing_permission", "", "DELETE /api/x"},
-		"never this method": {"TRACE", "/api/articles", []string{g.bearer("full")}, 403, scope, "refused_method", "", ""},
+		"read-only writes":  {"POST", "/api/articles", []string{g.bearer("readonly")}, 403, scope + `, scope="article.create"`, "missing_permission", "article.create", ""},
+		"never this method": {"TRACE", "/api/articles", []string{g.bearer("full")}, 403, "", "refused_method", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := g.ask(test.method, test.target, test.headers...)

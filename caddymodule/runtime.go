@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -25,6 +26,8 @@ type runtime struct {
 	logger   *zap.Logger
 	stop     context.CancelFunc
 	watching chan struct{} // closed when the watch has ended
+
+	failureLogged atomic.Int64 // when, in unix nanoseconds
 }
 
 // runtimes holds one runtime for each settings in use.
@@ -33,6 +36,8 @@ var runtimes = caddy.NewUsagePool()
 const (
 	openTimeout  = 30 * time.Second
 	flushTimeout = 10 * time.Second // for what is left at the end
+
+	failureLogInterval = time.Minute
 )
 
 func acquireRuntime(s settings, logger *zap.Logger) (*runtime, error) {
@@ -109,8 +114,24 @@ func (rt *runtime) event(e gate.Event, err error) {
 			zap.Duration("cache_ttl", rt.settings.cacheTTL), zap.Duration("stale_if_error", rt.settings.staleIfError), zap.Error(err))
 	case gate.Up:
 		rt.logger.Info("the token store is back")
-	case gate.Hit, gate.Miss, gate.HitAbsent, gate.Stale, gate.LookupFound, gate.LookupAbsent, gate.LookupFailed:
+	case gate.LookupFailed:
+		if !errors.Is(err, gate.ErrUnavailable) {
+			rt.logFailure(err)
+		}
+	case gate.Hit, gate.Miss, gate.HitAbsent, gate.Stale, gate.LookupFound, gate.LookupAbsent:
 	}
+}
+
+// logFailure logs a look-up that failed for another reason than an absent
+// store: a damaged file, most likely. Many requests can meet it, so it is logged
+// now and then.
+func (rt *runtime) logFailure(err error) {
+	now := time.Now()
+	last := rt.failureLogged.Load()
+	if now.UnixNano()-last < int64(failureLogInterval) || !rt.failureLogged.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	rt.logger.Error("looking a token up failed; its requests are answered with 503", zap.Error(err))
 }
 
 // Destruct writes what is left of the last-use times and closes the store. The

@@ -45,7 +45,7 @@ func TestStartErrors(t *testing.T) {
 			if err == nil {
 				t.Fatal("it started")
 			}
-			for _, want := range test.says {
+			for _, want := range append(test.says, ", at Caddyfile:") {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("it says %q; want %q in it", err, want)
 				}

@@ -23,6 +23,8 @@ type StoreConfig struct {
 	// Caddy's data folder. Placeholders such as {env.NAME} are filled in when
 	// the configuration is loaded.
 	Source string `json:"source,omitempty"`
+	// Origin is the line that this was written in, for errors.
+	Origin string `json:"origin,omitempty"`
 }
 
 const driverSQLite = "sqlite"
@@ -51,9 +53,21 @@ func (c StoreConfig) resolve() (StoreConfig, error) {
 func (c StoreConfig) open(ctx context.Context) (store.Store, error) {
 	c, err := c.resolve()
 	if err != nil {
-		return nil, err
+		return nil, c.located(err)
 	}
-	return sqlite.Open(ctx, c.Source)
+	opened, err := sqlite.Open(ctx, c.Source)
+	if err != nil {
+		return nil, c.located(err)
+	}
+	return opened, nil
+}
+
+// located adds the line of the configuration to an error.
+func (c StoreConfig) located(err error) error {
+	if c.Origin == "" {
+		return err
+	}
+	return fmt.Errorf("%w, at %s", err, c.Origin)
 }
 
 // lookup makes the gate's look-up of a store.
@@ -66,10 +80,16 @@ func lookup(s store.Store) gate.Lookup {
 		case errors.Is(err, store.ErrNotFound):
 			err = gate.ErrUnknown
 		case errors.Is(err, store.ErrUnreadable):
-			err = fmt.Errorf("%w: %w", gate.ErrUnreadable, err)
+			err = kindError{gate.ErrUnreadable, err}
 		case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-			err = fmt.Errorf("%w: %w", gate.ErrUnavailable, err)
+			err = kindError{gate.ErrUnavailable, err}
 		}
 		return token.Token{}, time.Time{}, err
 	}
 }
+
+// kindError is an error of the store with the kind that the gate knows it by.
+type kindError struct{ kind, err error }
+
+func (e kindError) Error() string   { return e.err.Error() }
+func (e kindError) Unwrap() []error { return []error{e.kind, e.err} }

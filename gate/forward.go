@@ -109,8 +109,9 @@ func (f *Forwarder) Strip(r *http.Request, fromProxy bool) {
 		}
 	}
 	f.stripAuthorization(r.Header)
-	if r.URL.RawQuery != "" {
+	if len(f.sources.queries) > 0 {
 		r.URL.RawQuery = f.sources.StripQuery(r.URL.RawQuery)
+		f.stripReferer(r.Header)
 	}
 	stripConnection(r.Header)
 	r.Trailer = nil // could name an identity header after the fact
@@ -172,6 +173,18 @@ func (f *Forwarder) stripAuthorization(h http.Header) {
 		h["Authorization"] = kept
 	case len(values) > 0:
 		delete(h, "Authorization")
+	}
+}
+
+// stripReferer removes credentials from the address of the page that the
+// request comes from: a page that was called with one sends it along.
+func (f *Forwarder) stripReferer(h http.Header) {
+	for i, value := range h["Referer"] {
+		if page, query, ok := strings.Cut(value, "?"); ok {
+			if stripped := f.sources.StripQuery(query); stripped != query {
+				h["Referer"][i] = page + "?" + stripped
+			}
+		}
 	}
 }
 

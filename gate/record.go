@@ -184,10 +184,10 @@ func (r *Recorder) Flush(ctx context.Context) error {
 // before its counts are taken: a request that counts in between puts it there
 // again, so nothing is missed or taken twice.
 func (r *Recorder) collect() {
-	for u := r.touched.Swap(nil); u != nil; {
+	collected := int64(0)
+	for u := r.touched.Swap(nil); u != nil; collected++ {
 		next := u.next
 		u.next = nil
-		r.pending.Add(-1)
 		u.dirty.Store(false)
 		for i := range u.days {
 			d := &u.days[i]
@@ -196,6 +196,7 @@ func (r *Recorder) collect() {
 		u = next
 	}
 	r.backlog.Store(int64(len(r.unsaved)))
+	r.pending.Add(-collected)
 }
 
 func (r *Recorder) merge(key tokenDay, last int64, allowed, refused uint64) {

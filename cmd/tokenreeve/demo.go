@@ -52,6 +52,8 @@ const demoCaddyfile = `{
 	admin off
 	persist_config off
 	auto_https off
+	storage file_system %q
+	storage_clean_interval off
 	grace_period 2s
 	log {
 		level ERROR
@@ -75,7 +77,7 @@ http://%s {
 
 // runDemo runs the demo until the context ends.
 func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
-	addr, err = freeAddress(addr)
+	addr, err = freeAddress(ctx, addr)
 	if err != nil {
 		return err
 	}
@@ -85,14 +87,14 @@ func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	backend, err := startArticles()
+	backend, err := startArticles(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, backend.Close()) }()
 
 	database := filepath.Join(folder, "tokens.db")
-	if err := startCaddy(fmt.Sprintf(demoCaddyfile, database, addr, backend.Addr)); err != nil {
+	if err := startCaddy(fmt.Sprintf(demoCaddyfile, filepath.Join(folder, "caddy"), database, addr, backend.Addr)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, caddy.Stop()) }()
@@ -109,8 +111,8 @@ func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
 
 // freeAddress checks that the address can be had, and picks a port for port 0.
 // Caddy itself would share a port with another Caddy without a word.
-func freeAddress(addr string) (string, error) {
-	listener, err := net.Listen("tcp", addr)
+func freeAddress(ctx context.Context, addr string) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "", fmt.Errorf("%s is in use; choose another address with --addr, such as --addr 127.0.0.1:0 for a free port", addr)
@@ -120,8 +122,8 @@ func freeAddress(addr string) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-func startArticles() (*http.Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func startArticles(ctx context.Context) (*http.Server, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
