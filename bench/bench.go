@@ -50,7 +50,7 @@ func (b *bench) close() { _ = os.RemoveAll(b.dir) }
 
 func (b *bench) progress(format string, args ...any) { fmt.Fprintf(b.stderr, format, args...) }
 
-// floodKey is the one row that is no pair.
+// floodKey is the row that is no pair.
 const floodKey = "flood"
 
 func (b *bench) selected() (pairs []pair, flood bool) {
@@ -66,10 +66,12 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 		for _, p := range b.pairs() {
 			r.list = append(r.list, fmt.Sprintf("%-16s %s", p.key, p.what))
 		}
-		r.list = append(r.list, fmt.Sprintf("%-16s %s", floodKey, "a flood of unknown tokens beside known ones"))
+		r.list = append(r.list, fmt.Sprintf("%-16s %s", floodKey, "a flood of unknown tokens beside known ones"),
+			fmt.Sprintf("%-16s %s", aloneKey, "the decision alone, without a proxy"))
 		return r, nil
 	}
-	if len(pairs) == 0 && !flood {
+	alone := b.opts.only.MatchString(aloneKey)
+	if len(pairs) == 0 && !flood && !alone {
 		return nil, errors.New("-only matches no row; see -list")
 	}
 	if err := b.prepare(ctx, pairs, flood); err != nil {
@@ -88,6 +90,12 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 		var err error
 		if r.flood, err = b.measureFlood(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", floodKey, err)
+		}
+	}
+	if alone {
+		var err error
+		if r.alone, err = b.measureAlone(ctx); err != nil {
+			return nil, err
 		}
 	}
 	r.others = spreadOf(b.others)

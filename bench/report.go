@@ -56,6 +56,7 @@ type report struct {
 	machine  string
 	outcomes []outcome
 	flood    *floodResult
+	alone    []*aloneRow
 	others   spread
 }
 
@@ -78,6 +79,7 @@ func (r *report) markdown() string {
 	if r.flood != nil {
 		r.flood.rows(&t)
 	}
+	writeAlone(&t, r.alone)
 	for _, o := range r.outcomes {
 		writeBlock(&t, fmt.Sprintf("What the gateways of %q counted, by round:", o.what), o.probes)
 	}

@@ -274,6 +274,7 @@ func (r *Resolver) note(digest token.Digest, generation uint64, old *Known, bega
 		r.config.Event(LookupFound, nil)
 		k := r.newKnown(digest, generation, old, began, t, secretExpiry)
 		r.cache.Set(cacheKey(&digest), k, 1)
+		r.cache.Wait() // until it can be seen, lest the next request reads it again
 		return k, nil
 	case errors.Is(err, ErrUnknown), errors.Is(err, ErrUnreadable):
 		r.backUp()

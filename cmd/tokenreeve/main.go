@@ -13,9 +13,9 @@ import (
 )
 
 // gcPercent suits a server that keeps little and allocates much: the collector
-// runs a quarter as often as by default. The limit on memory that Caddy takes
+// runs an eighth as often as by default. The limit on memory that Caddy takes
 // from the machine still holds. GOGC in the environment overrides it.
-const gcPercent = 400
+const gcPercent = 800
 
 func main() {
 	if os.Getenv("GOGC") == "" {

@@ -64,7 +64,7 @@ var noRun = []string{
 	"README.md: make test",
 	"docs/command-line.md: caddy api-tokens create --name backup | vault kv put secret/backup token=-",
 	"docs/command-line.md: tokenreeve demo",
-	"docs/operations.md: GOGC=400 caddy run",
+	"docs/operations.md: GOGC=800 caddy run",
 	"docs/operations.md: [Service]",
 	"docs/operations.md: sudo -H -u caddy /usr/bin/caddy api-tokens list --config /etc/caddy/Caddyfile",
 	"docs/operations.md: systemctl stop caddy",
