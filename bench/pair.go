@@ -59,6 +59,7 @@ func (b *bench) measurePair(ctx context.Context, p pair) (outcome, error) {
 // by where their memory happens to lie, and loads them at the same time. The side
 // that starts first alternates.
 func (b *bench) round(ctx context.Context, o *outcome, n int) error {
+	o.probes = nil // those of the last round are shown
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer b.forgetGateways()

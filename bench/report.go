@@ -81,7 +81,7 @@ func (r *report) markdown() string {
 	}
 	writeAlone(&t, r.alone)
 	for _, o := range r.outcomes {
-		writeBlock(&t, fmt.Sprintf("What the gateways of %q counted, by round:", o.what), o.probes)
+		writeBlock(&t, fmt.Sprintf("What the gateways of %q counted in the last round:", o.what), o.probes)
 	}
 	if r.flood != nil {
 		writeBlock(&t, "What the gateway counted during the flood:", r.flood.counts)
