@@ -144,13 +144,7 @@ var secretText = regexp.MustCompile(`trv_[0-9A-Za-z]+`)
 // logRefusal writes the one line about a refusal: what a person needs to find
 // out why, and no secret. What is wrong with the store the runtime logs, once.
 func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
-	level := zapcore.InfoLevel
-	if d.Reason == gate.UnreadableToken {
-		level = zapcore.WarnLevel
-	} else if d.Reason == gate.StoreUnavailable || d.Reason == gate.Failure {
-		level = zapcore.DebugLevel
-	}
-	line := h.logger.Check(level, "request refused")
+	line := h.logger.Check(refusalLevel(d.Reason), "request refused")
 	if line == nil {
 		return
 	}
@@ -171,4 +165,14 @@ func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
 		fields = append(fields, zap.Error(d.Err))
 	}
 	line.Write(fields...)
+}
+
+func refusalLevel(reason gate.Reason) zapcore.Level {
+	switch {
+	case reason == gate.UnreadableToken:
+		return zapcore.WarnLevel
+	case reason.Status() == http.StatusServiceUnavailable:
+		return zapcore.DebugLevel
+	}
+	return zapcore.InfoLevel
 }
