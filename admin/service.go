@@ -93,7 +93,7 @@ func (s *Service) Catalogs(ctx context.Context) ([]store.Catalog, error) {
 
 func (s *Service) catalogs(ctx context.Context, r store.Reader) ([]store.Catalog, error) {
 	stored, err := r.Catalogs(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrUnreadable) { // that is for its own API to feel
 		return nil, err
 	}
 	all := slices.Clone(s.known)
@@ -143,8 +143,11 @@ func (s *Service) keepCatalog(ctx context.Context, tx store.Tx, api string) erro
 		return nil
 	}
 	stored, err := tx.Catalogs(ctx)
-	if err != nil || indexAPI(stored, api) >= 0 {
+	if err != nil && !errors.Is(err, store.ErrUnreadable) {
 		return err
+	}
+	if indexAPI(stored, api) >= 0 {
+		return nil
 	}
 	c := s.known[i]
 	c.Updated = s.now()

@@ -84,6 +84,8 @@ func checkNameFree(ctx context.Context, tx store.Tx, t *token.Token, p *FieldErr
 	switch other, err := tx.TokenByName(ctx, t.API, t.Name); {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
+	case errors.Is(err, store.ErrUnreadable):
+		return p.add(nameProblem(store.ErrNameTaken, t))
 	case err != nil:
 		return err
 	case other.ID != t.ID:
@@ -164,11 +166,14 @@ func (s *Service) Regenerate(ctx context.Context, id string, overlap time.Durati
 	return t, secret, nil
 }
 
-// Delete removes a token for good and returns it as it was.
+// Delete removes a token for good and returns it as it was; of one whose record
+// can't be understood only the id.
 func (s *Service) Delete(ctx context.Context, id string) (token.Token, error) {
 	var t token.Token
 	err := s.store.Change(ctx, func(tx store.Tx) (err error) {
-		if t, err = tx.Token(ctx, id); err != nil {
+		if t, err = tx.Token(ctx, id); errors.Is(err, store.ErrUnreadable) {
+			t = token.Token{ID: id}
+		} else if err != nil {
 			return err
 		}
 		return tx.DeleteToken(ctx, id)

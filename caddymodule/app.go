@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -15,7 +16,7 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(App{})
+	caddy.RegisterModule(new(App))
 }
 
 // App holds what all gates of a configuration share: the store, the cache of
@@ -45,7 +46,8 @@ type App struct {
 	handlers []*Handler
 	catalogs map[string]*permission.Catalog
 	runtime  *runtime      // set by Start, released by Cleanup
-	started  chan struct{} // closed when Start is done, or has failed
+	started  chan struct{} // closed when Start is done, or can't be any more
+	once     sync.Once     // for closing it
 	replaced chan struct{} // closed when Cleanup has released the runtime
 }
 
@@ -60,7 +62,7 @@ type settings struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (App) CaddyModule() caddy.ModuleInfo {
+func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "api_tokens",
 		New: func() caddy.Module { return new(App) },
@@ -143,8 +145,8 @@ func (a *App) register(h *Handler, catalog *permission.Catalog) (*permission.Cat
 func (a *App) Start() error {
 	// Also when it fails: requests that wait would keep the failed configuration
 	// from going away, and wait in vain.
-	defer close(a.started)
-	rt, err := acquireRuntime(a.settings, a.logger)
+	defer a.letIn()
+	rt, reused, err := acquireRuntime(a.settings, a.logger)
 	if err != nil && a.Store != nil {
 		err = a.Store.located(err)
 	}
@@ -152,11 +154,16 @@ func (a *App) Start() error {
 		return err
 	}
 	a.runtime = rt
+	rt.logger.Store(a.logger)
 	if err := rt.metrics.register(a.ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	if err := a.saveCatalogs(); err != nil {
+	err = a.saveCatalogs()
+	if err != nil && (!reused || !errors.Is(err, store.ErrUnavailable)) {
 		return fmt.Errorf("writing the permissions to the store: %w", err)
+	}
+	if err != nil { // nobody should be kept from a reload while the store is away
+		a.logger.Error("writing the permissions to the store failed; commands know those of before until the next reload", zap.Error(err))
 	}
 	for _, h := range a.handlers {
 		h.opened.Store(h.open(rt))
@@ -164,10 +171,19 @@ func (a *App) Start() error {
 	return nil
 }
 
+// letIn ends the waiting of requests that came before the start.
+func (a *App) letIn() {
+	a.once.Do(func() {
+		if a.started != nil { // Provision came that far
+			close(a.started)
+		}
+	})
+}
+
 // saveCatalogs lets the command line and the pages know what is protected.
 func (a *App) saveCatalogs() error {
 	saved, err := a.runtime.store.Catalogs(a.ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrUnreadable) { // an unreadable one of ours is written anew
 		return err
 	}
 	changed := maps.Clone(a.catalogs)
@@ -203,6 +219,7 @@ func (a *App) Stop() error { return nil }
 // Cleanup releases what the gates share. The last configuration that uses it
 // writes what is left of the last-use times and closes the store.
 func (a *App) Cleanup() error {
+	a.letIn()
 	if a.runtime == nil {
 		return nil
 	}
@@ -210,7 +227,7 @@ func (a *App) Cleanup() error {
 	a.runtime = nil
 	close(a.replaced)
 	for _, h := range a.handlers {
-		h.opened.Store(nil)
+		h.close()
 	}
 	return releaseRuntime(rt)
 }

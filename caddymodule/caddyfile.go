@@ -68,6 +68,9 @@ func parseStore(d *caddyfile.Dispenser) (*StoreConfig, error) {
 	if len(args) != 2 {
 		return nil, d.Err("store takes a driver and a source, such as: store sqlite /var/lib/tokenreeve/tokens.db")
 	}
+	if args[1] == "" {
+		return nil, d.Err("the path of the store is empty; leave the line out for the default store")
+	}
 	if args[0] != driverSQLite {
 		return nil, d.Errf("%q is not a store; use sqlite", args[0])
 	}

@@ -137,18 +137,20 @@ func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
 	if err := h.checkName(p); err != nil {
 		return d.WrapErr(err)
 	}
+	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		op, err := parseOperation(d)
 		if err != nil {
 			return err
 		}
-		p.Operations = append(p.Operations, op)
-		if _, err := permission.NewCatalog([]permission.Permission{p}); err != nil {
-			return d.WrapErr(err)
+		if seen[op.String()] {
+			return d.Errf("permission %s has %s twice", p.Name, op)
 		}
+		seen[op.String()] = true
+		p.Operations = append(p.Operations, op)
 	}
-	if len(p.Operations) == 0 {
-		return d.Errf("permission %s has no operations; add lines such as GET /api/articles", p.Name)
+	if _, err := permission.NewCatalog([]permission.Permission{p}); err != nil {
+		return d.WrapErr(err)
 	}
 	h.Permissions = append(h.Permissions, p)
 	return nil

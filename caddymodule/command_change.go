@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -165,7 +166,9 @@ func (o *options) readOverlap() (time.Duration, error) {
 
 func remove(s *session, args []string) error {
 	t, err := s.find(args[0])
-	if err != nil {
+	if errors.Is(err, store.ErrUnreadable) && token.IsID(args[0]) {
+		t = token.Token{ID: args[0]} // can't be shown, but removed
+	} else if err != nil {
 		return err
 	}
 	if err := s.confirm(fmt.Sprintf("Delete token %s (%s) for good?", describe(&t), t.ID)); err != nil {

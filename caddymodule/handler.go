@@ -73,6 +73,7 @@ type Handler struct {
 // openGate is a gate with the runtime behind it.
 type openGate struct {
 	gate.Gate
+	inside    atomic.Int64 // requests in check
 	allowed   prometheus.Counter
 	decisions map[gate.Reason]prometheus.Counter
 }
@@ -83,6 +84,8 @@ const (
 	maxTokens   = 100
 	// startTimeout is how long a request waits that comes before the store is open.
 	startTimeout = 30 * time.Second
+	// closeTimeout is how long Cleanup waits for requests that are being decided on.
+	closeTimeout = 5 * time.Second
 )
 
 // CaddyModule returns the Caddy module information.
@@ -174,20 +177,9 @@ func newValues() *gate.Values {
 
 // ServeHTTP decides about the request, and refuses it or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	g := h.opened.Load()
-	if g == nil {
-		early, release, err := h.openGate(r.Context())
-		if err != nil {
-			return h.refuse(w, r, &gate.Decision{Reason: gate.StoreUnavailable, Err: err})
-		}
-		defer release()
-		g = early
-	}
-	d := g.Check(r)
-	if d.Reason != gate.Allow {
-		g.decisions[d.Reason].Inc()
-	} else {
-		g.allowed.Inc()
+	d, err := h.check(r)
+	if err != nil {
+		return h.refuse(w, r, &gate.Decision{Reason: gate.StoreUnavailable, Err: err})
 	}
 	setPlaceholders(r, &d)
 	if !d.Reason.Allows() {
@@ -204,36 +196,71 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
-// openGate returns the gate for a request that came too early or too late, and
-// what to do when it has been served. Caddy starts apps in any order, so the
-// first requests can be earlier than the store: they wait. On a reload it lets
-// go of apps while requests to the old configuration are still being read: for
-// those the runtime is taken, or made, once more.
-func (h *Handler) openGate(ctx context.Context) (g *openGate, release func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+// check decides about the request. Cleanup waits for those that are inside, so
+// that the runtime is there until they are done.
+func (h *Handler) check(r *http.Request) (gate.Decision, error) {
+	g := h.opened.Load()
+	if g == nil {
+		return h.checkLater(r)
+	}
+	g.inside.Add(1)
+	defer g.inside.Add(-1)
+	if h.opened.Load() != g { // Cleanup may have looked before we were inside
+		return h.checkLater(r)
+	}
+	return g.decide(r), nil
+}
+
+// decide decides and counts.
+func (g *openGate) decide(r *http.Request) gate.Decision {
+	d := g.Check(r)
+	if d.Reason == gate.Allow {
+		g.allowed.Inc()
+	} else {
+		g.decisions[d.Reason].Inc()
+	}
+	return d
+}
+
+// close lets nobody in any more and waits, within reason, for those inside.
+func (h *Handler) close() {
+	g := h.opened.Swap(nil)
+	for waited := time.Duration(0); g != nil && g.inside.Load() > 0 && waited < closeTimeout; waited += time.Millisecond {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// checkLater decides about a request that came too early or too late. Caddy
+// starts apps in any order, so the first requests can be earlier than the store:
+// they wait. On a reload it lets go of apps while requests to the old
+// configuration are still being read: for those the runtime is taken, or made,
+// once more.
+func (h *Handler) checkLater(r *http.Request) (gate.Decision, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), startTimeout)
 	defer cancel()
 	select {
 	case <-h.app.started:
 	case <-ctx.Done():
-		return nil, nil, errNotOpen
+		return gate.Decision{}, errNotOpen
 	}
-	if g := h.opened.Load(); g != nil {
-		return g, func() {}, nil
+	if h.opened.Load() != nil {
+		return h.check(r)
 	}
 	select {
 	case <-h.app.replaced:
 	default:
-		return nil, nil, errNotOpen
+		return gate.Decision{}, errNotOpen
 	}
-	rt, err := acquireRuntime(h.app.settings, h.logger)
+	rt, _, err := acquireRuntime(h.app.settings, h.logger)
 	if err != nil {
-		return nil, nil, err
+		return gate.Decision{}, err
 	}
-	return h.open(rt), func() {
+	defer func() {
 		if err := releaseRuntime(rt); err != nil {
 			h.logger.Error("releasing the token store", zap.Error(err))
 		}
-	}, nil
+	}()
+	return h.open(rt).decide(r), nil
 }
 
 var errNotOpen = errors.New("the token store is not open")

@@ -23,7 +23,7 @@ type runtime struct {
 	resolver *gate.Resolver
 	recorder *gate.Recorder
 	metrics  *metrics
-	logger   *zap.Logger
+	logger   atomic.Pointer[zap.Logger] // of the newest configuration
 	stop     context.CancelFunc
 	watching chan struct{} // closed when the watch has ended
 
@@ -40,10 +40,12 @@ const (
 	failureLogInterval = time.Minute
 )
 
-func acquireRuntime(s settings, logger *zap.Logger) (*runtime, error) {
-	value, _, err := runtimes.LoadOrNew(s, func() (caddy.Destructor, error) { return newRuntime(s, logger) })
-	rt, _ := value.(*runtime) // the pool holds nothing else
-	return rt, err
+// acquireRuntime takes the runtime of the settings, or makes it. reused says
+// that there was one.
+func acquireRuntime(s settings, logger *zap.Logger) (rt *runtime, reused bool, err error) {
+	value, reused, err := runtimes.LoadOrNew(s, func() (caddy.Destructor, error) { return newRuntime(s, logger) })
+	rt, _ = value.(*runtime) // the pool holds nothing else
+	return rt, reused, err
 }
 
 func releaseRuntime(rt *runtime) error {
@@ -58,7 +60,8 @@ func newRuntime(s settings, logger *zap.Logger) (*runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt := &runtime{settings: s, store: opened, logger: logger, watching: make(chan struct{})}
+	rt := &runtime{settings: s, store: opened, watching: make(chan struct{})}
+	rt.logger.Store(logger)
 	rt.resolver, err = gate.NewResolver(gate.Config{
 		Lookup: lookup(opened), Now: time.Now, CacheSize: s.cacheSize, TTL: s.cacheTTL, StaleIfError: s.staleIfError,
 		Attach: func(t *token.Token) any { return placeholders(t) },
@@ -70,7 +73,7 @@ func newRuntime(s settings, logger *zap.Logger) (*runtime, error) {
 	rt.recorder = gate.NewRecorder(gate.RecorderConfig{
 		Write: opened.RecordUse, Interval: s.flushInterval, Limit: int(2 * s.cacheSize),
 		Failed: func(err error) {
-			logger.Error("writing last-use times failed; they are kept for the next time", zap.Error(err))
+			rt.logger.Load().Error("writing last-use times failed; they are kept for the next time", zap.Error(err))
 		},
 	})
 	rt.metrics = newMetrics(rt.recorder)
@@ -95,7 +98,7 @@ func (rt *runtime) watch(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		rt.logger.Error("watching the store for changes failed; trying again", zap.Error(err))
+		rt.logger.Load().Error("watching the store for changes failed; trying again", zap.Error(err))
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -110,10 +113,10 @@ func (rt *runtime) event(e gate.Event, err error) {
 	rt.metrics.event(e)
 	switch e {
 	case gate.Down:
-		rt.logger.Error("the token store is unavailable; known tokens go on working for a while, others are answered with 503",
+		rt.logger.Load().Error("the token store is unavailable; known tokens go on working for a while, others are answered with 503",
 			zap.Duration("cache_ttl", rt.settings.cacheTTL), zap.Duration("stale_if_error", rt.settings.staleIfError), zap.Error(err))
 	case gate.Up:
-		rt.logger.Info("the token store is back")
+		rt.logger.Load().Info("the token store is back")
 	case gate.LookupFailed:
 		if !errors.Is(err, gate.ErrUnavailable) {
 			rt.logFailure(err)
@@ -131,20 +134,20 @@ func (rt *runtime) logFailure(err error) {
 	if now.UnixNano()-last < int64(failureLogInterval) || !rt.failureLogged.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
-	rt.logger.Error("looking a token up failed; its requests are answered with 503", zap.Error(err))
+	rt.logger.Load().Error("looking a token up failed; its requests are answered with 503", zap.Error(err))
 }
 
 // Destruct writes what is left of the last-use times and closes the store. The
 // usage pool calls it when no configuration uses the runtime any more.
 func (rt *runtime) Destruct() error {
-	rt.stop()
-	<-rt.watching
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	err := rt.recorder.Close(ctx)
 	if err != nil {
 		err = fmt.Errorf("writing the last of the last-use times: %w", err)
 	}
+	rt.stop()
+	<-rt.watching
 	return errors.Join(err, rt.store.Close())
 }
 

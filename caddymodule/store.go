@@ -25,12 +25,18 @@ type StoreConfig struct {
 	Source string `json:"source,omitempty"`
 	// Origin is the line that this was written in, for errors.
 	Origin string `json:"origin,omitempty"`
+
+	resolved bool
 }
 
 const driverSQLite = "sqlite"
 
 // resolve fills in defaults and placeholders, or says which are unknown.
 func (c StoreConfig) resolve() (StoreConfig, error) {
+	if c.resolved { // placeholders in a value are text
+		return c, nil
+	}
+	c.resolved = true
 	if c.Driver == "" {
 		c.Driver = driverSQLite
 	}

@@ -10,6 +10,7 @@ import (
 
 var (
 	errMethodName = errors.New("WEBSOCKET is not a method; open a WebSocket with GET and an Upgrade header")
+	errQueryBlank = errors.New("the query has a blank or a control character, which would end it for some servers")
 	errHandshake  = errors.New("the WebSocket handshake is not one: it needs GET, one Upgrade header of websocket alone, and Connection: Upgrade")
 )
 
@@ -32,6 +33,9 @@ func Describe(r *http.Request, catalog *permission.Catalog) (permission.Match, R
 			return permission.Match{Method: method}, AmbiguousRequest, errHandshake
 		}
 		method = permission.WebSocket
+	}
+	if strings.ContainsFunc(r.URL.RawQuery, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return permission.Match{Method: method}, AmbiguousRequest, errQueryBlank
 	}
 	path, err := permission.CheckURL(r.URL)
 	if err != nil {

@@ -18,14 +18,21 @@ const DefaultIdentityPrefix = "X-Token-"
 // the request line, in the fold of foldHeader (security rule 6).
 var overrides = []string{
 	"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method",
-	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url",
+	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-rewrite-path", "x-override-url",
 	"x-forwarded-prefix", "x-forwarded-uri", "x-forwarded-path", "x-envoy-original-path", "x-envoy-original-method",
 	"x-waws-unencoded-url", "x-proxy-url", "x-script-name", "x-sendfile-type", "x-accel-mapping",
 }
 
-// clientAddresses say where a client calls from. Only a trusted proxy may;
-// X-Forwarded-For and Forwarded are in the care of Caddy's reverse_proxy.
-var clientAddresses = []string{"x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for"}
+// fromProxies say who a client is, where it calls from and to what. Only a
+// trusted proxy may; X-Forwarded-For, -Proto and -Host are in the care of
+// Caddy's reverse_proxy.
+var fromProxies = []string{
+	"forwarded", "x-forwarded-port", "x-forwarded-ssl", "x-forwarded-scheme", "x-forwarded-server",
+	"x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for", "x-originating-ip",
+	"x-remote-ip", "x-remote-addr", "x-original-host",
+	"remote-user", "x-remote-user", "x-forwarded-user", "x-forwarded-email", "x-forwarded-groups",
+	"x-forwarded-preferred-username", "x-auth-request-user", "x-auth-request-email", "x-webauth-user",
+}
 
 // Forwarder makes a request ready for the backend: without the credential,
 // without what the client says of its own identity, with what the gate knows of it.
@@ -34,7 +41,7 @@ type Forwarder struct {
 	names    [4]string // canonical identity headers, or none
 	prefixes []string  // folded
 	remove   map[string]bool
-	address  map[string]bool // removed unless a trusted proxy sent them
+	proxied  map[string]bool // removed unless a trusted proxy sent them
 	initial  [256]bool       // first bytes of all names that matter
 }
 
@@ -42,7 +49,7 @@ type Forwarder struct {
 // headers; with "" none are set.
 func NewForwarder(sources *Sources, prefix string) *Forwarder {
 	f := &Forwarder{
-		sources: sources, remove: map[string]bool{}, address: map[string]bool{},
+		sources: sources, remove: map[string]bool{}, proxied: map[string]bool{},
 		prefixes: []string{foldHeader(DefaultIdentityPrefix)},
 	}
 	if prefix != "" {
@@ -54,13 +61,13 @@ func NewForwarder(sources *Sources, prefix string) *Forwarder {
 	for _, name := range overrides {
 		f.remove[name] = true
 	}
-	for _, name := range clientAddresses {
-		f.address[name] = true
+	for _, name := range fromProxies {
+		f.proxied[name] = true
 	}
 	for _, h := range sources.headers {
 		f.remove[foldHeader(h.name)] = true
 	}
-	for _, names := range [][]string{f.prefixes, overrides, clientAddresses} {
+	for _, names := range [][]string{f.prefixes, overrides, fromProxies} {
 		for _, name := range names {
 			f.markInitial(name[0])
 		}
@@ -85,7 +92,11 @@ type Values [4]string
 // that a trusted proxy sent it.
 func (f *Forwarder) Forward(r *http.Request, tokens Tokens, fromProxy bool, values *Values) {
 	f.Strip(r, fromProxy)
-	if tokens.First == nil || f.names[0] == "" {
+	if tokens.First == nil { // a preflight: a question without a body
+		r.Body, r.ContentLength = http.NoBody, 0
+		return
+	}
+	if f.names[0] == "" {
 		return
 	}
 	*values = Values(tokens.First.identity)
@@ -132,7 +143,7 @@ func (f *Forwarder) removes(name string, fromProxy bool) bool {
 			return true
 		}
 	}
-	return len(name) <= len(folded) && (f.remove[string(key)] || !fromProxy && f.address[string(key)])
+	return len(name) <= len(folded) && (f.remove[string(key)] || !fromProxy && f.proxied[string(key)])
 }
 
 // foldHeader gives all spellings of a header's name that a backend may take for

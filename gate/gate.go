@@ -70,7 +70,8 @@ func (g *Gate) Check(r *http.Request) Decision {
 // isPreflight recognises a CORS preflight (https://fetch.spec.whatwg.org/#cors-preflight-request).
 // One with a body or an upgrade is none: it would carry more than a question.
 func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.ContentLength == 0 &&
+	noBody := r.ContentLength == 0 || r.ContentLength < 0 && r.ProtoMajor == 3 // unknown there; Forward sees to it
+	return r.Method == http.MethodOptions && noBody &&
 		r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil && r.Header["Upgrade"] == nil
 }
 

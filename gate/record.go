@@ -100,16 +100,17 @@ func (r *Recorder) record(u *usage, reason Reason, now time.Time) {
 	if d.day.Load() != day {
 		d.day.Store(day)
 	}
-	if reason == Allow {
-		d.allowed.Add(1)
-	} else {
-		d.refused.Add(1)
-	}
 	// A disabled or expired token is not in use, however often it is tried.
 	if reason == Allow || reason == MissingPermission {
 		for last := d.last.Load(); ms > last && !d.last.CompareAndSwap(last, ms); {
 			last = d.last.Load()
 		}
+	}
+	// The counts come last: who collects them finds day and time that belong to them.
+	if reason == Allow {
+		d.allowed.Add(1)
+	} else {
+		d.refused.Add(1)
 	}
 	if !u.dirty.Load() && u.dirty.CompareAndSwap(false, true) {
 		r.enlist(u)
@@ -191,7 +192,8 @@ func (r *Recorder) collect() {
 		u.dirty.Store(false)
 		for i := range u.days {
 			d := &u.days[i]
-			r.merge(tokenDay{u.tokenID, d.day.Load()}, d.last.Load(), d.allowed.Swap(0), d.refused.Swap(0))
+			allowed, refused := d.allowed.Swap(0), d.refused.Swap(0) // before day and time, see record
+			r.merge(tokenDay{u.tokenID, d.day.Load()}, d.last.Load(), allowed, refused)
 		}
 		u = next
 	}

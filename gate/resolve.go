@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +27,9 @@ var (
 	ErrUnreadable = errors.New("the token's record can't be understood")
 	// ErrUnavailable: the store can't be reached or did not answer in time.
 	ErrUnavailable = errors.New("the store is unavailable")
+
+	// errBusy is not for the store to answer for, so it makes nothing stale good.
+	errBusy = errors.New("too many look-ups at a time")
 )
 
 // Lookup asks the store for the token of a digest and for the end of that
@@ -72,6 +77,9 @@ const (
 	retryAfter       = time.Second // how soon an unavailable store is asked again
 )
 
+// longAgo is when a pause ended that a look-up has yet to confirm as over.
+const longAgo = math.MinInt64 / 2
+
 // Resolver turns secrets into tokens: from memory for those that are known,
 // from the store for the others. It is safe for concurrent use.
 type Resolver struct {
@@ -80,9 +88,11 @@ type Resolver struct {
 	generations generations
 	absents     absents
 	flights     singleflight.Group
-	lookups     chan struct{}
-	refreshes   chan struct{}
+	lookups     chan struct{} // of unknown secrets
+	rereads     chan struct{} // of known tokens that a request waits for
+	refreshes   chan struct{} // of known tokens in the background
 	began       time.Time
+	answered    atomic.Int64 // when the store last did; nanoseconds since began
 	downUntil   atomic.Int64 // nanoseconds since began; 0 while the store is well
 }
 
@@ -105,6 +115,7 @@ func NewResolver(c Config) (*Resolver, error) {
 		cache:     cache,
 		began:     c.Now(),
 		lookups:   make(chan struct{}, lookupsAtATime),
+		rereads:   make(chan struct{}, lookupsAtATime),
 		refreshes: make(chan struct{}, refreshesAtATime),
 	}
 	// A Set after Close panics, and a request or a refresh may outlive the
@@ -162,10 +173,13 @@ func cacheKey(d *token.Digest) uint64 { return binary.LittleEndian.Uint64(d[:]) 
 // use waits for the store.
 func (r *Resolver) fresh(k *Known, now time.Time) bool {
 	age := now.Sub(k.read)
+	if age >= r.config.TTL {
+		return false
+	}
 	if age > r.config.TTL/2 {
 		r.refresh(k, now)
 	}
-	return age < r.config.TTL
+	return true
 }
 
 // resolveSlowly answers for a digest that is not in memory, or too old there.
@@ -199,7 +213,7 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 	case errors.Is(err, ErrUnavailable) && stale:
 		r.config.Event(Stale, nil)
 		return old, "", nil
-	case errors.Is(err, ErrUnavailable), ctx.Err() != nil:
+	case errors.Is(err, ErrUnavailable), errors.Is(err, errBusy), ctx.Err() != nil:
 		return nil, StoreUnavailable, err
 	}
 	return nil, Failure, err
@@ -209,12 +223,23 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 // read, but none joins a read that began under an older generation.
 func (r *Resolver) load(ctx context.Context, digest token.Digest, generation uint64, old *Known) (*Known, error) {
 	key := string(binary.LittleEndian.AppendUint64(digest[:], generation))
+	places := r.lookups
+	if old != nil {
+		places = r.rereads
+	}
+	began := r.config.Now()
 	result := r.flights.DoChan(key, func() (any, error) {
-		return r.read(digest, generation, old, r.lookups)
+		return r.read(digest, generation, old, places)
 	})
+	patience := time.NewTimer(2 * lookupTimeout) // for a store that keeps no deadline
+	defer patience.Stop()
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-patience.C:
+		err := fmt.Errorf("%w: it did not answer in time", ErrUnavailable)
+		r.goDown(began, err)
+		return nil, err
 	case res := <-result:
 		known, _ := res.Val.(*Known)
 		return known, res.Err
@@ -252,7 +277,7 @@ func (r *Resolver) read(digest token.Digest, generation uint64, old *Known, plac
 		case places <- struct{}{}:
 			defer func() { <-places }()
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: too many look-ups at a time", ErrUnavailable)
+			return nil, errBusy
 		}
 	}
 	defer func() {
@@ -284,12 +309,14 @@ func (r *Resolver) note(digest token.Digest, generation uint64, old *Known, bega
 			reason = UnreadableToken
 		}
 		r.absents.add(&absent{digest, reason, generation, began.Add(min(absentTime, r.config.TTL))})
-		r.cache.Del(cacheKey(&digest))
+		if old != nil {
+			r.cache.Del(cacheKey(&digest))
+		}
 		return nil, err
 	}
 	r.config.Event(LookupFailed, err)
 	if errors.Is(err, ErrUnavailable) {
-		r.goDown(err)
+		r.goDown(began, err)
 	}
 	return nil, err
 }
@@ -301,7 +328,7 @@ func (r *Resolver) newKnown(digest token.Digest, generation uint64, old *Known, 
 	}
 	if old != nil && old.Token.ID == t.ID {
 		k.usage = old.usage
-		if old.Token.Version == t.Version {
+		if slices.Equal(old.Token.Grants, t.Grants) {
 			k.compiled.Store(old.compiled.Load())
 		}
 	} else {
@@ -316,6 +343,7 @@ func (r *Resolver) newKnown(digest token.Digest, generation uint64, old *Known, 
 // Invalidate forgets the given digests: a request that begins after it returns
 // gets no answer that was read before.
 func (r *Resolver) Invalidate(digests []token.Digest) {
+	r.endPause()
 	for i := range digests {
 		r.generations.of(&digests[i]).Add(1)
 		r.cache.Del(cacheKey(&digests[i]))
@@ -324,7 +352,18 @@ func (r *Resolver) Invalidate(digests []token.Digest) {
 
 // InvalidateAll forgets everything in the same sense. The entries stay in the
 // cache, useless, until they are read again or crowded out.
-func (r *Resolver) InvalidateAll() { r.generations.raiseAll() }
+func (r *Resolver) InvalidateAll() {
+	r.endPause()
+	r.generations.raiseAll()
+}
+
+// endPause lets the store be asked at once: who tells of changes is there, and
+// what is forgotten because of them must be read again.
+func (r *Resolver) endPause() {
+	if until := r.downUntil.Load(); until > 0 {
+		r.downUntil.CompareAndSwap(until, longAgo)
+	}
+}
 
 // down reports whether the store was unavailable a moment ago, so that asking
 // again would only make requests wait for their deadline.
@@ -342,7 +381,13 @@ func (r *Resolver) downWithin(now time.Time, grace time.Duration) bool {
 
 // goDown notes that the store is unavailable. The pause until it is asked again
 // differs by up to a half from gateway to gateway, so that they don't all come at once.
-func (r *Resolver) goDown(err error) {
+//
+// A failure says nothing if the store has answered since that look-up began:
+// then it was slow for one.
+func (r *Resolver) goDown(began time.Time, err error) {
+	if int64(began.Sub(r.began)) < r.answered.Load() {
+		return
+	}
 	now := r.config.Now()
 	pause := retryAfter + time.Duration(now.UnixNano())%(retryAfter/2)
 	if r.downUntil.Swap(int64(now.Sub(r.began)+pause)) == 0 {
@@ -351,6 +396,7 @@ func (r *Resolver) goDown(err error) {
 }
 
 func (r *Resolver) backUp() {
+	r.answered.Store(int64(r.config.Now().Sub(r.began)))
 	if r.downUntil.Load() != 0 && r.downUntil.Swap(0) != 0 {
 		r.config.Event(Up, nil)
 	}

@@ -239,6 +239,12 @@ func TestWriteMarksHoldForEverySpelling(t *testing.T) {
 		{"root", "GET /", "/", false},
 		{"everything", "GET /*", "/", false},
 		{"everything, below", "GET /*", "/any/thing", false},
+		// What the pattern says letter for letter is marked, whatever it ends in.
+		{"a capture that is a blank", "GET /run/{task}", "/run/ ", false},
+		{"a capture of a blank and a dot", "GET /run/{task}", "/run/ .", false},
+		{"a blank and a slash", "GET /run/{task}", "/run/ /", false},
+		{"a literal that ends in a dot", "GET /stop.", "/stop.", false},
+		{"many blanks", "GET /stop", "/stop" + strings.Repeat(" ", 40), false},
 		// An attack on the time that a decision takes: thousands of dots to try.
 		{"as many dots as are tried", "GET /delete", "/x" + strings.Repeat(".y", 32), true},
 		{"more dots than are tried", "GET /delete", "/x" + strings.Repeat(".y", 33), false},

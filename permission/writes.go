@@ -28,34 +28,40 @@ func (b *builder) addFolded(op Operation, number int32) {
 }
 
 // findFolded reports whether any rule matches the path as a lenient server may
-// read it: without regard to case, to a slash, blanks and dots at the end, or
-// to a suffix such as .json.
+// read it: without regard to case, to slashes, blanks and dots at the end, or to
+// a suffix such as .json.
 func (a *automaton) findFolded(method, path string) bool {
-	path = strings.TrimRight(fold(path), " .")
-	if a.find(method, path) != nil {
-		return true
+	path = fold(path)
+	for trimmed := 0; a.find(method, path) == nil; trimmed++ {
+		last := len(path) - 1
+		if last <= 0 || strings.IndexByte(" ./", path[last]) < 0 {
+			return a.findWithoutSuffix(method, path)
+		}
+		if trimmed == maxSpellings {
+			return true
+		}
+		path = path[:last]
 	}
-	if len(path) > 1 {
-		path = strings.TrimRight(strings.TrimSuffix(path, "/"), " .")
-	}
-	if a.find(method, path) != nil {
-		return true
-	}
+	return true
+}
+
+// findWithoutSuffix tries what is left without .json, .tar.gz and the like.
+func (a *automaton) findWithoutSuffix(method, path string) bool {
 	dots := 0
 	for i := strings.LastIndexByte(path, '/') + 2; i < len(path); i++ {
 		if path[i] != '.' {
 			continue
 		}
-		if dots++; dots > maxDots || a.find(method, path[:i]) != nil {
+		if dots++; dots > maxSpellings || a.find(method, path[:i]) != nil {
 			return true
 		}
 	}
 	return false
 }
 
-// maxDots bounds how many beginnings of a last segment are looked up as what is
+// maxSpellings bounds how many beginnings of a last segment are looked up as what is
 // left without its suffix. A read-only token gets nothing with more dots.
-const maxDots = 32
+const maxSpellings = 32
 
 // fold makes spellings that differ in case equal. Going through upper case joins
 // what lower case alone keeps apart: the two small sigmas, the long s, the dotless i.

@@ -340,7 +340,13 @@ func findApp(config []byte) any {
 		Apps map[string]any `json:"apps"`
 	}
 	_ = json.Unmarshal(config, &tree)
-	return tree.Apps["api_tokens"]
+	app := tree.Apps["api_tokens"]
+	if settings, ok := app.(map[string]any); ok {
+		if store, ok := settings["store"].(map[string]any); ok {
+			delete(store, "origin") // the line in the folder of this run
+		}
+	}
+	return app
 }
 
 // step is a command of a console block and the output that the page shows.

@@ -44,8 +44,18 @@ func (s *Store) RecordUse(ctx context.Context, uses []token.Use) error {
 	if err != nil {
 		return fmt.Errorf("recording use: %w", err)
 	}
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("recording use: %w", s.failure(ctx, err))
+	}
+	defer conn.Close()
+	if s.fileMissing() {
+		return fmt.Errorf("recording use: %w", s.errMissing())
+	}
+	// Not bound to the context: one that ends during the statement would report
+	// what is written as failed, and it would be written, and counted, again.
 	err = retryBusy(ctx, func() error {
-		_, err := s.writer.ExecContext(ctx, mergeUses, string(text))
+		_, err := conn.ExecContext(context.WithoutCancel(ctx), mergeUses, string(text))
 		return err
 	})
 	if err != nil {
