@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tokenreeve/tokenreeve/store/sqlite"
 )
@@ -173,7 +172,6 @@ func TestReloadWithOtherSettings(t *testing.T) {
 	b := startBackend(t, "")
 	g := newArticles(t, b, map[string]string{"TOKENS": "cache_ttl 1h\n\t\tflush_interval 1h"})
 	l := startLoad(g, "full", "readonly")
-	counted := 0.0
 	for i := range 8 {
 		l.more(t, 20)
 		rt := g.runtime()
@@ -181,16 +179,15 @@ func TestReloadWithOtherSettings(t *testing.T) {
 		g.mustLoad(articlesSite)
 		eventually(t, "the old runtime is released", func() bool { return runtimeCount() == 1 && g.runtime() != rt })
 		eventually(t, "its watch has ended", func() bool { return closed(rt.watching) })
-		counted += decisions(t, rt)
 	}
 	l.end(t)
-	counted += decisions(t, g.runtime())
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the runtime is released", func() bool { return runtimeCount() == 0 })
-	if stored := g.stored(); stored != int64(counted) {
-		t.Errorf("the store knows of %d uses; want %v", stored, counted)
+	// A request whose connection broke may have been let through before.
+	if stored := g.stored(); stored < l.answered.Load() || stored > l.answered.Load()+l.broken.Load() {
+		t.Errorf("the store knows of %d uses; %d requests were answered, %d broke", stored, l.answered.Load(), l.broken.Load())
 	}
 }
 
@@ -237,16 +234,4 @@ func openFiles(t *testing.T, name string) (n int) {
 		}
 	}
 	return n
-}
-
-// decisions returns how many requests a runtime has allowed.
-func decisions(t *testing.T, rt *runtime) float64 {
-	t.Helper()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(rt.metrics.decisions.WithLabelValues("articles", "allowed", "allowed"))
-	families, err := registry.Gather()
-	if err != nil || len(families) != 1 {
-		t.Fatal(len(families), err)
-	}
-	return families[0].GetMetric()[0].GetCounter().GetValue()
 }
