@@ -34,19 +34,15 @@ func updateCommand(o *options) *cobra.Command {
 }
 
 func enableCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "enable <token>", Short: "Lets a disabled token work again",
-		Args: exactly(1, "<token>"), RunE: o.run(switchTo(true, "enabled")),
-	}
-	o.tokenFlag(cmd)
-	return cmd
+	return o.switchCommand("enable", "Lets a disabled token work again", switchTo(true, "enabled"))
 }
 
 func disableCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "disable <token>", Short: "Stops a token until it is enabled again",
-		Args: exactly(1, "<token>"), RunE: o.run(switchTo(false, "disabled")),
-	}
+	return o.switchCommand("disable", "Stops a token until it is enabled again", switchTo(false, "disabled"))
+}
+
+func (o *options) switchCommand(name, short string, do func(*session, []string) error) *cobra.Command {
+	cmd := &cobra.Command{Use: name + " <token>", Short: short, Args: exactly(1, "<token>"), RunE: o.run(do)}
 	o.tokenFlag(cmd)
 	return cmd
 }

@@ -2,7 +2,6 @@ package permission_test
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -265,16 +264,6 @@ func instance(t *testing.T, pattern string) string {
 		}
 	}
 	return strings.Join(parts, "/")
-}
-
-func TestIsAmbiguous(t *testing.T) {
-	_, err := permission.ParsePattern("/a/../b")
-	if !permission.IsAmbiguous(err) {
-		t.Errorf("%v, wrapped, is not known as ambiguous", err)
-	}
-	if permission.IsAmbiguous(nil) || permission.IsAmbiguous(errors.New("x")) {
-		t.Error("other errors are taken for ambiguous paths")
-	}
 }
 
 // tb is what tests, fuzz targets, benchmarks and rapid have in common.

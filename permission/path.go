@@ -2,7 +2,6 @@ package permission
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -200,10 +199,4 @@ func foldsToSlash(r rune) bool {
 		return true
 	}
 	return false
-}
-
-// IsAmbiguous reports whether err says that a path has no single reading.
-func IsAmbiguous(err error) bool {
-	var ambiguous *PathError
-	return errors.As(err, &ambiguous)
 }
