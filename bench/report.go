@@ -72,7 +72,9 @@ func (r *report) markdown() string {
 		fmt.Fprintf(&t, "Other processes used %.1f %% of the machine meanwhile (quartiles %.1f and %.1f %%).\n",
 			100*r.others.median, 100*r.others.low, 100*r.others.high)
 	}
-	t.WriteString("\n| what | A | B | ratio | target | verdict |\n|---|---|---|---|---|---|\n")
+	if len(r.outcomes) > 0 || r.flood != nil {
+		t.WriteString("\n| what | A | B | ratio | target | verdict |\n|---|---|---|---|---|---|\n")
+	}
 	for _, o := range r.outcomes {
 		o.rows(&t)
 	}
