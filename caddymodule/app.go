@@ -147,11 +147,8 @@ func (a *App) Start() error {
 	// from going away, and wait in vain.
 	defer a.letIn()
 	rt, reused, err := acquireRuntime(a.settings, a.logger)
-	if err != nil && a.Store != nil {
-		err = a.Store.located(err)
-	}
 	if err != nil {
-		return err
+		return a.Store.located(err)
 	}
 	a.runtime = rt
 	rt.logger.Store(a.logger)

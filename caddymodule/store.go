@@ -68,9 +68,10 @@ func (c StoreConfig) open(ctx context.Context) (store.Store, error) {
 	return opened, nil
 }
 
-// located adds the line of the configuration to an error.
-func (c StoreConfig) located(err error) error {
-	if c.Origin == "" {
+// located adds the line of the configuration to an error, if there is one: the
+// default store stands in no line.
+func (c *StoreConfig) located(err error) error {
+	if c == nil || c.Origin == "" {
 		return err
 	}
 	return fmt.Errorf("%w, at %s", err, c.Origin)
