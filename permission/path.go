@@ -13,28 +13,35 @@ const MaxPath = 8192
 
 // PathError says why a path has no single reading. Each of these has let
 // requests past some gateway, because a backend read the path its own way.
-type PathError struct{ Problem string }
+type PathError struct {
+	Problem string
+	// Opening is what a route can open to let such paths in, if anything.
+	Opening OpeningKind
+}
 
 func (e *PathError) Error() string { return "the path " + e.Problem }
 
 // The ways in which a path can have more than one reading (security rule 2).
 var (
-	errNotAbsolute = &PathError{"is not one that begins with a single slash"}
-	errUserinfo    = &PathError{"comes with a user name"}
-	errLong        = &PathError{fmt.Sprintf("is longer than %d bytes", MaxPath)}
-	errEmpty       = &PathError{"has an empty segment (//)"}
-	errDot         = &PathError{"has a dot segment (. or ..)"}
-	errSemicolon   = &PathError{"has a semicolon, which some servers take for the start of parameters"}
-	errBackslash   = &PathError{"has a backslash, which some servers take for a slash"}
-	errControl     = &PathError{"has a control character"}
-	errSlash       = &PathError{"has an encoded slash (%2F)"}
-	errPercent     = &PathError{"has an encoded percent sign (%25)"}
-	errEscapedDot  = &PathError{"has an encoded dot (%2E)"}
-	errDelimiter   = &PathError{"has an encoded ? or #"}
-	errUTF8        = &PathError{"is not valid UTF-8"}
-	errBytes       = &PathError{"has a byte that must be percent-encoded (RFC 3986, section 3.3)"}
-	errFolds       = &PathError{"has a character that some servers fold into a slash"}
+	errNotAbsolute = pathError("is not one that begins with a single slash", "")
+	errUserinfo    = pathError("comes with a user name", "")
+	errLong        = pathError(fmt.Sprintf("is longer than %d bytes", MaxPath), "")
+	errEmpty       = pathError("has an empty segment (//)", "")
+	errDot         = pathError("has a dot segment (. or ..)", "")
+	errSemicolon   = pathError("has a semicolon, which some servers take for the start of parameters", Semicolon)
+	errBackslash   = pathError("has a backslash, which some servers take for a slash", "")
+	errControl     = pathError("has a control character", "")
+	errSlash       = pathError("has an encoded slash (%2F)", EncodedSlash)
+	errPercent     = pathError("has an encoded percent sign (%25)", EncodedPercent)
+	errTwice       = pathError("has an encoded percent sign that two decodings would take for an escape (%25 and two hexadecimal digits)", "")
+	errEscapedDot  = pathError("has an encoded dot (%2E)", "")
+	errDelimiter   = pathError("has an encoded ? or #", EncodedDelimiter)
+	errUTF8        = pathError("is not valid UTF-8", "")
+	errBytes       = pathError("has a byte that must be percent-encoded (RFC 3986, section 3.3)", "")
+	errFolds       = pathError("has a character that some servers fold into a slash", "")
 )
+
+func pathError(problem string, opening OpeningKind) *PathError { return &PathError{problem, opening} }
 
 // plain has the bytes that url.URL writes as it read them, never as an escape:
 // a decoded path of these alone is also the path that was sent.
@@ -122,12 +129,17 @@ func checkEncoded(u *url.URL) error {
 	if err := rawProblem(raw); err != nil {
 		return err
 	}
-	for part := range strings.SplitSeq(u.Path, "/") {
+	return checkDecoded(u.Path)
+}
+
+// checkDecoded checks a path that was decoded once.
+func checkDecoded(path string) error {
+	for part := range strings.SplitSeq(path, "/") {
 		if err := CheckSegment(part); err != nil {
 			return err
 		}
 	}
-	return checkSegments(u.Path)
+	return checkSegments(path)
 }
 
 // rawProblem looks at the path as sent. Its escapes are valid, since url.URL

@@ -96,3 +96,32 @@ func captureName(s string) (string, bool) {
 
 // String returns the pattern as it was written.
 func (p Pattern) String() string { return p.text }
+
+// MarshalText writes the pattern as ParsePattern reads it.
+func (p Pattern) MarshalText() ([]byte, error) { return []byte(p.text), nil }
+
+// UnmarshalText reads the pattern with ParsePattern.
+func (p *Pattern) UnmarshalText(text []byte) error {
+	parsed, err := ParsePattern(string(text))
+	if err == nil {
+		*p = parsed
+	}
+	return err
+}
+
+// covers reports whether the pattern stands for a decoded path. Requests are
+// matched against all patterns of a catalog at once; this is for one alone.
+func (p Pattern) covers(path string) bool {
+	rest := strings.TrimPrefix(path, "/")
+	for i, want := range p.segments {
+		part, after, more := strings.Cut(rest, "/")
+		if want.capture != "" && part == "" || want.capture == "" && part != want.literal {
+			return false
+		}
+		if last := i == len(p.segments)-1; more != (!last || p.tail) {
+			return false
+		}
+		rest = after
+	}
+	return !p.tail || len(p.segments) == 0 || rest != "" && rest[0] != '/'
+}
