@@ -29,7 +29,7 @@ func TestKnownTokenAllocatesNothing(t *testing.T) {
 	if h.catalog, err = permission.NewCatalog(nil); err != nil {
 		t.Fatal(err)
 	}
-	h.forwarder = gate.NewForwarder(h.sources, h.IdentityHeaders)
+	h.forwarder = gate.NewForwarder(h.sources, h.IdentityHeaders, nil)
 	h.opened.Store(h.open(g.runtime()))
 
 	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })

@@ -54,6 +54,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			<method> <path>
 //		}
 //		resource      <name> <path>
+//		open          <what> <path>...
 //		identity      <prefix>|off
 //		preflight     check|pass
 //		errors        caddy|problem
@@ -71,7 +72,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	seen := lines{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if repeats := slices.Contains([]string{"from", "permission", "resource"}, d.Val()); !repeats {
+		if repeats := slices.Contains([]string{"from", "permission", "resource", "open"}, d.Val()); !repeats {
 			if err := seen.once(d); err != nil {
 				return err
 			}
@@ -91,6 +92,8 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
 		err = h.parsePermission(d)
 	case "resource":
 		err = h.parseResource(d)
+	case "open":
+		err = h.parseOpening(d)
 	case "max_tokens":
 		err = h.parseMaxTokens(d)
 	case "identity":
@@ -105,7 +108,7 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
 			h.Errors = word
 		}
 	default:
-		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, max_tokens, identity, preflight and errors", d.Val())
+		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, open, max_tokens, identity, preflight and errors", d.Val())
 	}
 	return err
 }
@@ -183,6 +186,26 @@ func (h *Handler) parseResource(d *caddyfile.Dispenser) error {
 			return d.WrapErr(err)
 		}
 		h.Permissions = append(h.Permissions, p)
+	}
+	return nil
+}
+
+// parseOpening reads what is let in on some paths though it is refused elsewhere.
+func (h *Handler) parseOpening(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 2 {
+		return d.Err("open takes what to open and one path or more, such as: open encoded_slash /files/*")
+	}
+	for _, text := range args[1:] {
+		path, err := permission.ParsePattern(text)
+		if err != nil {
+			return d.WrapErr(err)
+		}
+		opening := permission.Opening{Kind: permission.OpeningKind(args[0]), Path: path}
+		h.Openings = append(h.Openings, opening)
+	}
+	if err := h.Openings.Check(); err != nil {
+		return d.WrapErr(err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -96,7 +98,7 @@ func because(t *token.Token, e admin.Explanation) string {
 	case e.Reason == gate.MissingPermission:
 		return missing(t, e)
 	case e.Err != nil:
-		return e.Err.Error()
+		return e.Err.Error() + opening(e.Err)
 	case e.Reason == gate.RefusedMethod:
 		return "requests of this method are never forwarded, for anyone"
 	case !e.Reason.Allows():
@@ -108,6 +110,16 @@ func because(t *token.Token, e admin.Explanation) string {
 	default:
 		return "a full-access token may do everything"
 	}
+}
+
+// opening says what a gate can do about a path that is refused. Whether one does
+// is not known here: the store has the permissions of an API and not its openings.
+func opening(err error) string {
+	var path *permission.PathError
+	if !errors.As(err, &path) || path.Opening == "" {
+		return ""
+	}
+	return fmt.Sprintf("; where a gate opens %s, the token needs to be allowed every reading of it", path.Opening)
 }
 
 func missing(t *token.Token, e admin.Explanation) string {

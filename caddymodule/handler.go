@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,8 @@ type Handler struct {
 	// IdentityHeaders is the prefix of the headers that tell the backend whose
 	// request it gets, or off. Default: X-Token-.
 	IdentityHeaders string `json:"identity_headers,omitempty"`
+	// Openings let in on certain paths what is refused elsewhere.
+	Openings permission.Openings `json:"openings,omitempty"`
 	// CheckPreflights makes CORS preflights need a token like other requests.
 	CheckPreflights bool `json:"check_preflights,omitempty"`
 	// Errors is caddy to leave the answers to refused requests to Caddy's error
@@ -113,7 +116,10 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if prefix == identityOff {
 		prefix = ""
 	}
-	h.forwarder = gate.NewForwarder(h.sources, prefix)
+	if err := h.Openings.Check(); err != nil {
+		return err
+	}
+	h.forwarder = gate.NewForwarder(h.sources, prefix, h.Openings)
 	app, err := ctx.App("api_tokens")
 	if err != nil {
 		return err
@@ -151,7 +157,7 @@ func (h *Handler) open(rt *runtime) *openGate {
 	return &openGate{
 		Gate: gate.Gate{
 			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Recorder: rt.recorder,
-			CheckPreflights: h.CheckPreflights, Now: time.Now,
+			Openings: h.Openings, CheckPreflights: h.CheckPreflights, Now: time.Now,
 		},
 		allowed: decisions[gate.Allow], decisions: decisions,
 	}
@@ -178,6 +184,10 @@ func newValues() *gate.Values {
 // ServeHTTP decides about the request, and refuses it or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	d, err := h.check(r)
+	if err == nil && d.BodyDecides {
+		gate.ReadBody(r) // may take as long as the client likes, and tokens change meanwhile
+		d, err = h.check(r)
+	}
 	if err != nil {
 		return h.refuse(w, r, &gate.Decision{Reason: gate.StoreUnavailable, Err: err})
 	}
@@ -188,11 +198,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if d.FromQuery {
 		w = keepPrivate(w)
 	}
-	query := r.URL.RawQuery
 	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
-	if query != r.URL.RawQuery || h.onlyInOriginal(r) {
-		h.stripOriginal(r)
-	}
+	h.cleanOriginal(r)
 	return next.ServeHTTP(w, r)
 }
 
@@ -214,9 +221,11 @@ func (h *Handler) check(r *http.Request) (gate.Decision, error) {
 // decide decides and counts.
 func (g *openGate) decide(r *http.Request) gate.Decision {
 	d := g.Check(r)
-	if d.Reason == gate.Allow {
+	switch {
+	case d.BodyDecides:
+	case d.Reason == gate.Allow:
 		g.allowed.Inc()
-	} else {
+	default:
 		g.decisions[d.Reason].Inc()
 	}
 	return d
@@ -290,28 +299,33 @@ func fromTrustedProxy(r *http.Request) bool {
 	return trusted
 }
 
-// onlyInOriginal reports whether a rewrite in front of the gate took a credential
-// out of the query, which the original URL still has.
-func (h *Handler) onlyInOriginal(r *http.Request) bool {
-	if !h.takesQueries {
-		return false
+// cleanOriginal makes the copies that Caddy keeps of the URL as harmless as the
+// one that goes on: FastCGI backends get the original one, from before all
+// rewrites, as REQUEST_URI, error routes get it back, and placeholders and debug
+// logs show it. The credential goes, and a path that has more than one reading
+// gives way to the one that was checked.
+func (h *Handler) cleanOriginal(r *http.Request) {
+	if _, query, _ := strings.Cut(r.RequestURI, "?"); h.takesQueries && query != r.URL.RawQuery {
+		r.RequestURI = r.URL.RequestURI()
 	}
-	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	return ok && original.URL != nil && original.URL.RawQuery != r.URL.RawQuery &&
-		h.sources.StripQuery(original.URL.RawQuery) != original.URL.RawQuery
-}
-
-// stripOriginal removes the credential from the copies of the URL that Caddy
-// keeps: FastCGI backends get the original one as REQUEST_URI, error routes get
-// it back, and placeholders and debug logs show it.
-func (h *Handler) stripOriginal(r *http.Request) {
-	r.RequestURI = r.URL.RequestURI()
 	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 	if !ok || original.URL == nil {
 		return
 	}
-	original.URL.RawQuery = h.sources.StripQuery(original.URL.RawQuery)
-	original.RequestURI = original.URL.RequestURI()
+	u := *original.URL
+	if u.Path != r.URL.Path || u.RawPath != r.URL.RawPath || u.Opaque != "" {
+		if _, err := permission.CheckURL(&u); err != nil {
+			u.Path, u.RawPath, u.Opaque, u.User = r.URL.Path, r.URL.RawPath, "", nil
+		}
+	}
+	if h.takesQueries {
+		u.RawQuery = h.sources.StripQuery(u.RawQuery)
+	}
+	if u == *original.URL {
+		return
+	}
+	*original.URL = u
+	original.RequestURI = u.RequestURI()
 	// In place: Caddy's placeholders hold on to this very request.
 	*r = *r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
 }

@@ -46,7 +46,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	if h.Errors == errorsCaddy {
 		// Error routes may forward the request, so it must be as harmless as one that passed.
 		h.forwarder.Strip(r, fromTrustedProxy(r))
-		h.stripOriginal(r)
+		h.cleanOriginal(r)
 		// {err.message} is what strangers may see, so it is no more exact than the code.
 		return caddyhttp.Error(p.Status, errors.New("api_tokens: "+p.Code))
 	}
@@ -81,6 +81,8 @@ func describeRefusal(d *gate.Decision) problem {
 		p.Detail = fmt.Sprintf("The request can be read in more than one way and was refused: %v.", d.Err)
 	case gate.RefusedMethod:
 		p.Detail = "Requests of this method are never forwarded."
+	case gate.MethodOverride:
+		p.Detail = "The request asks for another method than the one that it was sent with, by X-HTTP-Method-Override or _method. Send it with that method."
 	case gate.MissingPermission:
 		describeMissing(&p, d)
 	case gate.StoreUnavailable:

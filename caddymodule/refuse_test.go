@@ -90,6 +90,7 @@ func TestRefusals(t *testing.T) {
 		"in no permission":  {"DELETE", "/api/x", []string{g.bearer("custom")}, 403, scope, "missing_permission", "", "DELETE /api/x"},
 		"read-only writes":  {"POST", "/api/articles", []string{g.bearer("readonly")}, 403, scope + `, scope="article.create"`, "missing_permission", "article.create", ""},
 		"never this method": {"TRACE", "/api/articles", []string{g.bearer("full")}, 403, "", "refused_method", "", ""},
+		"another method":    {"GET", "/api/articles?_method=DELETE", []string{g.bearer("readonly")}, 403, "", "method_override", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := g.ask(test.method, test.target, test.headers...)

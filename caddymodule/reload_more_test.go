@@ -103,7 +103,7 @@ func TestRequestsBeforeAStartThatFails(t *testing.T) {
 		}
 		h.sources, _ = gate.NewSources(h.Sources, h.MaxTokens)
 		h.catalog, _ = permission.NewCatalog(nil)
-		h.forwarder = gate.NewForwarder(h.sources, h.IdentityHeaders)
+		h.forwarder = gate.NewForwarder(h.sources, h.IdentityHeaders, nil)
 		app.handlers = []*Handler{h}
 		done := make(chan error)
 		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x?k=secret", nil)

@@ -41,7 +41,7 @@ func newDecision(b *testing.B, lookup Lookup, cacheSize int64, catalog *permissi
 			API: "default", Catalog: catalog, Sources: sources, Resolver: r, Now: time.Now,
 			Recorder: newRecorder(b, func(c *RecorderConfig) { c.Limit = 2_000_000 }),
 		},
-		forwarder: NewForwarder(sources, DefaultIdentityPrefix),
+		forwarder: NewForwarder(sources, DefaultIdentityPrefix, nil),
 	}
 	d.send("GET", "/api/articles/42", "")
 	return d

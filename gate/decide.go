@@ -6,9 +6,25 @@ import (
 )
 
 // Decide holds what a request does against what its tokens may do. The rights
-// of several tokens add up: it returns those that allow the request, or all of
-// them with the reason why not.
-func Decide(tokens Tokens, catalog *permission.Catalog, m permission.Match) (Tokens, Reason) {
+// of several tokens add up: it returns those that allow some of it if together
+// they allow all of it, or else all of them, with what they don't allow and why.
+func Decide(tokens Tokens, catalog *permission.Catalog, does *Matches) (Tokens, permission.Match, Reason) {
+	if does.Override != nil && !tokens.mayAll() {
+		return tokens, does.First, MethodOverride
+	}
+	var allowing Tokens
+	for m := range does.all {
+		some, reason := allowedBy(tokens, catalog, m)
+		if reason != Allow {
+			return some, m, reason
+		}
+		allowing.join(some)
+	}
+	return allowing, does.First, Allow
+}
+
+// allowedBy returns the tokens that allow one operation, or all of them with the reason why not.
+func allowedBy(tokens Tokens, catalog *permission.Catalog, m permission.Match) (Tokens, Reason) {
 	var allowing Tokens
 	for k := range tokens.all {
 		allowed, err := k.allows(catalog, m)

@@ -15,7 +15,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// Rules 1, 2, 6 and 7: what a request does has one reading, or is refused.
+// Security rules 1, 2, 6 and 7: what a request does has one reading, or is refused.
 func TestDescribe(t *testing.T) {
 	catalog := articles(t)
 	for _, test := range []struct {
@@ -63,7 +63,8 @@ func TestDescribe(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := &http.Request{Method: test.method, URL: u, Header: test.header, ProtoMajor: test.major, Proto: fmt.Sprintf("HTTP/%d.0", test.major)}
-			m, reason, err := Describe(r, catalog)
+			does, reason, err := Describe(r, catalog, nil)
+			m := does.First
 			if got := m.Method + " " + m.Path; reason != test.reason || reason == "" && (got != test.want || err != nil) {
 				t.Errorf("got %q, %q, %v; want %q, %q", got, reason, err, test.want, test.reason)
 			}
@@ -73,8 +74,8 @@ func TestDescribe(t *testing.T) {
 		})
 	}
 	r := &http.Request{Method: "CONNECT", URL: &url.URL{Path: "/api/live"}, Header: http.Header{}, ProtoMajor: 3, Proto: "websocket"}
-	if m, reason, _ := Describe(r, catalog); reason != "" || m.Method != permission.WebSocket {
-		t.Errorf("extended CONNECT in HTTP/3: %q, %q", m.Method, reason)
+	if does, reason, _ := Describe(r, catalog, nil); reason != "" || does.First.Method != permission.WebSocket {
+		t.Errorf("extended CONNECT in HTTP/3: %q, %q", does.First.Method, reason)
 	}
 }
 
@@ -82,7 +83,7 @@ func handshake(connection, upgrade string) http.Header {
 	return http.Header{"Connection": {connection}, "Upgrade": {upgrade}}
 }
 
-// Rules 3 and 7: what each type may do, and that rights of several add up.
+// Security rules 3 and 7: what each type may do, and that rights of several add up.
 func TestDecide(t *testing.T) {
 	catalog := articles(t)
 	known := func(kind token.Type, grants ...string) *Known {
@@ -137,7 +138,7 @@ func TestDecide(t *testing.T) {
 		{"GET /api/articles", []*Known{full, find, bad}, nil, UnreadableToken},
 	} {
 		method, path, _ := strings.Cut(test.operation, " ")
-		got, reason := Decide(Tokens{First: test.tokens[0], Rest: test.tokens[1:]}, catalog, catalog.Find(method, path))
+		got, _, reason := Decide(Tokens{First: test.tokens[0], Rest: test.tokens[1:]}, catalog, &Matches{First: catalog.Find(method, path)})
 		if reason != test.reason {
 			t.Errorf("%s with %s: %q, want %q", test.operation, test.tokens[0].Token.Name, reason, test.reason)
 		}
@@ -149,7 +150,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Rule 4: all of a list must be valid. One bad member refuses the request,
+// Security rule 4: all of a list must be valid. One bad member refuses the request,
 // wherever it stands, even beside a token that may do everything.
 func TestOneBadTokenRefusesTheList(t *testing.T) {
 	store := newMemoryStore()
@@ -178,7 +179,7 @@ func TestOneBadTokenRefusesTheList(t *testing.T) {
 	}
 }
 
-// Rule 19: refused at now >= expiry, of the token as of the secret.
+// Security rule 19: refused at now >= expiry, of the token as of the secret.
 func TestExpiryIsExact(t *testing.T) {
 	end := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
 	token1, token2 := newToken("a", token.FullAccess), newToken("b", token.FullAccess)
@@ -192,7 +193,7 @@ func TestExpiryIsExact(t *testing.T) {
 	}
 }
 
-// Rule 1: nothing but a CORS preflight passes without a token, and that only
+// Security rule 1: nothing but a CORS preflight passes without a token, and that only
 // if nobody could take it for more than a question.
 func TestPreflight(t *testing.T) {
 	g := newGate(t, newMemoryStore(), hostileSources(t), articles(t))
@@ -222,7 +223,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// Rule 9: each refusal has the status that its kind has, and a failure is never
+// Security rule 9: each refusal has the status that its kind has, and a failure is never
 // an allow nor a 401, which would make clients throw good tokens away.
 func TestReasons(t *testing.T) {
 	for _, reason := range Reasons() {

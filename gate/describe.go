@@ -14,34 +14,70 @@ var (
 	errHandshake  = errors.New("the WebSocket handshake is not one: it needs GET, one Upgrade header of websocket alone, and Connection: Upgrade")
 )
 
+// Matches is what a request does: one operation in almost every case, more if
+// servers read it in several ways. Whoever makes it must be allowed all of them.
+type Matches struct {
+	First permission.Match
+	Rest  []permission.Match
+	// Override is set if the request asks for another method than its own and no
+	// route opens that: then only who may do everything may make it.
+	Override error
+}
+
+func (m *Matches) all(yield func(permission.Match) bool) {
+	if !yield(m.First) {
+		return
+	}
+	for _, other := range m.Rest {
+		if !yield(other) {
+			return
+		}
+	}
+}
+
 // Describe says what a request does: its method and path in their one normal
 // form, looked up in the catalog. It returns a reason to refuse a request that
-// has no single reading, or that is never forwarded.
-func Describe(r *http.Request, catalog *permission.Catalog) (permission.Match, Reason, error) {
+// is never forwarded, or that has more readings than the openings let in.
+func Describe(r *http.Request, catalog *permission.Catalog, openings permission.Openings) (Matches, Reason, error) {
 	method := r.Method
+	does := Matches{First: permission.Match{Method: method}}
 	switch {
 	case method == http.MethodConnect && isExtendedConnect(r):
 		method = permission.WebSocket
-	case strings.EqualFold(method, http.MethodTrace), strings.EqualFold(method, http.MethodConnect):
-		// In any case of letters: there are servers that don't tell them apart.
-		return permission.Match{Method: method}, RefusedMethod, nil
+	case neverForwarded(method):
+		return does, RefusedMethod, nil
 	case strings.EqualFold(method, permission.WebSocket):
-		return permission.Match{Method: method}, RefusedMethod, errMethodName
+		return does, RefusedMethod, errMethodName
 	}
 	if r.Header["Upgrade"] != nil && asksForWebSocket(r.Header["Upgrade"]) {
 		if !isHandshake(r) {
-			return permission.Match{Method: method}, AmbiguousRequest, errHandshake
+			return does, AmbiguousRequest, errHandshake
 		}
 		method = permission.WebSocket
 	}
 	if strings.ContainsFunc(r.URL.RawQuery, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
-		return permission.Match{Method: method}, AmbiguousRequest, errQueryBlank
+		return does, AmbiguousRequest, errQueryBlank
 	}
 	path, err := permission.CheckURL(r.URL)
-	if err != nil {
-		return permission.Match{Method: method}, AmbiguousRequest, err
+	if err == nil {
+		does.First = catalog.Find(method, path)
+		return overridden(does, r, catalog, openings)
 	}
-	return catalog.Find(method, path), "", nil
+	readings, err := openings.Readings(r.URL)
+	if err != nil {
+		return does, AmbiguousRequest, err
+	}
+	does.First = catalog.Find(method, readings[0])
+	for _, path := range readings[1:] {
+		does.Rest = append(does.Rest, catalog.Find(method, path))
+	}
+	return overridden(does, r, catalog, openings)
+}
+
+// neverForwarded finds TRACE and CONNECT in any case of letters: there are
+// servers that don't tell them apart.
+func neverForwarded(method string) bool {
+	return strings.EqualFold(method, http.MethodTrace) || strings.EqualFold(method, http.MethodConnect)
 }
 
 // isExtendedConnect recognises a WebSocket over HTTP/2 (RFC 8441) and HTTP/3

@@ -36,13 +36,17 @@ func Explain(t token.Token, catalog *permission.Catalog, method, target string, 
 		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
 	}
 	tokens, reason := usable(Tokens{First: &Known{Token: t}}, t.API, now)
-	m, described, err := Describe(r, catalog)
+	does, described, err := Describe(r, catalog, nil)
+	m := does.First
 	e := Explanation{Reason: reason, Operation: m.Method + " " + m.Path, Permissions: catalog.Names(m), Err: err}
 	if e.Reason == "" {
 		e.Reason = described
 	}
 	if e.Reason == "" {
-		_, e.Reason = Decide(tokens, catalog, m)
+		_, _, e.Reason = Decide(tokens, catalog, &does)
+	}
+	if e.Reason == MethodOverride {
+		e.Err = does.Override
 	}
 	if e.Reason == UnreadableToken {
 		_, e.Err = catalog.Compile(t.Grants)

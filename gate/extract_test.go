@@ -15,7 +15,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// Rule 4: one source a request, lists only where the source allows them, at
+// Security rule 4: one source a request, lists only where the source allows them, at
 // most nine. What each source takes for a credential, before any look-up.
 func TestExtract(t *testing.T) {
 	defaults := newSources(t, DefaultSources()...)
@@ -90,7 +90,7 @@ func TestExtract(t *testing.T) {
 // on to an HTTP/1 backend does: a blank in front must not hide a credential.
 func TestBlanksHideNoCredential(t *testing.T) {
 	sources := newSources(t, DefaultSources()...)
-	forwarder := NewForwarder(sources, DefaultIdentityPrefix)
+	forwarder := NewForwarder(sources, DefaultIdentityPrefix, nil)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, reason := sources.Extract(r)
 		forwarder.Strip(r, false)

@@ -16,7 +16,7 @@ var errPermanent = errors.New("the table is gone")
 
 func unavailable(context.Context) error { return fmt.Errorf("dial: %w", ErrUnavailable) }
 
-// Rule 15: while the store is away, known tokens work until bound + stale_if_error,
+// Security rule 15: while the store is away, known tokens work until bound + stale_if_error,
 // unknown ones are answered 503, and all of that is told once.
 func TestStoreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestStoreAway(t *testing.T) {
 	})
 }
 
-// Rule 15: only a failure of the connection keeps a token alive past its bound.
+// Security rule 15: only a failure of the connection keeps a token alive past its bound.
 func TestStaleOnlyWhileTheStoreIsAway(t *testing.T) {
 	for name, test := range map[string]struct {
 		err  error
@@ -92,7 +92,7 @@ func TestStaleOnlyWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// Rule 15: when the store is back, a stale token is read again within seconds.
+// Security rule 15: when the store is back, a stale token is read again within seconds.
 func TestStaleEndsWhenTheStoreIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, secret := newMemoryStore(), mint(1)
@@ -141,7 +141,7 @@ func TestOneOldFailureMakesNothingStale(t *testing.T) {
 	})
 }
 
-// Rule 16: a row that can't be understood, or one at which the code panics,
+// Security rule 16: a row that can't be understood, or one at which the code panics,
 // denies that token alone.
 func TestOneBadRowDeniesThatTokenAlone(t *testing.T) {
 	s, bad, good, panics := newMemoryStore(), mint(1), mint(2), mint(3)
@@ -206,7 +206,7 @@ func TestPanicInTheBackground(t *testing.T) {
 	})
 }
 
-// Rule 12: failures are not kept: the next request asks again.
+// Security rule 12: failures are not kept: the next request asks again.
 func TestErrorsAreNotKept(t *testing.T) {
 	s, secret := newMemoryStore(), mint(1)
 	s.put(secret, newToken("a", token.FullAccess))
@@ -252,7 +252,7 @@ func TestRefreshKeepsNothingOfAnotherToken(t *testing.T) {
 		k, _ := ask(r, secret)
 		synctest.Wait()
 		match := catalog.Find("POST", "/api/articles")
-		if _, reason := Decide(Tokens{First: k}, catalog, match); reason != Allow {
+		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason != Allow {
 			t.Fatal(reason)
 		}
 		s.put(secret, newToken("weak", token.Custom, "article.find")) // of the same version
@@ -260,7 +260,7 @@ func TestRefreshKeepsNothingOfAnotherToken(t *testing.T) {
 		ask(r, secret)
 		synctest.Wait()
 		k, _ = ask(r, secret)
-		if _, reason := Decide(Tokens{First: k}, catalog, match); k.Token.Name != "weak" || reason != MissingPermission {
+		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); k.Token.Name != "weak" || reason != MissingPermission {
 			t.Errorf("%s: %q", k.Token.Name, reason)
 		}
 		if k.usage.tokenID != "tok_weak" {

@@ -2,10 +2,12 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"strings"
 
+	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -38,6 +40,7 @@ var fromProxies = []string{
 // without what the client says of its own identity, with what the gate knows of it.
 type Forwarder struct {
 	sources  *Sources
+	openings permission.Openings
 	names    [4]string // canonical identity headers, or none
 	prefixes []string  // folded
 	remove   map[string]bool
@@ -47,9 +50,9 @@ type Forwarder struct {
 
 // NewForwarder makes a forwarder. prefix begins the names of the identity
 // headers; with "" none are set.
-func NewForwarder(sources *Sources, prefix string) *Forwarder {
+func NewForwarder(sources *Sources, prefix string, openings permission.Openings) *Forwarder {
 	f := &Forwarder{
-		sources: sources, remove: map[string]bool{}, proxied: map[string]bool{},
+		sources: sources, openings: openings, remove: map[string]bool{}, proxied: map[string]bool{},
 		prefixes: []string{foldHeader(DefaultIdentityPrefix)},
 	}
 	if prefix != "" {
@@ -91,7 +94,9 @@ type Values [4]string
 // Forward changes the request into what the backend gets. fromProxy says
 // that a trusted proxy sent it.
 func (f *Forwarder) Forward(r *http.Request, tokens Tokens, fromProxy bool, values *Values) {
+	kept := f.openOverrides(r)
 	f.Strip(r, fromProxy)
+	maps.Copy(r.Header, kept)
 	if tokens.First == nil { // a preflight: a question without a body
 		r.Body, r.ContentLength = http.NoBody, 0
 		return
@@ -108,6 +113,20 @@ func (f *Forwarder) Forward(r *http.Request, tokens Tokens, fromProxy bool, valu
 	for i, name := range f.names {
 		r.Header[name] = values[i : i+1 : i+1]
 	}
+}
+
+// openOverrides returns the headers that ask for another method, if the route opens that.
+func (f *Forwarder) openOverrides(r *http.Request) http.Header {
+	if len(f.openings) == 0 || !f.openings.Opens(permission.MethodOverride, r.URL.Path) {
+		return nil
+	}
+	kept := http.Header{}
+	for _, name := range methodHeaders {
+		if values, ok := r.Header[name]; ok {
+			kept[name] = values
+		}
+	}
+	return kept
 }
 
 // Strip removes the credentials from all configured places, not only the one

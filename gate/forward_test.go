@@ -39,11 +39,11 @@ func headersAfter(t *testing.T, f *Forwarder, fromProxy bool, tokens Tokens, lin
 	return left
 }
 
-// Rules 5 and 6: what a client sends to pass for another, to be taken for
+// Security rules 5 and 6: what a client sends to pass for another, to be taken for
 // another request, or to take our headers off again does not reach the backend.
 func TestForwardRemoves(t *testing.T) {
 	sources := newSources(t, Source{Place: Header, Name: "X-Cybozu-API-Token", List: true}, Source{Place: Header, Name: "apikey"}, Source{Place: Authorization, Name: "Bearer"})
-	f := NewForwarder(sources, "X-Tenant-")
+	f := NewForwarder(sources, "X-Tenant-", nil)
 	long := "X-Token-" + strings.Repeat("a", 80)
 	for _, test := range []struct {
 		name  string
@@ -87,7 +87,7 @@ func TestForwardRemoves(t *testing.T) {
 // HTTP/2 header names come in lower case and are made canonical by Go's server,
 // but names that it can't make canonical stay as they were sent.
 func TestForwardRemovesNamesAsTheyStandInTheMap(t *testing.T) {
-	f := NewForwarder(newSources(t, DefaultSources()...), DefaultIdentityPrefix)
+	f := NewForwarder(newSources(t, DefaultSources()...), DefaultIdentityPrefix, nil)
 	for _, name := range []string{"x-token-id", "X-TOKEN-ID", "x_token_id", "x-api-key", "x_api.key", "x-original-url"} {
 		r := &http.Request{URL: &url.URL{}, Header: http.Header{name: {"1"}, "": {"1"}}}
 		if f.Strip(r, false); len(r.Header[name]) > 0 {
@@ -97,7 +97,7 @@ func TestForwardRemovesNamesAsTheyStandInTheMap(t *testing.T) {
 }
 
 func TestForwardSetsIdentity(t *testing.T) {
-	f := NewForwarder(newSources(t, DefaultSources()...), DefaultIdentityPrefix)
+	f := NewForwarder(newSources(t, DefaultSources()...), DefaultIdentityPrefix, nil)
 	for _, test := range []struct{ name, owner, wantName, wantOwner string }{
 		{"ci", "ann@example.test", "ci", "ann@example.test"},
 		{"a b (c):/d", "", "a b (c):/d", ""},
@@ -120,10 +120,10 @@ func TestForwardSetsIdentity(t *testing.T) {
 	if want := []string{"X-Token-Id: tok_ci,tok_2", "X-Token-Name: ci,b%2Cc", "X-Token-Owner: ann,", "X-Token-Type: custom,custom"}; !slices.Equal(got, want) {
 		t.Errorf("two tokens: %q, want %q", got, want)
 	}
-	if got := headersAfter(t, NewForwarder(newSources(t), "x-acme-"), false, two, "X-Token-Id: 1", "X-Acme-Role: 1"); len(got) != 4 || got[0] != "X-Acme-Id: tok_ci,tok_2" {
+	if got := headersAfter(t, NewForwarder(newSources(t), "x-acme-", nil), false, two, "X-Token-Id: 1", "X-Acme-Role: 1"); len(got) != 4 || got[0] != "X-Acme-Id: tok_ci,tok_2" {
 		t.Errorf("own prefix: %q", got)
 	}
-	if got := headersAfter(t, NewForwarder(newSources(t), ""), false, two, "X-Token-Id: 1", "X-Acme-Role: 1"); !slices.Equal(got, []string{"X-Acme-Role: 1"}) {
+	if got := headersAfter(t, NewForwarder(newSources(t), "", nil), false, two, "X-Token-Id: 1", "X-Acme-Role: 1"); !slices.Equal(got, []string{"X-Acme-Role: 1"}) {
 		t.Errorf("identity off: %q", got)
 	}
 }
@@ -139,7 +139,7 @@ func TestCheckIdentityPrefix(t *testing.T) {
 // The room for the values may be used again once a request has ended. One that
 // appends to a header of ours must not write into the room of the next value.
 func TestForwardedValuesDontRunIntoEachOther(t *testing.T) {
-	f := NewForwarder(newSources(t, DefaultSources()...), DefaultIdentityPrefix)
+	f := NewForwarder(newSources(t, DefaultSources()...), DefaultIdentityPrefix, nil)
 	var values Values
 	for _, name := range []string{"first", "second"} {
 		r := mustParse(t, "/a")
@@ -154,7 +154,7 @@ func TestForwardedValuesDontRunIntoEachOther(t *testing.T) {
 	}
 }
 
-// Rule 6, through a real proxy: neither announced nor surprise trailers reach
+// Security rule 6, through a real proxy: neither announced nor surprise trailers reach
 // the backend, nor does anything that was removed.
 func TestForwardThroughAProxy(t *testing.T) {
 	received := make(chan string, 1)
@@ -169,7 +169,7 @@ func TestForwardThroughAProxy(t *testing.T) {
 	defer backend.Close()
 	target, _ := url.Parse(backend.URL)
 	proxy := httputil.NewSingleHostReverseProxy(target)
-	f := NewForwarder(hostileSources(t), DefaultIdentityPrefix)
+	f := NewForwarder(hostileSources(t), DefaultIdentityPrefix, nil)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Forward(r, Tokens{First: newKnownToken(nil)}, false, new(Values))
 		proxy.ServeHTTP(w, r)
@@ -224,7 +224,7 @@ func TestNothingIsAllocatedForAKnownToken(t *testing.T) {
 // allocationsOf returns how much memory Check and Forward of r ask for.
 func allocationsOf(tb testing.TB, g *Gate, r *http.Request) float64 {
 	tb.Helper()
-	f := NewForwarder(g.Sources, DefaultIdentityPrefix)
+	f := NewForwarder(g.Sources, DefaultIdentityPrefix, nil)
 	original, query := maps.Clone(r.Header), r.URL.RawQuery
 	var values Values
 	if d := g.Check(r); d.Reason != Allow {

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -16,6 +17,8 @@ type Gate struct {
 	Sources  *Sources
 	Resolver *Resolver
 	Recorder *Recorder
+	// Openings are what the routes of the API let in that is refused elsewhere.
+	Openings permission.Openings
 	// CheckPreflights makes CORS preflights need a token like everything else.
 	CheckPreflights bool
 	Now             func() time.Time
@@ -27,10 +30,13 @@ type Decision struct {
 	// Tokens are the known tokens of the credentials: those that allow the
 	// request if it is allowed, else those that it was refused for, if any.
 	Tokens Tokens
-	// Match is what the request does, as far as that was reached.
+	// Match is what the request does, as far as that was reached: if it does
+	// several things, the one that it was refused for.
 	Match permission.Match
 	// Permission is the one that would have allowed the request, if there is one.
 	Permission string
+	// BodyDecides says that nothing is decided yet, see Check.
+	BodyDecides bool
 	// FromQuery says that the credential came in the query of the URL.
 	FromQuery bool
 	// Err is the technical failure, or what is ambiguous about the request.
@@ -39,6 +45,10 @@ type Decision struct {
 
 // Check takes a request from its credentials to the decision and records the
 // use. It changes nothing of the request; Forward does, for those that go on.
+//
+// If the body has a say in it, Check decides nothing and sets BodyDecides. It
+// never reads from a client itself: what it needs must not be held up by one.
+// The caller then calls ReadBody and Check once more.
 func (g *Gate) Check(r *http.Request) Decision {
 	if !g.CheckPreflights && isPreflight(r) {
 		return g.checkPreflight(r)
@@ -54,14 +64,24 @@ func (g *Gate) Check(r *http.Request) Decision {
 	if d.Reason == "" {
 		d.Tokens, d.Reason = usable(d.Tokens, g.API, now)
 	}
+	var does Matches
 	if d.Reason == "" {
-		d.Match, d.Reason, d.Err = Describe(r, g.Catalog)
+		does, d.Reason, d.Err = Describe(r, g.Catalog, g.Openings)
+		d.Match = does.First
 	}
 	if d.Reason == "" {
-		d.Tokens, d.Reason = Decide(d.Tokens, g.Catalog, d.Match)
+		d.Tokens, d.Match, d.Reason = Decide(d.Tokens, g.Catalog, &does)
 	}
-	if d.Reason == MissingPermission {
+	if d.Reason == Allow && isForm(r) && !d.Tokens.mayAll() {
+		if d.Reason, d.Err = checkForm(r); d.Reason == "" {
+			return Decision{BodyDecides: true}
+		}
+	}
+	switch d.Reason {
+	case MissingPermission:
 		d.Permission = firstOf(g.Catalog.Names(d.Match))
+	case MethodOverride:
+		d.Err = errOverride
 	}
 	g.Recorder.Record(d.Tokens, d.Reason, now)
 	return d
@@ -78,11 +98,17 @@ func isPreflight(r *http.Request) bool {
 // checkPreflight lets a preflight through whose path has one reading.
 func (g *Gate) checkPreflight(r *http.Request) Decision {
 	d := Decision{Reason: Preflight}
-	if match, reason, err := Describe(r, g.Catalog); reason != "" {
-		return Decision{Match: match, Reason: reason, Err: err}
+	does, reason, err := Describe(r, g.Catalog, g.Openings)
+	switch {
+	case reason != "":
+		return Decision{Match: does.First, Reason: reason, Err: err}
+	case does.Override != nil || len(does.Rest) > 0: // nobody is there who could be allowed all of it
+		return Decision{Match: does.First, Reason: AmbiguousRequest, Err: errPreflight}
 	}
 	return d
 }
+
+var errPreflight = errors.New("a CORS preflight asks for another method in X-HTTP-Method-Override or _method, or has a path that only certain tokens may use")
 
 func firstOf(names []string) string {
 	if len(names) == 0 {

@@ -70,7 +70,7 @@ func (i *interleaved) name() string {
 	return k.Token.Name
 }
 
-// Rule 11, on purpose: a look-up has read the store and not returned yet while
+// Security rule 11, on purpose: a look-up has read the store and not returned yet while
 // the token changes and Invalidate runs. Whoever begins after that gets the new
 // state and does not wait for the old read; what that brings later counts for
 // nobody.

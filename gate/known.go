@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -78,6 +79,29 @@ func (t *Tokens) add(k *Known) {
 	} else {
 		t.Rest = append(t.Rest, k)
 	}
+}
+
+// join adds the tokens of other that are not there yet.
+func (t *Tokens) join(other Tokens) {
+	if t.First == nil {
+		*t = other
+		return
+	}
+	for k := range other.all {
+		if k != t.First && !slices.Contains(t.Rest, k) {
+			t.Rest = append(t.Rest, k)
+		}
+	}
+}
+
+// mayAll reports whether one of the tokens may do everything.
+func (t Tokens) mayAll() bool {
+	for k := range t.all {
+		if k.Token.Type == token.FullAccess {
+			return true
+		}
+	}
+	return false
 }
 
 // usable refuses a token that is switched off, past its end, or of another API.

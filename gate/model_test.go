@@ -18,8 +18,8 @@ import (
 // TestNoStaleAnswerSurvivesAChange is a model of millions of random steps:
 // requests, changes followed by Invalidate or InvalidateAll, evictions, time
 // going by, delays in the store. It judges every answer: none may be older than
-// a change whose Invalidate had returned when the request began (rule 11), nor
-// than the age bound (rule 10).
+// a change whose Invalidate had returned when the request began (security rule 11), nor
+// than the age bound (security rule 10).
 //
 // MODEL_STEPS sets the number of steps (2 million; a tenth of that under the
 // race detector), MODEL_SEED repeats a run.

@@ -10,7 +10,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// An attack on rule 15: a flood of unknown secrets fills the places for
+// An attack on security rule 15: a flood of unknown secrets fills the places for
 // look-ups. That is no store that is away, so a token that was deleted in the
 // meantime must not be served from memory.
 func TestFullPlacesMakeNothingStaleGood(t *testing.T) {
@@ -121,7 +121,7 @@ func TestChangedGrantsAreCompiledAnew(t *testing.T) {
 		r := newResolver(t, s, nil)
 		match := catalog.Find("POST", "/api/articles")
 		k, _ := ask(r, secret)
-		if _, reason := Decide(Tokens{First: k}, catalog, match); reason != Allow {
+		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason != Allow {
 			t.Fatal(reason)
 		}
 		s.put(secret, newToken("a", token.Custom, "article.find"))
@@ -130,7 +130,7 @@ func TestChangedGrantsAreCompiledAnew(t *testing.T) {
 			k, _ = ask(r, secret)
 			synctest.Wait()
 		}
-		if _, reason := Decide(Tokens{First: k}, catalog, match); reason == Allow {
+		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason == Allow {
 			t.Errorf("the grants are %v, and still it is allowed", k.Token.Grants)
 		}
 	})

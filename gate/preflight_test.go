@@ -20,7 +20,7 @@ func TestPreflightOverHTTP3CarriesNothing(t *testing.T) {
 	if d.Reason != Preflight {
 		t.Fatalf("a preflight is %s", d.Reason)
 	}
-	NewForwarder(g.Sources, DefaultIdentityPrefix).Forward(r, d.Tokens, false, new(Values))
+	NewForwarder(g.Sources, DefaultIdentityPrefix, nil).Forward(r, d.Tokens, false, new(Values))
 	if body, err := io.ReadAll(r.Body); len(body) > 0 || err != nil || r.ContentLength != 0 {
 		t.Errorf("%q goes along, length %d, %v", body, r.ContentLength, err)
 	}

@@ -27,6 +27,7 @@ const (
 	UnreadableToken     Reason = "unreadable_token"  // its record can't be understood
 	AmbiguousRequest    Reason = "ambiguous_request" // can be read in more than one way
 	RefusedMethod       Reason = "refused_method"    // never forwarded for anyone
+	MethodOverride      Reason = "method_override"   // asks for another method than its own
 	MissingPermission   Reason = "missing_permission"
 	StoreUnavailable    Reason = "store_unavailable" // and the token is not known
 	Failure             Reason = "failure"           // the look-up failed in another way
@@ -38,7 +39,7 @@ func Reasons() []Reason {
 		Allow, Preflight,
 		NoCredential, MalformedCredential, AmbiguousCredential, TooManyCredentials,
 		UnknownToken, DisabledToken, ExpiredToken, OtherAPI, UnreadableToken,
-		AmbiguousRequest, RefusedMethod, MissingPermission, StoreUnavailable, Failure,
+		AmbiguousRequest, RefusedMethod, MethodOverride, MissingPermission, StoreUnavailable, Failure,
 	}
 }
 
@@ -51,7 +52,7 @@ func (r Reason) Status() int {
 	switch r {
 	case AmbiguousCredential, TooManyCredentials, AmbiguousRequest:
 		return http.StatusBadRequest
-	case RefusedMethod, MissingPermission:
+	case RefusedMethod, MethodOverride, MissingPermission:
 		return http.StatusForbidden
 	case StoreUnavailable, Failure:
 		return http.StatusServiceUnavailable

@@ -75,7 +75,7 @@ func used(id string) *Known { return &Known{usage: &usage{tokenID: id}} }
 
 func one(k *Known) Tokens { return Tokens{First: k} }
 
-// Rule 17: counts and last use, per token and UTC day, moving forward only.
+// Security rule 17: counts and last use, per token and UTC day, moving forward only.
 func TestRecord(t *testing.T) {
 	s := &useTable{}
 	r := newRecorder(t, func(c *RecorderConfig) { c.Write = s.write; c.Interval = time.Hour })
@@ -119,7 +119,7 @@ func TestRecordAtMidnight(t *testing.T) {
 	s.expect(t, "a 2026-12-31: 1+1 23:59:59", "a 2027-01-01: 1+0 00:00:00", "a 2027-01-02: 0+1 00:00:00")
 }
 
-// Rule 17: a write that fails keeps what it should have written, and the next
+// Security rule 17: a write that fails keeps what it should have written, and the next
 // one brings it along, in one statement.
 func TestFailedWriteKeepsAndMerges(t *testing.T) {
 	s := &useTable{err: errors.New("disk full")}
@@ -143,7 +143,7 @@ func TestFailedWriteKeepsAndMerges(t *testing.T) {
 	s.expect(t, "a 2026-11-22: 1+1 12:00:00", "b 2026-11-22: 1+0 13:00:00")
 }
 
-// Rule 17: memory is bounded whatever the store does, and what is dropped is
+// Security rule 17: memory is bounded whatever the store does, and what is dropped is
 // counted. Tokens that have room keep counting.
 func TestRecorderIsBounded(t *testing.T) {
 	s := &useTable{err: errors.New("disk full")}

@@ -14,7 +14,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// Rule 10: an entry is served for at most the bound since the start of the read
+// Security rule 10: an entry is served for at most the bound since the start of the read
 // that made it. Use does not extend that, a slow read shortens it.
 func TestAgeBoundIsNeverExtendedByUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestAgeBoundHoldsForSharedReads(t *testing.T) {
 	})
 }
 
-// Rule 10: the wall clock may jump; entries age by the monotonic one.
+// Security rule 10: the wall clock may jump; entries age by the monotonic one.
 func TestWallClockJumpsExtendNothing(t *testing.T) {
 	s, known, unknown := newMemoryStore(), mint(1), mint(2)
 	s.put(known, newToken("a", token.FullAccess))
@@ -118,7 +118,7 @@ func wallJump(t time.Time, d time.Duration) time.Time {
 	return t
 }
 
-// Rule 10: hot entries are re-read in the background from half the bound on; no
+// Security rule 10: hot entries are re-read in the background from half the bound on; no
 // request waits for it, and no more than one read is under way for a token.
 func TestRefreshInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestRefreshInTheBackground(t *testing.T) {
 	})
 }
 
-// Rule 10, in numbers: the background never has more than its share of reads.
+// Security rule 10, in numbers: the background never has more than its share of reads.
 func TestRefreshesAreCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemoryStore()
@@ -197,7 +197,7 @@ func TestRefreshesAreCapped(t *testing.T) {
 	})
 }
 
-// Rule 12: concurrent misses of one secret are one look-up.
+// Security rule 12: concurrent misses of one secret are one look-up.
 func TestConcurrentMissesAreOneLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, secret := newMemoryStore(), mint(1)
@@ -220,7 +220,7 @@ func TestConcurrentMissesAreOneLookup(t *testing.T) {
 	})
 }
 
-// Rule 12: a shared read does not end with the request that began it.
+// Security rule 12: a shared read does not end with the request that began it.
 func TestSharedReadOutlivesTheFirstRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, secret := newMemoryStore(), mint(1)
@@ -257,7 +257,7 @@ func TestSharedReadOutlivesTheFirstRequest(t *testing.T) {
 	})
 }
 
-// Rule 13: secrets that are not known may not flood the store.
+// Security rule 13: secrets that are not known may not flood the store.
 func TestLookupsAreCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemoryStore()
@@ -290,7 +290,7 @@ func TestLookupsAreCapped(t *testing.T) {
 	})
 }
 
-// Rule 13: junk is refused before anything else, and even its hash is no key.
+// Security rule 13: junk is refused before anything else, and even its hash is no key.
 func TestJunkNeverReachesTheStore(t *testing.T) {
 	s := newMemoryStore()
 	r := newResolver(t, s, nil)
@@ -305,7 +305,7 @@ func TestJunkNeverReachesTheStore(t *testing.T) {
 	}
 }
 
-// Rule 13: that a secret is unknown is remembered shortly, in bounded room, and
+// Security rule 13: that a secret is unknown is remembered shortly, in bounded room, and
 // the word of the store about a new token ends it.
 func TestUnknownIsRememberedShortly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -339,7 +339,7 @@ func TestUnknownIsRememberedShortly(t *testing.T) {
 	})
 }
 
-// Rule 12: the key of the cache is 64 bits of the hash, and the whole hash is
+// Security rule 12: the key of the cache is 64 bits of the hash, and the whole hash is
 // compared: another token under the same key is a miss, never an answer.
 func TestCollisionIsAMiss(t *testing.T) {
 	s, mine, theirs := newMemoryStore(), mint(1), mint(2)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Rule 5: what stands in a configured place goes, whatever its spelling; all
+// Security rule 5: what stands in a configured place goes, whatever its spelling; all
 // other bytes of the query stay where they are.
 func TestStripQuery(t *testing.T) {
 	s := newSources(t, Source{Place: Query, Name: "api_token"}, Source{Place: Query, Name: "key"})
@@ -82,7 +82,7 @@ func FuzzExtractYieldsNoCredentialTwiceAndStripLeavesNone(f *testing.F) {
 		Source{Place: Authorization, Name: "Bearer"}, Source{Place: Authorization, Name: "apiToken"},
 		Source{Place: Query, Name: "api_token"}, Source{Place: Query, Name: "key"},
 	)
-	forwarder := NewForwarder(sources, DefaultIdentityPrefix)
+	forwarder := NewForwarder(sources, DefaultIdentityPrefix, nil)
 	f.Fuzz(func(t *testing.T, authorization, line1, line2, query, alias string) {
 		r := &http.Request{Method: "GET", URL: &url.URL{Path: "/a", RawQuery: query}, Header: http.Header{}}
 		set := func(name string, values ...string) {

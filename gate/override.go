@@ -1,0 +1,96 @@
+package gate
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+)
+
+// Many frameworks take another method than the one in the request line, from
+// one of these headers or from the parameter _method (security rule 6).
+var (
+	methodHeaders   = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+	methodParameter = "_method"
+)
+
+// maxMethod is the longest method in bytes, and maxOverrides the largest number
+// of different ones, that a request may ask for beside its own.
+const (
+	maxMethod    = 32
+	maxOverrides = 4
+)
+
+var (
+	errOverride  = errors.New("X-HTTP-Method-Override, or _method in the query or in a form, asks for another method than the one of the request line")
+	errOverrides = errors.New("X-HTTP-Method-Override or _method asks for more than one method, or for something else")
+)
+
+// otherMethods returns the methods that the headers and the query of a request
+// ask for beside its own: none, in almost every case. Each of its own spellings
+// counts as the method that a framework would make of it.
+func otherMethods(r *http.Request) (others []string, err error) {
+	for _, name := range methodHeaders {
+		for _, value := range r.Header[name] {
+			others = addMethod(others, r.Method, value)
+		}
+	}
+	if r.URL.RawQuery != "" {
+		parameters(r.URL.RawQuery, func(p parameter) bool {
+			name, value, _ := strings.Cut(p.raw, "=")
+			if foldsTo(name, methodParameter) {
+				decoded, bad := url.QueryUnescape(value)
+				if bad != nil {
+					err = errOverrides
+				}
+				others = addMethod(others, r.Method, decoded)
+			}
+			return err == nil
+		})
+	}
+	if len(others) > maxOverrides || slices.ContainsFunc(others, func(m string) bool { return len(m) > maxMethod }) {
+		err = errOverrides
+	}
+	return others, err
+}
+
+func addMethod(others []string, own, value string) []string {
+	method := strings.ToUpper(strings.TrimSpace(value))
+	if method == "" || method == own || slices.Contains(others, method) || len(others) > maxOverrides {
+		return others
+	}
+	return append(others, method)
+}
+
+// overridden adds to what a request does what it does by the methods that it
+// asks for beside its own, on a route that opens that. Elsewhere it notes that
+// it asks: which of them the backend takes is not known.
+func overridden(does Matches, r *http.Request, catalog *permission.Catalog, openings permission.Openings) (Matches, Reason, error) {
+	others, err := otherMethods(r)
+	if err != nil {
+		return does, AmbiguousRequest, err
+	}
+	if len(others) == 0 {
+		return does, "", nil
+	}
+	if slices.ContainsFunc(others, neverForwarded) {
+		return does, RefusedMethod, nil
+	}
+	paths := []string{does.First.Path}
+	for _, m := range does.Rest {
+		paths = append(paths, m.Path)
+	}
+	if !openings.Opens(permission.MethodOverride, paths...) {
+		does.Override = errOverride
+		return does, "", nil
+	}
+	for _, method := range others {
+		for _, path := range paths {
+			does.Rest = append(does.Rest, catalog.Find(method, path))
+		}
+	}
+	return does, "", nil
+}
