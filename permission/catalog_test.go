@@ -122,7 +122,7 @@ func TestFindAndNames(t *testing.T) {
 		{"WEBSOCKET", "/api/articles", nil},
 		{"get", "/api/articles", nil},
 		{"", "/api/articles", nil},
-		// Rule 3: grants match case-sensitively.
+		// Security rule 3: grants match case-sensitively.
 		{"GET", "/API/articles", nil},
 		{"GET", "/api/articles/", nil},
 		{"GET", "/api/articles/42/", nil},
@@ -140,7 +140,7 @@ func TestFindAndNames(t *testing.T) {
 	}
 }
 
-// Rule 7: read-only is GET, HEAD and OPTIONS, plus what is marked read, minus
+// Security rule 7: read-only is GET, HEAD and OPTIONS, plus what is marked read, minus
 // what is marked write.
 func TestReadOnly(t *testing.T) {
 	c := catalog(t,

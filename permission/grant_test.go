@@ -60,7 +60,7 @@ func TestAllow(t *testing.T) {
 	}
 }
 
-// Rule 16: what can't be understood makes the token unusable; it is never taken
+// Security rule 16: what can't be understood makes the token unusable; it is never taken
 // for the part of it that can.
 func TestCompileRefusesMalformedGrants(t *testing.T) {
 	c := shop(t)

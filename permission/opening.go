@@ -132,12 +132,18 @@ func (k OpeningKind) readings(raw string) (readings []string, err error) {
 	if kept, err = url.PathUnescape(kept); err != nil {
 		return nil, err
 	}
-	others, err := k.others(kept)
-	return slices.Compact(append([]string{kept}, others...)), err
+	others, err := k.others(raw, kept)
+	readings = []string{kept}
+	for _, other := range others {
+		if !slices.Contains(readings, other) {
+			readings = append(readings, other)
+		}
+	}
+	return readings, err
 }
 
 // others returns how servers read a path that do more than decode it once.
-func (k OpeningKind) others(kept string) ([]string, error) {
+func (k OpeningKind) others(raw, kept string) ([]string, error) {
 	switch k {
 	case EncodedSlash:
 		split := strings.ReplaceAll(kept, "%2F", "/")
@@ -149,11 +155,20 @@ func (k OpeningKind) others(kept string) ([]string, error) {
 		cut := kept[:strings.IndexAny(kept, "?#")]
 		return []string{cut}, checkDecoded(cut)
 	case Semicolon:
-		all := cutParameters(kept)
-		return []string{cutLastParameters(kept), all}, checkDecoded(all)
+		return cutEverywhere(raw, kept)
 	case MethodOverride:
 	}
 	return nil, nil
+}
+
+// cutEverywhere returns the readings of a path with semicolons: with the
+// parameters of the last segment or of all segments cut off, before the path is
+// decoded or after it.
+func cutEverywhere(raw, kept string) ([]string, error) {
+	last, err1 := url.PathUnescape(cutLastParameters(raw))
+	each, err2 := url.PathUnescape(cutParameters(raw))
+	all := cutParameters(kept)
+	return []string{last, each, cutLastParameters(kept), all}, errors.Join(err1, err2, checkDecoded(all))
 }
 
 // checkRaw checks a path as it would be sent.

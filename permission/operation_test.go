@@ -50,7 +50,7 @@ func TestParseOperationRefuses(t *testing.T) {
 		{"GET|POST /api", "not a method"},
 		{"* /api", "not a method"},
 		{"PRI /api", "not a method"},
-		// Rule 7: these are never forwarded, so no permission may name them.
+		// Security rule 7: these are never forwarded, so no permission may name them.
 		{"TRACE /api", "never forwarded"},
 		{"CONNECT /api", "never forwarded"},
 		{"trace /api", "not a method"},

@@ -15,7 +15,7 @@ func (b *builder) addFolded(op Operation, number int32) {
 	p := op.Pattern
 	p.segments = slices.Clone(p.segments)
 	for i := range p.segments {
-		p.segments[i].literal = fold(p.segments[i].literal)
+		p.segments[i].literal = trimSegment(fold(p.segments[i].literal))
 	}
 	if p.tail {
 		// /admin/* by the letter has no say over /admin/.
@@ -28,10 +28,10 @@ func (b *builder) addFolded(op Operation, number int32) {
 }
 
 // findFolded reports whether any rule matches the path as a lenient server may
-// read it: without regard to case, to slashes, blanks and dots at the end, or to
-// a suffix such as .json.
+// read it: without regard to case, to blanks and dots at the end of segments, to
+// slashes at the end of the path, or to a suffix such as .json.
 func (a *automaton) findFolded(method, path string) bool {
-	path = fold(path)
+	path = trimSegments(fold(path))
 	for trimmed := 0; a.find(method, path) == nil; trimmed++ {
 		last := len(path) - 1
 		if last <= 0 || strings.IndexByte(" ./", path[last]) < 0 {
@@ -43,6 +43,25 @@ func (a *automaton) findFolded(method, path string) bool {
 		path = path[:last]
 	}
 	return true
+}
+
+// trimSegments drops what Windows drops at the end of the segments in front of the last.
+func trimSegments(path string) string {
+	if !strings.Contains(path, "./") && !strings.Contains(path, " /") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i := range segments[:len(segments)-1] {
+		segments[i] = trimSegment(segments[i])
+	}
+	return strings.Join(segments, "/")
+}
+
+func trimSegment(s string) string {
+	if trimmed := strings.TrimRight(s, " ."); trimmed != "" {
+		return trimmed
+	}
+	return s
 }
 
 // findWithoutSuffix tries what is left without .json, .tar.gz and the like.

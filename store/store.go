@@ -55,7 +55,7 @@ type Store interface {
 	// after Watch was called, by this or any other process, until the context
 	// ends; it returns the context's error then. Changes of this process are
 	// told before Change returns, others within a second. It begins with telling
-	// of everything, once it listens (rule 14), and does so again on any doubt.
+	// of everything, once it listens, and does so again on any doubt.
 	Watch(ctx context.Context, notify func(Changed)) error
 
 	// Close releases the store. Calls after it fail.

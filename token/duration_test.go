@@ -132,7 +132,7 @@ func FuzzExpiryLiesAhead(f *testing.F) {
 	})
 }
 
-// Rule 19 refuses at the moment of expiry: now itself is no expiry any more.
+// Security rule 19 refuses at the moment of expiry: now itself is no expiry any more.
 func TestNowIsNoExpiry(t *testing.T) {
 	at := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, text := range []string{"2026-12-31", "2027-01-01T00:00:00Z", "2027-01-01T09:00:00+09:00"} {

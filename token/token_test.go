@@ -13,7 +13,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// Rule 19: refused at now >= expiry, so at the exact moment too.
+// Security rule 19: refused at now >= expiry, so at the exact moment too.
 func TestStatusAtEveryMoment(t *testing.T) {
 	expiry := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, test := range []struct {

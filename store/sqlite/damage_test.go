@@ -188,7 +188,7 @@ func openOnly(ctx context.Context, path string) error {
 	return s.Close()
 }
 
-// Rule 16: rows that can't be understood deny their tokens alone.
+// Security rule 16: rows that can't be understood deny their tokens alone.
 func TestUnreadableRows(t *testing.T) {
 	for name, statement := range map[string]string{
 		"type":    `UPDATE tokens SET type = 'Custom' WHERE id = 'bad'`,

@@ -95,7 +95,8 @@ func TestSecretIsNotInTheFile(t *testing.T) {
 	}
 }
 
-// Rule 18.
+// Security rule 18: a change that was told to have happened survives a loss of
+// power, and nobody writes beside the one writer.
 func TestSettings(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "tokens.db"))
 	number := func(db queryer, pragma string) (n int) {
