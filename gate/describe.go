@@ -9,9 +9,10 @@ import (
 )
 
 var (
-	errMethodName = errors.New("WEBSOCKET is not a method; open a WebSocket with GET and an Upgrade header")
-	errQueryBlank = errors.New("the query has a blank or a control character, which would end it for some servers")
-	errHandshake  = errors.New("the WebSocket handshake is not one: it needs GET, one Upgrade header of websocket alone, and Connection: Upgrade")
+	errMethodName  = errors.New("WEBSOCKET is not a method; open a WebSocket with GET and an Upgrade header")
+	errMethodToken = errors.New("the method has a character that no method has")
+	errQueryBlank  = errors.New("the query has a blank or a control character, which would end it for some servers")
+	errHandshake   = errors.New("the WebSocket handshake is not one: it needs GET, one Upgrade header of websocket alone, and Connection: Upgrade")
 )
 
 // Matches is what a request does: one operation in almost every case, more if
@@ -42,7 +43,12 @@ func Describe(r *http.Request, catalog *permission.Catalog, openings permission.
 	method := r.Method
 	does := Matches{First: permission.Match{Method: method}}
 	switch {
+	case !isHTTPToken(method): // Go's HTTP/2 server takes "TRACE " for a method
+		return does, AmbiguousRequest, errMethodToken
 	case method == http.MethodConnect && isExtendedConnect(r):
+		if r.Header["Content-Length"] != nil { // of a body that the proxy does not send
+			return does, AmbiguousRequest, errHandshake
+		}
 		method = permission.WebSocket
 	case neverForwarded(method):
 		return does, RefusedMethod, nil

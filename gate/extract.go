@@ -151,13 +151,16 @@ func (s *Sources) fromAuthorization(values []string, found *Credentials, sources
 	}
 	rest, ours := s.cutScheme(values[0])
 	if !ours {
+		if s.hidesOurs(values[0]) {
+			return AmbiguousCredential
+		}
 		return "" // somebody else's, for the backend
 	}
 	credential := strings.TrimLeft(rest, " ")
 	if credential == "" {
 		return ""
 	}
-	if rest[0] != ' ' {
+	if first := strings.TrimLeft(values[0], " \t")[:1]; rest[0] != ' ' || !isHTTPToken(first) {
 		return MalformedCredential
 	}
 	return take(credential, found, sources)
@@ -165,10 +168,13 @@ func (s *Sources) fromAuthorization(values []string, found *Credentials, sources
 
 // cutScheme returns what follows a configured scheme in the value of an
 // Authorization header. It need not be well-formed: "Bearer:x" stands in the
-// place as well and must be neither used nor forwarded. Nor do blanks in front
-// hide it: Go's HTTP/2 server leaves them there, its HTTP/1 client takes them off.
+// place as well and must be neither used nor forwarded. Nor does anything in front
+// hide it that no scheme begins with: Go's HTTP/2 server leaves blanks there, its
+// HTTP/1 client takes them off, and other servers take off others.
 func (s *Sources) cutScheme(value string) (rest string, ours bool) {
-	value = strings.TrimLeft(value, " \t")
+	for value != "" && !isHTTPToken(value[:1]) {
+		value = value[1:]
+	}
 	for _, scheme := range s.schemes {
 		if len(value) >= len(scheme) && strings.EqualFold(value[:len(scheme)], scheme) &&
 			(len(value) == len(scheme) || !isHTTPToken(value[len(scheme):len(scheme)+1])) {
@@ -176,6 +182,17 @@ func (s *Sources) cutScheme(value string) (rest string, ours bool) {
 		}
 	}
 	return "", false
+}
+
+// hidesOurs reports whether one of our schemes stands behind a comma in the value
+// of another: servers that read lists there would take it.
+func (s *Sources) hidesOurs(value string) bool {
+	for _, rest, more := strings.Cut(value, ","); more; _, rest, more = strings.Cut(rest, ",") {
+		if credential, ours := s.cutScheme(rest); ours && strings.HasPrefix(credential, " ") {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Sources) fromHeader(h *headerSource, values []string, found *Credentials, sources *int) Reason {

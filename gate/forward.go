@@ -191,7 +191,7 @@ func (f *Forwarder) stripAuthorization(h http.Header) {
 	values := h["Authorization"]
 	var kept []string
 	for _, value := range values {
-		if _, ours := f.sources.cutScheme(value); !ours {
+		if _, ours := f.sources.cutScheme(value); !ours && !f.sources.hidesOurs(value) {
 			if len(values) == 1 {
 				return
 			}

@@ -104,7 +104,7 @@ func newResolver(tb testing.TB, s *memoryStore, change func(*Config)) *Resolver 
 	tb.Helper()
 	c := Config{
 		Lookup: s.lookup, Now: time.Now, CacheSize: 1000, TTL: 10 * time.Second, StaleIfError: time.Minute,
-		Event: func(Event, error) {},
+		UnknownRate: 1e6, Event: func(Event, error) {},
 	}
 	if change != nil {
 		change(&c)

@@ -43,6 +43,10 @@ type Config struct {
 	Now func() time.Time
 	// CacheSize is how many tokens are kept.
 	CacheSize int64
+	// UnknownRate is how many look-ups a second may find nothing. Further ones
+	// wait for up to a second, then they are refused as if the store were away.
+	// Default: 1000 for each core.
+	UnknownRate int
 	// TTL is for how long after the start of the read that made it an entry is
 	// used: the hard bound on how long a change can go unseen.
 	TTL time.Duration
@@ -72,6 +76,7 @@ const (
 
 const (
 	lookupTimeout    = time.Second // rule 18
+	unknownPerCore   = 1000        // look-ups a second that find nothing
 	lookupsAtATime   = 64          // of secrets that are not known
 	refreshesAtATime = 16          // of known ones, in the background
 	retryAfter       = time.Second // how soon an unavailable store is asked again
@@ -88,6 +93,7 @@ type Resolver struct {
 	generations generations
 	absents     absents
 	flights     singleflight.Group
+	pace        *pace         // of unknown secrets
 	lookups     chan struct{} // of unknown secrets
 	rereads     chan struct{} // of known tokens that a request waits for
 	refreshes   chan struct{} // of known tokens in the background
@@ -98,6 +104,9 @@ type Resolver struct {
 
 // NewResolver makes a resolver. It needs no closing.
 func NewResolver(c Config) (*Resolver, error) {
+	if c.UnknownRate == 0 {
+		c.UnknownRate = unknownPerCore * runtime.GOMAXPROCS(0)
+	}
 	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *Known]{
 		NumCounters:        10 * c.CacheSize,
 		MaxCost:            c.CacheSize,
@@ -114,6 +123,7 @@ func NewResolver(c Config) (*Resolver, error) {
 		config:    c,
 		cache:     cache,
 		began:     c.Now(),
+		pace:      newPace(c.UnknownRate),
 		lookups:   make(chan struct{}, lookupsAtATime),
 		rereads:   make(chan struct{}, lookupsAtATime),
 		refreshes: make(chan struct{}, refreshesAtATime),
@@ -223,15 +233,14 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 // read, but none joins a read that began under an older generation.
 func (r *Resolver) load(ctx context.Context, digest token.Digest, generation uint64, old *Known) (*Known, error) {
 	key := string(binary.LittleEndian.AppendUint64(digest[:], generation))
-	places := r.lookups
-	if old != nil {
-		places = r.rereads
-	}
 	began := r.config.Now()
 	result := r.flights.DoChan(key, func() (any, error) {
-		return r.read(digest, generation, old, places)
+		if old != nil {
+			return r.read(digest, generation, old, r.rereads)
+		}
+		return r.readUnknown(digest, generation)
 	})
-	patience := time.NewTimer(2 * lookupTimeout) // for a store that keeps no deadline
+	patience := time.NewTimer(3 * lookupTimeout) // for a store that keeps no deadline
 	defer patience.Stop()
 	select {
 	case <-ctx.Done():
@@ -264,6 +273,21 @@ func (r *Resolver) refresh(k *Known, now time.Time) {
 		// A failure shows in events and, past the bound, to the requests themselves.
 		_, _ = r.read(k.digest, k.generation, k, nil)
 	}()
+}
+
+// readUnknown asks the store for a secret that is not in memory, at its place
+// in the pace.
+func (r *Resolver) readUnknown(digest token.Digest, generation uint64) (*Known, error) {
+	wait, ok := r.pace.take(int64(r.config.Now().Sub(r.began)), lookupTimeout)
+	if !ok {
+		return nil, errBusy
+	}
+	time.Sleep(wait)
+	known, err := r.read(digest, generation, nil, r.lookups)
+	if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrUnreadable) {
+		r.pace.giveBack()
+	}
+	return known, err
 }
 
 // read asks the store once, on a deadline of its own: a client that goes away
