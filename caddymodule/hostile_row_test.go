@@ -54,26 +54,33 @@ var pendingClasses = []string{"graphql", "graphql-ctype", "graphql-get", "graphq
 // outcomes are what Expect and AlsoOK can say, beside rejectNNN.
 var outcomes = regexp.MustCompile(`^(forward|reject[45]\d\d|timeout|answered-by-server|answered-by-cors)$`)
 
-// readRows reads a file of rows. A field or an outcome that the harness does not
-// know is an error: it would go unchecked.
+// readRows reads a file of rows.
 func readRows(t *testing.T, file string) []row {
+	t.Helper()
+	return decodeRows(t, file, outcomes, func(r *row) *row { return r })
+}
+
+// decodeRows reads a file of rows of any kind that has a row in it. A field or
+// an outcome that the harness does not know is an error: it would go unchecked.
+func decodeRows[T any](t *testing.T, file string, outcomes *regexp.Regexp, inside func(*T) *row) []T {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rows []row
+	var rows []T
 	ids := map[string]bool{}
 	for line := range bytes.Lines(text) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		var r row
+		var whole T
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&r); err != nil {
+		if err := d.Decode(&whole); err != nil {
 			t.Fatalf("%s: %v in %.80s", file, err, line)
 		}
+		r := inside(&whole)
 		for _, outcome := range append([]string{r.Expect}, r.AlsoOK...) {
 			if !outcomes.MatchString(outcome) {
 				t.Fatalf("%s: %s: unknown outcome %q", file, r.ID, outcome)
@@ -83,7 +90,7 @@ func readRows(t *testing.T, file string) []row {
 			t.Fatalf("%s: %s is there twice", file, r.ID)
 		}
 		ids[r.ID] = true
-		rows = append(rows, r)
+		rows = append(rows, whole)
 	}
 	return rows
 }
@@ -187,11 +194,16 @@ func (r *row) prepare(secrets map[string]testToken) error {
 		return err
 	}
 	r.bytes = latin1(text)
+	return r.prepareConditions(secrets)
+}
+
+func (r *row) prepareConditions(secrets map[string]testToken) error {
 	if r.IfForwarded == nil {
 		r.IfForwarded = &conditions{}
 	}
 	for i, s := range r.IfForwarded.AbsentBytes {
-		if s, err = r.expand(s, secrets); err != nil {
+		s, err := r.expand(s, secrets)
+		if err != nil {
 			return err
 		}
 		r.IfForwarded.AbsentBytes[i] = latin1(s)
