@@ -165,6 +165,7 @@ func (a *App) Start() error {
 	for _, h := range a.handlers {
 		h.opened.Store(h.open(rt))
 	}
+	a.hintAtLogs()
 	return nil
 }
 

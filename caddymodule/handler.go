@@ -108,6 +108,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if h.sources, err = gate.NewSources(h.Sources, h.MaxTokens); err != nil {
 		return err
 	}
+	redactSources(h.sources)
 	h.takesQueries = slices.ContainsFunc(h.Sources, func(s gate.Source) bool { return s.Place == gate.Query })
 	if h.catalog, err = permission.NewCatalog(h.Permissions); err != nil {
 		return err

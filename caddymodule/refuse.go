@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -97,7 +95,7 @@ func describeRefusal(d *gate.Decision) problem {
 func describeMissing(p *problem, d *gate.Decision) {
 	readOnly := d.Tokens.First.Token.Type == token.ReadOnly && d.Tokens.Rest == nil
 	if p.Permission = d.Permission; p.Permission == "" {
-		p.Operation = d.Match.Method + " " + d.Match.Path
+		p.Operation = redactor.Load().Text(d.Match.Method + " " + d.Match.Path)
 	}
 	switch {
 	case readOnly && p.Permission != "":
@@ -140,9 +138,6 @@ func (h *Handler) scheme() string {
 	return "Bearer"
 }
 
-// secretText finds what looks like a minted secret.
-var secretText = regexp.MustCompile(`trv_[0-9A-Za-z]+`)
-
 // logRefusal writes the one line about a refusal: what a person needs to find
 // out why, and no secret. What is wrong with the store the runtime logs, once.
 func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
@@ -157,10 +152,7 @@ func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
 		fields = append(fields, zap.String("token", d.Tokens.First.Token.ID))
 	}
 	if d.Reason == gate.MissingPermission {
-		operation := d.Match.Method + " " + d.Match.Path
-		if strings.Contains(operation, "trv_") {
-			operation = secretText.ReplaceAllString(operation, "[secret]")
-		}
+		operation := redactor.Load().Text(d.Match.Method + " " + d.Match.Path)
 		fields = append(fields, zap.String("operation", operation), zap.String("permission", d.Permission))
 	}
 	if d.Err != nil {

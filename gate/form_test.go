@@ -22,6 +22,7 @@ const (
 
 // formGate has a token that may only create (1), and one that may do all (2).
 func formGate(tb testing.TB) *Gate {
+	tb.Helper()
 	store := newMemoryStore()
 	store.put(mint(1), newToken("creates", token.Custom, "POST /api/articles"))
 	store.put(mint(2), newToken("full", token.FullAccess))

@@ -77,10 +77,10 @@ func (g *Gate) Check(r *http.Request) Decision {
 			return Decision{BodyDecides: true}
 		}
 	}
-	switch d.Reason {
-	case MissingPermission:
+	if d.Reason == MissingPermission {
 		d.Permission = firstOf(g.Catalog.Names(d.Match))
-	case MethodOverride:
+	}
+	if d.Reason == MethodOverride {
 		d.Err = errOverride
 	}
 	g.Recorder.Record(d.Tokens, d.Reason, now)

@@ -64,10 +64,13 @@ var noRun = []string{
 	"README.md: make test",
 	"docs/command-line.md: caddy api-tokens create --name backup | vault kv put secret/backup token=-",
 	"docs/command-line.md: tokenreeve demo",
+	"docs/hardening.md: sudo -u tokenreeve env XDG_DATA_HOME=/var/lib/tokenreeve tokenreeve api-tokens list --config /etc/tokenreeve/Caddyfile",
+	"docs/hardening.md: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin tokenreeve",
 	"docs/operations.md: GOGC=800 caddy run",
 	"docs/operations.md: [Service]",
 	"docs/operations.md: sudo -H -u caddy /usr/bin/caddy api-tokens list --config /etc/caddy/Caddyfile",
 	"docs/operations.md: systemctl stop caddy",
+	"docs/security.md: cd e2e && DIFFERENTIAL_COUNT=100000 go test -timeout 90m -run TestDifferential .",
 }
 
 func TestPages(t *testing.T) {
@@ -126,11 +129,11 @@ func newPage(t *testing.T, file string) *page {
 	p := &page{t: t, file: file, dir: t.TempDir(), admin: freeAddress(t)}
 	backend := httptest.NewServer(http.HandlerFunc(serveSample))
 	t.Cleanup(backend.Close)
-	site, other := freeAddress(t), freeAddress(t)
+	site, other, metrics := freeAddress(t), freeAddress(t), freeAddress(t)
 	p.replace = strings.NewReplacer(
 		"https://api.example.com", "http://"+site, "api.example.com {", "http://"+site+" {",
 		"orders.example.com {", "http://"+other+" {",
-		"localhost:8080", site, "localhost:1337", strings.TrimPrefix(backend.URL, "http://"), "localhost:2019", p.admin,
+		"localhost:8080", site, "localhost:1337", strings.TrimPrefix(backend.URL, "http://"), "localhost:2019", p.admin, "localhost:9180", metrics,
 		"/var/lib/", filepath.Join(p.dir, "lib")+"/", "/var/log/", filepath.Join(p.dir, "log")+"/",
 	)
 	env := []string{

@@ -1,0 +1,387 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Redacted stands for a credential that was taken out of a text. It is the word
+// that Caddy writes for credentials too.
+const Redacted = "REDACTED"
+
+// minSecretRest is how many characters behind the prefix make a text a secret
+// or a part of one that tells something. The hint of a token has none.
+const minSecretRest = 8
+
+// Redactor takes credentials out of what is written about requests: what looks
+// like a minted secret, wherever it stands, and whatever stands in the place of
+// a source. It takes names for a source's more loosely than Extract and Strip,
+// since a word too many that is gone from a log does no harm. It is never
+// changed, so it is safe for concurrent use; the nil Redactor knows no sources.
+type Redactor struct {
+	headers []string // folded
+	queries []string // folded
+	schemes Sources  // with nothing but schemes
+	initial [256]bool
+}
+
+// With returns a redactor that knows these sources too, or r itself if it does.
+func (r *Redactor) With(s *Sources) *Redactor {
+	with := &Redactor{}
+	if r != nil {
+		*with = *r
+	}
+	for _, h := range s.headers {
+		with.headers = with.withName(with.headers, h.name)
+	}
+	for _, name := range s.queries {
+		with.queries = with.withName(with.queries, name)
+	}
+	for _, scheme := range s.schemes {
+		if !slices.ContainsFunc(with.schemes.schemes, func(other string) bool { return strings.EqualFold(other, scheme) }) {
+			with.schemes.schemes = append(slices.Clip(with.schemes.schemes), scheme)
+			with.markInitial(authorization[0])
+		}
+	}
+	if r != nil && len(with.headers) == len(r.headers) && len(with.queries) == len(r.queries) && len(with.schemes.schemes) == len(r.schemes.schemes) {
+		return r
+	}
+	return with
+}
+
+const authorization = "authorization" // folded
+
+func (r *Redactor) withName(names []string, name string) []string {
+	name = foldHeader(name)
+	if slices.Contains(names, name) {
+		return names
+	}
+	r.markInitial(name[0])
+	return append(slices.Clip(names), name)
+}
+
+// markInitial notes a byte with which names begin, so that most positions of a
+// text need no more than one look. Encoded ones begin with '%'.
+func (r *Redactor) markInitial(c byte) {
+	r.initial[c], r.initial['%'] = true, true
+	if c >= 'a' && c <= 'z' {
+		r.initial[c-'a'+'A'] = true
+	}
+}
+
+// Value redacts what stands under a name: one value of a header, of a parameter,
+// or of a field in a log.
+func (r *Redactor) Value(name, value string) string {
+	switch {
+	case r == nil || value == "":
+	case isFolded(name, authorization) || isFolded(name, "proxy-authorization"):
+		if rest, ours := r.schemes.cutScheme(value); ours {
+			return value[:len(value)-len(rest)] + " " + Redacted
+		}
+	case r.Names(name) && !token.IsID(value): // a log can have the id of a token under the name "token"
+		return Redacted
+	}
+	return r.Text(value)
+}
+
+// Names reports whether a name is that of a header or of a parameter that is a source.
+func (r *Redactor) Names(name string) bool {
+	if r == nil || name == "" || !r.initial[name[0]] {
+		return false
+	}
+	same := func(folded string) bool { return isFolded(name, folded) }
+	return slices.ContainsFunc(r.headers, same) || slices.ContainsFunc(r.queries, same)
+}
+
+func isFolded(name, folded string) bool {
+	if len(name) != len(folded) {
+		return false
+	}
+	for i := range len(name) {
+		if foldHeaderByte(name[i]) != folded[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Text redacts what looks like a minted secret, and the values of parameters and
+// headers that are written out in a text. It returns the text itself if there is
+// nothing to redact.
+func (r *Redactor) Text(text string) string {
+	text = replace(text, nextMinted)
+	if r == nil || !strings.ContainsAny(text, "=:%") {
+		return text
+	}
+	text = replace(text, (&scan{Redactor: r, decode: decodeByte}).next)
+	if strings.Contains(text, "%25") { // an address within an address
+		text = replace(text, (&scan{Redactor: r, decode: decodeDeeply}).next)
+	}
+	return text
+}
+
+// Minted redacts what looks like a minted secret in bytes that are of any
+// format, and in place. It changes letters, digits and '_' only, so what was
+// JSON stays JSON.
+func Minted(b []byte) []byte {
+	kept, from := b[:0], 0
+	for {
+		start, end := plainMinted(b, from)
+		if end == 0 {
+			break
+		}
+		kept = append(append(kept, b[from:start]...), Redacted...) // shorter than any secret
+		from = end
+	}
+	if from == 0 {
+		return b
+	}
+	return append(kept, b[from:]...)
+}
+
+// replace puts Redacted in the place of all that next finds: the first part of
+// the text behind from, up to end, which is 0 if there is none.
+func replace(text string, next func(text string, from int) (start, end int)) string {
+	start, end := next(text, 0)
+	if end == 0 {
+		return text
+	}
+	var b strings.Builder
+	from := 0
+	for ; end > 0; start, end = next(text, from) {
+		b.WriteString(text[from:start])
+		b.WriteString(Redacted)
+		from = end
+	}
+	b.WriteString(text[from:])
+	return b.String()
+}
+
+// nextMinted finds what looks like a minted secret, or the first part of one,
+// however it is percent-encoded, and in upper case too: that is a mistake of a
+// client and tells as much.
+func nextMinted(text string, from int) (start, end int) {
+	if strings.IndexByte(text[from:], '%') < 0 {
+		return plainMinted(text, from)
+	}
+	for i := from; i < len(text); i++ {
+		if c := text[i]; c != 't' && c != 'T' && c != '%' {
+			continue
+		}
+		if end := mintedEnd(text, i); end > 0 {
+			return i, end
+		}
+	}
+	return 0, 0
+}
+
+// mintedEnd returns the end of a secret that begins at i, or 0.
+func mintedEnd(text string, i int) int {
+	for k := range len(token.Prefix) {
+		if i >= len(text) {
+			return 0
+		}
+		c, next := decodeDeeply(text, i)
+		if c != token.Prefix[k] && c|0x20 != token.Prefix[k] {
+			return 0
+		}
+		i = next
+	}
+	rest := 0
+	for ; i < len(text); rest++ {
+		c, next := decodeDeeply(text, i)
+		if !inSecret(c) {
+			break
+		}
+		i = next
+	}
+	if rest < minSecretRest {
+		return 0
+	}
+	return i
+}
+
+// inSecret reports whether c can be in a secret or in the prefix of another that
+// follows without a mark between them.
+func inSecret(c byte) bool { return isAlnum(c) || c == '_' }
+
+// plainMinted is nextMinted for what has nothing percent-encoded. It goes by
+// the rarest character of the prefix.
+func plainMinted[T ~string | ~[]byte](text T, from int) (start, end int) {
+	const before = len(token.Prefix) - 1
+	for i := from + before; i < len(text); i++ {
+		if text[i] != '_' || text[i-1]|0x20 != 'v' || text[i-2]|0x20 != 'r' || text[i-3]|0x20 != 't' {
+			continue
+		}
+		for end = i + 1; end < len(text) && inSecret(text[end]); end++ {
+		}
+		if end-i > minSecretRest {
+			return i - before, end
+		}
+	}
+	return 0, 0
+}
+
+// scan finds the values of parameters and of headers in a text. It looks at no
+// part of it again and again, however a client arranges the text.
+type scan struct {
+	*Redactor
+	decode   func(string, int) (byte, int)
+	noEquals int // up to here there is no '=' behind what was looked at
+}
+
+func (s *scan) next(text string, from int) (start, end int) {
+	for i := from; i < len(text); i++ {
+		if !s.initial[text[i]] || !beginsName(text, i) {
+			continue
+		}
+		if start, end := s.valueAt(text, i); end > start && text[start:end] != Redacted {
+			return start, end
+		}
+	}
+	return 0, 0
+}
+
+// beginsName reports whether a name can begin at i. What stands before may be
+// percent-encoded itself, as the '?' of an address within an address is.
+func beginsName(text string, i int) bool {
+	if i == 0 || !isAlnum(text[i-1]) && text[i-1] != '_' {
+		return true
+	}
+	hex := i - 2
+	for depth := 0; depth < maxDepth && hex >= 2 && text[hex-2:hex] == "25"; depth++ {
+		hex -= 2
+	}
+	return hex >= 1 && text[hex-1] == '%'
+}
+
+// valueAt returns where the value of the parameter or the header is whose name
+// begins at i.
+func (s *scan) valueAt(text string, i int) (start, end int) {
+	for _, name := range s.queries {
+		if at := s.nameEnd(text, i, name); at > 0 {
+			if start = s.behindEquals(text, at); start > 0 {
+				return start, wordEnd(text, start)
+			}
+		}
+	}
+	for _, name := range s.headers {
+		if at := s.nameEnd(text, i, name); at > 0 {
+			return headerValue(text, i, at, nil)
+		}
+	}
+	if len(s.schemes.schemes) > 0 {
+		if at := s.nameEnd(text, i, authorization); at > 0 {
+			return headerValue(text, i, at, &s.schemes)
+		}
+	}
+	return 0, 0
+}
+
+// nameEnd returns the end of a name at i, or 0 if another stands there.
+func (s *scan) nameEnd(text string, i int, folded string) int {
+	for k := range len(folded) {
+		if i >= len(text) {
+			return 0
+		}
+		var c byte
+		if c, i = s.decode(text, i); foldHeaderByte(c) != folded[k] {
+			return 0
+		}
+	}
+	return i
+}
+
+// behindEquals returns where the value of a parameter begins whose name ends at
+// i, or 0. name[x] and what follows a zero byte is the same parameter to some
+// servers, see foldsTo.
+func (s *scan) behindEquals(text string, i int) int {
+	for first := true; i < len(text) && text[i] > ' ' && text[i] != '&'; first = false {
+		c, next := s.decode(text, i)
+		switch {
+		case c == '=':
+			return next
+		case first && (c != '[' && c != 0 || i < s.noEquals):
+			return 0
+		}
+		i = next
+	}
+	s.noEquals = i
+	return 0
+}
+
+// wordEnd returns the end of a parameter's value: the next '&' or blank, without
+// the marks behind it.
+func wordEnd(text string, start int) int {
+	end := start
+	for end < len(text) && text[end] > ' ' && text[end] != '&' && text[end] != 0x7f {
+		end++
+	}
+	return start + len(strings.TrimRight(text[start:end], marks))
+}
+
+// marks end a quotation or a sentence.
+const marks = "\"'`.,:;>)]}\\"
+
+// headerValue returns where the value of a header is whose name is from i to at,
+// as Go prints a header, map[Name:[value]], and as a request has it, in a line
+// of its own. With schemes it must begin with one of them.
+func headerValue(text string, i, at int, schemes *Sources) (start, end int) {
+	rest, listed := strings.CutPrefix(text[at:], ":[")
+	if !listed {
+		var line bool
+		if rest, line = strings.CutPrefix(text[at:], ":"); !line || i > 0 && text[i-1] != '\n' {
+			return 0, 0
+		}
+		rest = strings.TrimLeft(rest, " \t")
+	}
+	if schemes != nil {
+		if _, ours := schemes.cutScheme(rest); !ours {
+			return 0, 0
+		}
+	}
+	start = len(text) - len(rest)
+	if listed {
+		return start, start + listEnd(rest)
+	}
+	if n := strings.IndexAny(rest, "\r\n"); n >= 0 {
+		return start, start + n
+	}
+	return start, len(text)
+}
+
+// listEnd returns where the list ends that a text begins in. A value can have
+// the mark in it, but not often where this looks for it.
+func listEnd(text string) int {
+	for i := range len(text) {
+		if text[i] == ']' && (i+1 == len(text) || text[i+1] == ' ' || text[i+1] == ']') {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// maxDepth is how often '%' itself may be encoded: an address in an address in
+// an address.
+const maxDepth = 4
+
+// decodeDeeply is decodeByte for what was percent-encoded more than once.
+func decodeDeeply(s string, i int) (byte, int) {
+	if s[i] != '%' {
+		return decodeByte(s, i)
+	}
+	k := i + 1
+	for depth := 0; depth < maxDepth && strings.HasPrefix(s[k:], "25"); depth++ {
+		k += 2
+	}
+	if k+1 < len(s) {
+		high, ok1 := unhex(s[k])
+		low, ok2 := unhex(s[k+1])
+		if ok1 && ok2 {
+			return high<<4 | low, k + 2
+		}
+	}
+	return decodeByte(s, i)
+}
