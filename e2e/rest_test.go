@@ -202,7 +202,9 @@ func (r *rest) override(t *testing.T) {
 		t.Fatalf("json-server did not delete: %d; this test shows nothing", got.status)
 	}
 	r.create("poster", "--grant", "POST /api/articles/{id}")
-	r.wants(404, "POST", "/api/articles/13", r.bearer("poster"), header) // json-server has no such POST
+	r.wants(403, "POST", "/api/articles/13", r.bearer("poster"), header)
+	r.create("all", "--type", "full-access")
+	r.wants(404, "POST", "/api/articles/13", r.bearer("all"), header) // json-server has no such POST
 	r.create("looker")
 	r.wants(200, "GET", "/api/articles/13", r.bearer("looker"))
 }

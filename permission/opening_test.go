@@ -77,8 +77,7 @@ func TestReadingsThatLeaveTheRouteAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := o.Readings(u)
-		var problem *permission.PathError
-		if !errors.As(err, &problem) {
+		if _, ok := errors.AsType[*permission.PathError](err); !ok {
 			t.Errorf("%s: %q, %v; want it refused", target, got, err)
 		}
 	}

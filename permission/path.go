@@ -27,7 +27,7 @@ var (
 	errUserinfo    = pathError("comes with a user name", "")
 	errLong        = pathError(fmt.Sprintf("is longer than %d bytes", MaxPath), "")
 	errEmpty       = pathError("has an empty segment (//)", "")
-	errDot         = pathError("has a dot segment (. or ..), or one of nothing but dots and blanks", "")
+	errDot         = pathError("has a dot segment (. or ..), or one that some servers take for it", "")
 	errSemicolon   = pathError("has a semicolon, which some servers take for the start of parameters", Semicolon)
 	errBackslash   = pathError("has a backslash, which some servers take for a slash", "")
 	errControl     = pathError("has a control character", "")
@@ -96,8 +96,10 @@ func allPlain(s string) bool {
 	return true
 }
 
-// checkSegments refuses empty segments, but for the last, and dot segments, also
-// those that are ones for servers that drop blanks and dots at the end of a segment.
+// checkSegments refuses empty segments, but for the last, and dot segments. So it
+// does with what is one for servers that drop blanks and dots at the end of a
+// segment, and with names that end in two dots: nginx climbs out of the folder for
+// /public../secret if an alias lacks its last slash.
 func checkSegments(path string) error {
 	start := 1
 	for start <= len(path) {
@@ -109,7 +111,8 @@ func checkSegments(path string) error {
 		switch segment := path[start : start+end]; {
 		case segment == "" && !last:
 			return errEmpty
-		case segment != "" && (segment[0] == '.' || segment[0] == ' ') && strings.Trim(segment, " .") == "":
+		case segment != "" && (segment[0] == '.' || segment[0] == ' ') && strings.Trim(segment, " .") == "",
+			strings.HasSuffix(segment, ".."):
 			return errDot
 		}
 		start += end + 1

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // What a write mark takes from read-only tokens must hold for every spelling
@@ -25,6 +27,10 @@ func (b *builder) addFolded(op Operation, number int32) {
 		p.segments = p.segments[:last]
 	}
 	b.add(Operation{op.Method, p}, number)
+	if op.Method == "GET" {
+		// There are servers that go by the path alone; HEAD counts as GET anyway.
+		b.addFolded(Operation{"OPTIONS", op.Pattern}, number)
+	}
 }
 
 // findFolded reports whether any rule matches the path as a lenient server may
@@ -82,12 +88,14 @@ func (a *automaton) findWithoutSuffix(method, path string) bool {
 // left without its suffix. A read-only token gets nothing with more dots.
 const maxSpellings = 32
 
-// fold makes spellings that differ in case equal. Going through upper case joins
-// what lower case alone keeps apart: the two small sigmas, the long s, the dotless i.
+// fold makes spellings equal that differ in case, or only in the forms that
+// compatibility normalisation (NFKC) removes, such as fullwidth letters. Going through
+// upper case joins what lower case alone keeps apart: the two small sigmas, the
+// long s, the dotless i.
 func fold(s string) string {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
-			return strings.ToLower(strings.ToUpper(s))
+			return strings.ToLower(strings.ToUpper(norm.NFKC.String(s)))
 		}
 	}
 	return strings.ToLower(s)
