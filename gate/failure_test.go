@@ -196,7 +196,7 @@ func TestPanicInTheBackground(t *testing.T) {
 			t.Error("refused within the bound")
 		}
 		synctest.Wait()
-		if len(r.refreshes) != 0 {
+		if len(r.refreshes.places) != 0 {
 			t.Error("the place of the refresh is lost")
 		}
 		time.Sleep(4 * time.Second)

@@ -119,7 +119,7 @@ func newResolver(tb testing.TB, s *memoryStore, change func(*Config)) *Resolver 
 		resolvers.Store(r, nil)
 		tb.Cleanup(func() {
 			for range refreshesAtATime { // none is under way any more
-				r.refreshes <- struct{}{}
+				r.refreshes.places <- struct{}{}
 			}
 			r.cache.Close()
 		})

@@ -93,10 +93,9 @@ type Resolver struct {
 	generations generations
 	absents     absents
 	flights     singleflight.Group
-	pace        *pace         // of unknown secrets
-	lookups     chan struct{} // of unknown secrets
-	rereads     chan struct{} // of known tokens that a request waits for
-	refreshes   chan struct{} // of known tokens in the background
+	lookups     lane // of unknown secrets
+	rereads     lane // of known tokens that a request waits for
+	refreshes   lane // of known tokens in the background
 	began       time.Time
 	answered    atomic.Int64 // when the store last did; nanoseconds since began
 	downUntil   atomic.Int64 // nanoseconds since began; 0 while the store is well
@@ -123,10 +122,12 @@ func NewResolver(c Config) (*Resolver, error) {
 		config:    c,
 		cache:     cache,
 		began:     c.Now(),
-		pace:      newPace(c.UnknownRate),
-		lookups:   make(chan struct{}, lookupsAtATime),
-		rereads:   make(chan struct{}, lookupsAtATime),
-		refreshes: make(chan struct{}, refreshesAtATime),
+		rereads:   lane{places: make(chan struct{}, lookupsAtATime)},
+		refreshes: lane{places: make(chan struct{}, refreshesAtATime)},
+	}
+	r.lookups = lane{
+		places: make(chan struct{}, lookupsAtATime), pace: newPace(c.UnknownRate),
+		now: func() int64 { return int64(r.config.Now().Sub(r.began)) },
 	}
 	// A Set after Close panics, and a request or a refresh may outlive the
 	// configuration that it began under: so the cache ends with its last user.
@@ -156,8 +157,8 @@ func (r *Resolver) Resolve(ctx context.Context, c Credentials, now time.Time) (T
 func (r *Resolver) resolve(ctx context.Context, secret string, now time.Time) (*Known, Reason, error) {
 	digest := token.Hash(secret)
 	generation := r.generations.of(&digest).Load()
-	known := r.cached(&digest, generation)
-	if known != nil && r.fresh(known, now) {
+	known := r.cached(&digest)
+	if known != nil && known.generation == generation && r.fresh(known, now) {
 		r.config.Event(Hit, nil)
 		return known, "", nil
 	}
@@ -167,10 +168,11 @@ func (r *Resolver) resolve(ctx context.Context, secret string, now time.Time) (*
 	return r.resolveSlowly(ctx, digest, generation, known, now)
 }
 
-// cached returns the entry of the digest, if it is of the present generation.
-func (r *Resolver) cached(digest *token.Digest, generation uint64) *Known {
+// cached returns the entry of the digest. One of an older generation says no
+// more than that there was such a token: nothing in it may be used.
+func (r *Resolver) cached(digest *token.Digest) *Known {
 	k, ok := r.cache.Get(cacheKey(digest))
-	if !ok || k == nil || k.digest != *digest || k.generation != generation {
+	if !ok || k == nil || k.digest != *digest {
 		return nil
 	}
 	return k
@@ -192,8 +194,17 @@ func (r *Resolver) fresh(k *Known, now time.Time) bool {
 	return true
 }
 
-// resolveSlowly answers for a digest that is not in memory, or too old there.
+// resolveSlowly answers for a digest that is not in memory, or too old there. A
+// token that was there is read beside the unknown secrets, so that they can't
+// hold it up.
 func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, generation uint64, old *Known, now time.Time) (*Known, Reason, error) {
+	way := &r.lookups
+	if old != nil {
+		way = &r.rereads
+		if old.generation != generation {
+			old = nil
+		}
+	}
 	if reason := r.absents.find(&digest, generation, now); reason != "" {
 		r.config.Event(HitAbsent, nil)
 		return nil, reason, nil
@@ -208,10 +219,10 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 		return nil, StoreUnavailable, ErrUnavailable
 	}
 	r.config.Event(Miss, nil)
-	known, err := r.load(ctx, digest, generation, old)
+	known, err := r.load(ctx, digest, generation, old, way)
 	if err == nil && now.Sub(known.read) >= r.config.TTL {
 		// The read that it joined was slow, and had begun too long before.
-		known, err = r.load(ctx, digest, generation, old)
+		known, err = r.load(ctx, digest, generation, old, way)
 	}
 	switch {
 	case err == nil:
@@ -231,14 +242,20 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 
 // load reads the token from the store. Requests for the same secret share one
 // read, but none joins a read that began under an older generation.
-func (r *Resolver) load(ctx context.Context, digest token.Digest, generation uint64, old *Known) (*Known, error) {
+func (r *Resolver) load(ctx context.Context, digest token.Digest, generation uint64, old *Known, way *lane) (*Known, error) {
 	key := string(binary.LittleEndian.AppendUint64(digest[:], generation))
 	began := r.config.Now()
 	result := r.flights.DoChan(key, func() (any, error) {
-		if old != nil {
-			return r.read(digest, generation, old, r.rereads)
+		if err := way.enter(); err != nil {
+			return nil, err
 		}
-		return r.readUnknown(digest, generation)
+		defer way.leave()
+		known, err := r.read(digest, generation, old)
+		if errors.Is(err, ErrUnknown) || errors.Is(err, ErrUnreadable) {
+			way.foundNothing()
+			r.cache.Del(cacheKey(&digest)) // of an older generation, if it is there
+		}
+		return known, err
 	})
 	patience := time.NewTimer(3 * lookupTimeout) // for a store that keeps no deadline
 	defer patience.Stop()
@@ -263,47 +280,23 @@ func (r *Resolver) refresh(k *Known, now time.Time) {
 		return
 	}
 	select {
-	case r.refreshes <- struct{}{}:
+	case r.refreshes.places <- struct{}{}:
 	default:
 		k.retry.Store(due)
 		return
 	}
 	go func() {
-		defer func() { <-r.refreshes }()
+		defer r.refreshes.leave()
 		// A failure shows in events and, past the bound, to the requests themselves.
-		_, _ = r.read(k.digest, k.generation, k, nil)
+		_, _ = r.read(k.digest, k.generation, k)
 	}()
 }
 
-// readUnknown asks the store for a secret that is not in memory, at its place
-// in the pace.
-func (r *Resolver) readUnknown(digest token.Digest, generation uint64) (*Known, error) {
-	wait, ok := r.pace.take(int64(r.config.Now().Sub(r.began)), lookupTimeout)
-	if !ok {
-		return nil, errBusy
-	}
-	time.Sleep(wait)
-	known, err := r.read(digest, generation, nil, r.lookups)
-	if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrUnreadable) {
-		r.pace.giveBack()
-	}
-	return known, err
-}
-
 // read asks the store once, on a deadline of its own: a client that goes away
-// must not fail the others that wait for the same answer. places limits how
-// many do so at a time.
-func (r *Resolver) read(digest token.Digest, generation uint64, old *Known, places chan struct{}) (known *Known, err error) {
+// must not fail the others that wait for the same answer.
+func (r *Resolver) read(digest token.Digest, generation uint64, old *Known) (known *Known, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
-	if places != nil {
-		select {
-		case places <- struct{}{}:
-			defer func() { <-places }()
-		case <-ctx.Done():
-			return nil, errBusy
-		}
-	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("look-up panicked: %v\n%s", p, debug.Stack())
@@ -365,17 +358,16 @@ func (r *Resolver) newKnown(digest token.Digest, generation uint64, old *Known, 
 }
 
 // Invalidate forgets the given digests: a request that begins after it returns
-// gets no answer that was read before.
+// gets no answer that was read before. The entries stay in the cache until they
+// are read again or crowded out, and say only that there was such a token.
 func (r *Resolver) Invalidate(digests []token.Digest) {
 	r.endPause()
 	for i := range digests {
 		r.generations.of(&digests[i]).Add(1)
-		r.cache.Del(cacheKey(&digests[i]))
 	}
 }
 
-// InvalidateAll forgets everything in the same sense. The entries stay in the
-// cache, useless, until they are read again or crowded out.
+// InvalidateAll forgets everything in the same sense.
 func (r *Resolver) InvalidateAll() {
 	r.endPause()
 	r.generations.raiseAll()

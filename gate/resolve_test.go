@@ -88,7 +88,7 @@ func TestWallClockJumpsExtendNothing(t *testing.T) {
 	if k, _ := ask(r, unknown); k == nil {
 		t.Error("a secret stays unknown after a jump back")
 	}
-	for len(r.refreshes) > 0 { // the read in the background
+	for len(r.refreshes.places) > 0 { // the read in the background
 		runtime.Gosched()
 	}
 	advance(2*time.Second, -24*time.Hour)
