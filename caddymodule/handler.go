@@ -315,7 +315,7 @@ func (h *Handler) cleanOriginal(r *http.Request) {
 	}
 	u := *original.URL
 	if u.Path != r.URL.Path || u.RawPath != r.URL.RawPath || u.Opaque != "" {
-		if _, err := permission.CheckURL(&u); err != nil {
+		if _, err := permission.CheckURL(&u); err != nil && !permission.AsOpen(&u, r.URL) {
 			u.Path, u.RawPath, u.Opaque, u.User = r.URL.Path, r.URL.RawPath, "", nil
 		}
 	}

@@ -99,16 +99,16 @@ func isPreflight(r *http.Request) bool {
 func (g *Gate) checkPreflight(r *http.Request) Decision {
 	d := Decision{Reason: Preflight}
 	does, reason, err := Describe(r, g.Catalog, g.Openings)
-	switch {
-	case reason != "":
+	if reason != "" {
 		return Decision{Match: does.First, Reason: reason, Err: err}
-	case does.Override != nil || len(does.Rest) > 0: // nobody is there who could be allowed all of it
+	}
+	if others, _ := otherMethods(r); len(others) > 0 { // nobody is there who could be allowed them
 		return Decision{Match: does.First, Reason: AmbiguousRequest, Err: errPreflight}
 	}
 	return d
 }
 
-var errPreflight = errors.New("a CORS preflight asks for another method in X-HTTP-Method-Override or _method, or has a path that only certain tokens may use")
+var errPreflight = errors.New("a CORS preflight asks for another method in X-HTTP-Method-Override or _method")
 
 func firstOf(names []string) string {
 	if len(names) == 0 {

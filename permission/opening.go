@@ -87,15 +87,39 @@ func (o Openings) Readings(u *url.URL) ([]string, error) {
 		return nil, err
 	}
 	readings, otherwise := problem.Opening.readings(raw)
+	if other, ok := errors.AsType[*PathError](otherwise); ok && other.Opening != "" {
+		return nil, pathError(fmt.Sprintf("needs both %s and %s to be open, and a path may use one", problem.Opening, other.Opening), "")
+	}
 	if otherwise != nil {
 		return nil, otherwise
 	}
 	// What has empty segments is below the route if it is there without them.
 	inside := slices.DeleteFunc(slices.Clone(readings), func(path string) bool { return strings.Contains(path, "//") })
 	if !o.Opens(problem.Opening, inside...) {
-		return nil, err
+		return nil, pathError(problem.Problem+", and is or can be read as a path on which the gate does not open that", problem.Opening)
 	}
 	return readings, nil
+}
+
+// AsOpen reports whether a path has nothing that is refused but what the openings
+// let in for another one: it may be that one before a prefix was removed.
+func AsOpen(u, open *url.URL) bool {
+	kind := openingOf(open)
+	if kind == "" || openingOf(u) != kind {
+		return false
+	}
+	_, err := kind.readings(u.EscapedPath())
+	return err == nil
+}
+
+// openingOf returns what a path needs to be open, if that is enough for it.
+func openingOf(u *url.URL) OpeningKind {
+	_, err := CheckURL(u)
+	problem, ok := errors.AsType[*PathError](err)
+	if !ok || u.RawPath != "" && u.RawPath != u.EscapedPath() {
+		return ""
+	}
+	return problem.Opening
 }
 
 // Each kind as it stands in a path, made harmless, so that the rest can be checked.
@@ -163,12 +187,13 @@ func (k OpeningKind) others(raw, kept string) ([]string, error) {
 
 // cutEverywhere returns the readings of a path with semicolons: with the
 // parameters of the last segment or of all segments cut off, before the path is
-// decoded or after it.
+// decoded or after it, and with all that is behind the first one.
 func cutEverywhere(raw, kept string) ([]string, error) {
 	last, err1 := url.PathUnescape(cutLastParameters(raw))
 	each, err2 := url.PathUnescape(cutParameters(raw))
 	all := cutParameters(kept)
-	return []string{last, each, cutLastParameters(kept), all}, errors.Join(err1, err2, checkDecoded(all))
+	first, _, _ := strings.Cut(kept, ";")
+	return []string{last, each, cutLastParameters(kept), all, first}, errors.Join(err1, err2, checkDecoded(all))
 }
 
 // checkRaw checks a path as it would be sent.

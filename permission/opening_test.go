@@ -43,13 +43,13 @@ func TestReadings(t *testing.T) {
 		"/files/5%25off":        {"/files/5%off"},
 		"/files/what%3F.txt":    {"/files/what?.txt", "/files/what"},
 		"/files/a%23b%3Fc":      {"/files/a#b?c", "/files/a"},
-		"/files/app;v=1/view":   {"/files/app;v=1/view", "/files/app/view"},
-		"/files/a;x/b%3By;z":    {"/files/a;x/b;y;z", "/files/a;x/b;y", "/files/a/b;y", "/files/a;x/b", "/files/a/b"},
-		"/files/delete;/%3B1":   {"/files/delete;/;1", "/files/delete/;1", "/files/delete;/", "/files/delete/"},
+		"/files/app;v=1/view":   {"/files/app;v=1/view", "/files/app/view", "/files/app"},
+		"/files/a;x/b%3By;z":    {"/files/a;x/b;y;z", "/files/a;x/b;y", "/files/a/b;y", "/files/a;x/b", "/files/a/b", "/files/a"},
+		"/files/delete;/%3B1":   {"/files/delete;/;1", "/files/delete/;1", "/files/delete;/", "/files/delete/", "/files/delete"},
 		"/files/caf%C3%A9;x=1":  {"/files/café;x=1", "/files/café"},
 		"/files/a%2Fb%2F":       {"/files/a%2Fb%2F", "/files/a/b/"},
 		"/files/only;in=last":   {"/files/only;in=last", "/files/only"},
-		"/files/app;empty=/end": {"/files/app;empty=/end", "/files/app/end"},
+		"/files/app;empty=/end": {"/files/app;empty=/end", "/files/app/end", "/files/app"},
 	} {
 		got, err := o.Readings(parse(t, target))
 		if err != nil || !slices.Equal(got, want) {
@@ -79,6 +79,39 @@ func TestReadingsThatLeaveTheRouteAreRefused(t *testing.T) {
 		got, err := o.Readings(u)
 		if _, ok := errors.AsType[*permission.PathError](err); !ok {
 			t.Errorf("%s: %q, %v; want it refused", target, got, err)
+		}
+	}
+}
+
+// Who is refused on a route that opens something is told why it does not help.
+func TestOpeningsSayWhyTheyDontHelp(t *testing.T) {
+	o := openings(t, everyKind...)
+	for target, want := range map[string]string{
+		"/other/a%2Fb":   "encoded slash (%2F), and is or can be read as a path on which the gate does not open that",
+		"/files/%2F":     "encoded slash (%2F), and is or can be read as a path on which the gate does not open that",
+		"/files/x;a%2Fb": "needs both semicolon and encoded_slash to be open",
+	} {
+		if _, err := o.Readings(parse(t, target)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %s", target, err, want)
+		}
+	}
+}
+
+func TestAsOpen(t *testing.T) {
+	for _, test := range []struct {
+		original, checked string
+		want              bool
+	}{
+		{"/api/files/a%2Fb", "/files/a%2Fb", true},
+		{"/api/files/a;b", "/files/a;b", true},
+		{"/api/files/a;b", "/files/a%2Fb", false},
+		{"/api/files/a%2F..%2Fb", "/files/a%2Fb", false},
+		{"/api/files/ab", "/files/a%2Fb", false}, // needs no opening, so nobody asks
+		{"/api/files//b", "/files/b", false},
+		{"/api/files/%2e", "/files/%2e", false},
+	} {
+		if got := permission.AsOpen(parse(t, test.original), parse(t, test.checked)); got != test.want {
+			t.Errorf("%s, checked as %s: %v", test.original, test.checked, got)
 		}
 	}
 }
