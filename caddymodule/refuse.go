@@ -42,7 +42,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	setPrivate(header)
 	p := describeRefusal(d)
 	if h.Errors == errorsCaddy {
-		// Error routes may forward the request, so it must be as harmless as one that passed.
+		// Error routes may forward the request: not with a credential or a forged
+		// identity. Whether its path has one reading is theirs to care about.
 		h.forwarder.Strip(r, fromTrustedProxy(r))
 		h.cleanOriginal(r)
 		// {err.message} is what strangers may see, so it is no more exact than the code.

@@ -9,8 +9,12 @@ import (
 // of several tokens add up: it returns those that allow some of it if together
 // they allow all of it, or else all of them, with what they don't allow and why.
 func Decide(tokens Tokens, catalog *permission.Catalog, does *Matches) (Tokens, permission.Match, Reason) {
-	if does.Override != nil && !tokens.mayAll() {
+	if does.Override && !tokens.mayAll() {
 		return tokens, does.First, MethodOverride
+	}
+	if does.Rest == nil { // nearly always
+		allowing, reason := allowedBy(tokens, catalog, does.First)
+		return allowing, does.First, reason
 	}
 	var allowing Tokens
 	for m := range does.all {

@@ -256,3 +256,20 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// Rights add up over what a request does, and all tokens that allow some of it
+// are named once.
+func TestRightsAddUpOverReadings(t *testing.T) {
+	catalog := articles(t)
+	one := &Known{Token: newToken("one", token.Custom, "GET /a", "GET /c")}
+	two := &Known{Token: newToken("two", token.Custom, "GET /b", "GET /c")}
+	does := Matches{First: catalog.Find("GET", "/a"), Rest: []permission.Match{catalog.Find("GET", "/b"), catalog.Find("GET", "/c")}}
+	got, _, reason := Decide(Tokens{First: one, Rest: []*Known{two}}, catalog, &does)
+	if reason != Allow || got.First != one || !slices.Equal(got.Rest, []*Known{two}) {
+		t.Errorf("%q, %v", reason, got)
+	}
+	got, missing, reason := Decide(Tokens{First: one}, catalog, &does)
+	if reason != MissingPermission || missing.Path != "/b" || got.First != one {
+		t.Errorf("%q for %s", reason, missing.Path)
+	}
+}

@@ -20,9 +20,9 @@ var (
 type Matches struct {
 	First permission.Match
 	Rest  []permission.Match
-	// Override is set if the request asks for another method than its own and no
+	// Override says that the request asks for another method than its own and no
 	// route opens that: then only who may do everything may make it.
-	Override error
+	Override bool
 }
 
 func (m *Matches) all(yield func(permission.Match) bool) {

@@ -46,7 +46,7 @@ func Explain(t token.Token, catalog *permission.Catalog, method, target string, 
 		_, _, e.Reason = Decide(tokens, catalog, &does)
 	}
 	if e.Reason == MethodOverride {
-		e.Err = does.Override
+		e.Err = errOverride
 	}
 	if e.Reason == UnreadableToken {
 		_, e.Err = catalog.Compile(t.Grants)

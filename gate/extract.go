@@ -184,11 +184,11 @@ func (s *Sources) cutScheme(value string) (rest string, ours bool) {
 	return "", false
 }
 
-// hidesOurs reports whether one of our schemes stands behind a comma in the value
-// of another: servers that read lists there would take it.
+// hidesOurs reports whether one of our schemes stands behind a comma or semicolon
+// in the value of another: servers that read lists there would take it.
 func (s *Sources) hidesOurs(value string) bool {
-	for _, rest, more := strings.Cut(value, ","); more; _, rest, more = strings.Cut(rest, ",") {
-		if credential, ours := s.cutScheme(rest); ours && strings.HasPrefix(credential, " ") {
+	for member := range strings.FieldsFuncSeq(value, func(c rune) bool { return c == ',' || c == ';' }) {
+		if rest, ours := s.cutScheme(member); ours && rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
 			return true
 		}
 	}

@@ -60,6 +60,8 @@ func TestExtract(t *testing.T) {
 		{"empty list and Authorization", hostile, "/a", []string{"X-Cybozu-API-Token: ,", "Authorization: apitoken b"}, []string{"b"}, ""},
 		{"behind what servers take off or skip", hostile, "/a", []string{"Authorization: \xa0, \"Bearer a"}, nil, MalformedCredential},
 		{"behind another scheme in a list", hostile, "/a", []string{`Authorization: Digest a="b,c",d=e , bearer a`}, nil, AmbiguousCredential},
+		{"behind a comma and a tab", hostile, "/a", []string{"Authorization: Basic x,\tBearer\ta"}, nil, AmbiguousCredential},
+		{"behind a semicolon", hostile, "/a", []string{"Authorization: Basic x; Bearer a"}, nil, AmbiguousCredential},
 		{"another scheme with our name in it", hostile, "/a", []string{"Authorization: Digest realm=x,bearer=y", "X-Cybozu-API-Token: a"}, []string{"a"}, ""},
 		{"query", hostile, "/a?x=1&api_token=a%2Bb+c&y", nil, []string{"a+b c"}, ""},
 		{"query, encoded name", hostile, "/a?%61pi%5ftoken=a", nil, []string{"a"}, ""},

@@ -61,6 +61,7 @@ func TestForwardRemoves(t *testing.T) {
 		{"overrides", []string{"X-HTTP-Method-Override: DELETE", "X-Original-URL: /x", "X_Rewrite_Url: /x", "X-Forwarded-Prefix: /x", "X-Forwarded-Uri: /x", "X.Forwarded.Method: PUT", "X-Method-Override: x", "X-Envoy-Original-Path: /x", "X-Original-Method: x"}, nil},
 		{"client addresses", []string{"X-Real-IP: 127.0.0.1", "True_Client_Ip: 127.0.0.1", "X-Client-IP: 127.0.0.1"}, nil},
 		{"our scheme", []string{"Authorization: bearer x"}, nil},
+		{"our scheme in a list with another", []string{"Authorization: Basic dTpw, Bearer x"}, nil},
 		{"our scheme, malformed", []string{"Authorization: Bearer:x"}, nil},
 		{"another scheme", []string{"Authorization: Basic dTpw"}, []string{"Authorization: Basic dTpw"}},
 		{"another scheme beside ours", []string{"Authorization: Bearer x", "Authorization: Basic dTpw"}, []string{"Authorization: Basic dTpw"}},

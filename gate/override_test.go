@@ -16,13 +16,23 @@ func TestMethodOverride(t *testing.T) {
 	for i, kind := range []token.Type{token.ReadOnly, token.FullAccess} {
 		store.put(mint(uint64(i)), newToken(string(kind), kind))
 	}
-	store.put(mint(2), newToken("both", token.Custom, "GET /open/*", "POST /open/*", "POST /api/articles"))
+	store.put(mint(2), newToken("both", token.Custom, "GET /open/*", "POST /open/*", "POST /api/articles", "POST /half/*"))
 	g := newGate(t, store, hostileSources(t), articles(t))
 	pattern, err := permission.ParsePattern("/open/*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Openings = permission.Openings{{Kind: permission.MethodOverride, Path: pattern}}
+	all, err := permission.ParsePattern("/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := permission.ParsePattern("/half/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Openings = permission.Openings{
+		{Kind: permission.MethodOverride, Path: pattern}, {Kind: permission.MethodOverride, Path: half}, {Kind: permission.Semicolon, Path: all},
+	}
 	const readOnly, full, both = 0, 1, 2
 	for _, test := range []struct {
 		token        uint64
@@ -56,6 +66,10 @@ func TestMethodOverride(t *testing.T) {
 		{both, "POST", "/open/it", []string{"X-HTTP-Method-Override: DELETE"}, MissingPermission},
 		{both, "POST", "/open/it?_method=DELETE", []string{"X-HTTP-Method-Override: GET"}, MissingPermission},
 		{readOnly, "GET", "/open/it", []string{"X-HTTP-Method-Override: HEAD"}, Allow},
+		{readOnly, "GET", "/open/it", []string{"X-HTTP-Method-Override: GET", "X-HTTP-Method-Override: DELETE"}, MissingPermission},
+		{readOnly, "GET", "/open/it?_method=%20get%20", nil, Allow},
+		{both, "POST", "/open/it;x", []string{"X-HTTP-Method-Override: GET"}, Allow},
+		{both, "POST", "/half/it;x", []string{"X-HTTP-Method-Override: GET"}, MissingPermission}, // POST without ;x, GET with it
 		{readOnly, "POST", "/open/it", []string{"X-HTTP-Method-Override: GET"}, MissingPermission},
 	} {
 		r := mustParse(t, test.path, append(test.header, "Authorization: Bearer "+mint(test.token))...)

@@ -205,6 +205,7 @@ func TestReadOnly(t *testing.T) {
 		{"OPTIONS /ADMIN/x", false},
 		// Windows drops a dot at the end of any segment, others normalise letters.
 		{"GET /admin./x", false},
+		{"GET /admin /x", false},
 		{"GET /\uff44\u212flete", false},
 		// And no more than that.
 		{"GET /deleted", true},

@@ -77,10 +77,16 @@ func FuzzOpenedPathIsReadAsDecidedOnByEveryBackendModel(f *testing.F) {
 
 func TestOpenedPathIsReadAsDecidedOnByEveryBackendModel(t *testing.T) {
 	pieces := []string{"/", "/", "a", "B", ".", "..", "%2e", "%2f", "%2F", "%25", "25", "2e", "u002e", ";", "%3B", "x=1", "%3f", "%23", "?", "%20", ":80", ".json", "日"}
+	needs := map[permission.OpeningKind]string{
+		permission.EncodedSlash: "%2Fb", permission.EncodedPercent: "%25", permission.EncodedDelimiter: "%3Fb", permission.Semicolon: ";b",
+	}
 	opened := 0
 	rapid.Check(t, func(t *rapid.T) {
-		target := "/" + strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 10).Draw(t, "pieces"), "")
-		if checkOpened(t, rapid.SampledFrom(pathOpenings).Draw(t, "opening"), target) {
+		some := rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 10)
+		kind := rapid.SampledFrom(pathOpenings).Draw(t, "opening")
+		checkOpened(t, kind, "/"+strings.Join(some.Draw(t, "pieces"), ""))
+		// And one that needs the opening, with little beside it.
+		if checkOpened(t, kind, "/a"+needs[kind]+strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 2).Draw(t, "behind"), "")) {
 			opened++
 		}
 	})

@@ -176,8 +176,11 @@ func (k OpeningKind) others(raw, kept string) ([]string, error) {
 	case EncodedPercent:
 		return nil, checkTwice(kept)
 	case EncodedDelimiter:
-		cut := kept[:strings.IndexAny(kept, "?#")]
-		return []string{cut}, checkDecoded(cut)
+		at := strings.IndexAny(kept, "?#")
+		if strings.Contains(kept[at:], "=") { // who ends the path there has parameters then
+			return nil, errQuery
+		}
+		return []string{kept[:at]}, checkDecoded(kept[:at])
 	case Semicolon:
 		return cutEverywhere(raw, kept)
 	case MethodOverride:

@@ -45,6 +45,7 @@ func TestReadings(t *testing.T) {
 		"/files/a%23b%3Fc":      {"/files/a#b?c", "/files/a"},
 		"/files/app;v=1/view":   {"/files/app;v=1/view", "/files/app/view", "/files/app"},
 		"/files/a;x/b%3By;z":    {"/files/a;x/b;y;z", "/files/a;x/b;y", "/files/a/b;y", "/files/a;x/b", "/files/a/b", "/files/a"},
+		"/files/a%3by":          {"/files/a;y", "/files/a"},
 		"/files/delete;/%3B1":   {"/files/delete;/;1", "/files/delete/;1", "/files/delete;/", "/files/delete/", "/files/delete"},
 		"/files/caf%C3%A9;x=1":  {"/files/café;x=1", "/files/café"},
 		"/files/a%2Fb%2F":       {"/files/a%2Fb%2F", "/files/a/b/"},
@@ -67,7 +68,7 @@ func TestReadingsThatLeaveTheRouteAreRefused(t *testing.T) {
 		"/files/a%2F..%2Fb", "/files/..%2F..%2Fadmin", "/files/%2F../admin", "/files/a%2F.",
 		"/files/..;/admin", "/files/..;x=1/admin", "/files/a/.;/b", "/files/;x/b", "/files/%3B", "/files/a/;b/c",
 		"/files/%252e%252e", "/files/%252F", "/files/a%2500", "/files/%25u002e", "/files/%25U002e", "/files/%25%32%65",
-		"/files/..%3F", "/files/..%23/x", "/files/%3F", "/files%3Fx",
+		"/files/a%3F_method=DELETE", "/files/a%23b%3Dc", "/files/..%3F", "/files/..%23/x", "/files/%3F", "/files%3Fx",
 		"/files/a%2Fb;c", "/files/a;b%25", "/files/a%3Fb%2Fc", // two openings
 		"/files/a%2F%2e%2e", "/files/a%2F%5cb", "/files/a%2F%00", "/files/a%2F%ff", "/files//a%2Fb", "/files/a%2F\uff0fb", "/files/a%2F\u2025",
 		"/files/a%2Fb^", "/files/a%2F\\b", // would be sent in other bytes
@@ -139,7 +140,7 @@ func TestOpeningsCheck(t *testing.T) {
 }
 
 func TestOpens(t *testing.T) {
-	o := openings(t, "method_override /k/v1/*", "semicolon /")
+	o := openings(t, "method_override /k/v1/*", "semicolon /", "encoded_percent /of/{name}/info")
 	for _, test := range []struct {
 		kind  permission.OpeningKind
 		paths []string
@@ -150,6 +151,10 @@ func TestOpens(t *testing.T) {
 		{permission.MethodOverride, []string{"/k/v1/a", "/k/v2/b"}, false},
 		{permission.MethodOverride, []string{"/k/v1/"}, false},
 		{permission.MethodOverride, []string{"/"}, false},
+		{permission.MethodOverride, []string{"/k/v1//x"}, false},
+		{permission.EncodedPercent, []string{"/of/a/info"}, true},
+		{permission.EncodedPercent, []string{"/of//info"}, false},
+		{permission.EncodedPercent, []string{"/of/a/b"}, false},
 		{permission.Semicolon, []string{"/"}, true},
 		{permission.Semicolon, []string{"/k/v1/a"}, false},
 		{permission.EncodedSlash, []string{"/"}, false},

@@ -36,6 +36,7 @@ var (
 	errTwice       = pathError("has an encoded percent sign that two decodings would take for an escape (%25 and two hexadecimal digits)", "")
 	errEscapedDot  = pathError("has an encoded dot (%2E)", "")
 	errDelimiter   = pathError("has an encoded ? or #", EncodedDelimiter)
+	errQuery       = pathError("has an encoded ? or # and a = behind it, which some servers take for parameters", "")
 	errUTF8        = pathError("is not valid UTF-8", "")
 	errBytes       = pathError("has a byte that must be percent-encoded (RFC 3986, section 3.3)", "")
 	errFolds       = pathError("has a character that some servers fold into a slash", "")
