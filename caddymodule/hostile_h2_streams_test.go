@@ -246,7 +246,8 @@ func TestHTTP2LengthsThatLie(t *testing.T) {
 				if err := c.wait(id); err != nil {
 					t.Fatal(err)
 				}
-				if got, _ := c.outcome(id); got != forward && (late || got != "reset") {
+				// Data that comes before the answer may end the stream before or amid it.
+				if got, _ := c.outcome(id); got != forward && (late || got != "reset" && got != "broken200") {
 					t.Errorf("length %q: %s", length, got)
 				}
 				c.mustAnswer(t, "reject401", requestH2("GET", schemeOf(encrypted), "/a", ""))
