@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -201,7 +202,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
 	h.cleanOriginal(r)
-	return next.ServeHTTP(w, r)
+	body := r.Body
+	if err := next.ServeHTTP(w, r); err != nil {
+		return h.afterFailure(w, r, &d, body, err)
+	}
+	return nil
+}
+
+// afterFailure answers a request whose body the gate broke off as the refusal
+// that it is: the next handler knows only that something went wrong.
+func (h *Handler) afterFailure(w http.ResponseWriter, r *http.Request, d *gate.Decision, body io.Reader, err error) error {
+	reason, problem := gate.BrokenOff(body)
+	if reason == "" {
+		return err
+	}
+	d.Reason, d.Err = reason, problem
+	if g := h.opened.Load(); g != nil {
+		g.decisions[reason].Inc()
+	}
+	return h.refuse(w, r, d)
 }
 
 // check decides about the request. Cleanup waits for those that are inside, so

@@ -1,51 +1,40 @@
 package gate
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
-	"slices"
 	"strings"
+	"sync/atomic"
 )
 
-// Frameworks take the method of a POST from the field _method of a form, so
+// Frameworks take the method of a request from the field _method of a form, so
 // that a token that may only create could delete. Forms of who may not do
 // everything are read for it as they go by. The backend gets the same bytes;
 // if the field comes late, it gets a body that breaks off.
 
-const (
-	formHead    = 64 << 10 // read before the request goes on
-	maxFormName = 64       // of the name of a field, as sent
-	maxPartLine = 8 << 10  // of a line that describes a part of a multipart form
-)
+// formHead is how much of a form is read before the request goes on.
+const formHead = 64 << 10
 
-var (
-	errFormEncoded = errors.New("the form is compressed, or in a character set other than UTF-8, so that its fields can't be checked for _method")
-	errFormType    = errors.New("the form has more than one Content-Type")
-)
+var errFormField = errors.New("the form names another method in _method")
 
-// isForm reports whether a server could take the body of the request for a form.
+// isForm reports whether a server could take the body of the request for a
+// form. What is wrong about its type is for ReadBody to find.
 func isForm(r *http.Request) bool {
-	if r.Method != http.MethodPost || r.Body == nil || r.Body == http.NoBody {
-		return false
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody || r.Method == http.MethodConnect {
+		return false // or a WebSocket, which is no body
 	}
-	for _, value := range r.Header["Content-Type"] {
-		if value = strings.ToLower(value); strings.Contains(value, "form") || strings.Contains(value, "multipart") {
-			return true
-		}
-	}
-	return false
+	kind, err := formTypeOf(r.Header)
+	return kind != noForm || err != nil
 }
 
 // ReadBody reads as much of the body as decides about the request, and puts one
 // in its place that gives the same bytes from the beginning. That of a form
 // breaks off where its rest names another method.
 func ReadBody(r *http.Request) {
-	scan, err := newFormScanner(r.Header)
+	scan, err := newFormScanner(r)
 	if err != nil {
-		r.Body = &formBody{ReadCloser: r.Body, reason: AmbiguousRequest, problem: err}
+		r.Body = &formBody{ReadCloser: r.Body, reason: AmbiguousRequest, problem: err, err: err}
 		return
 	}
 	body := &formBody{ReadCloser: r.Body, scan: scan, reason: Allow}
@@ -54,9 +43,33 @@ func ReadBody(r *http.Request) {
 	if body.err == nil && len(body.head) < formHead {
 		body.err = io.EOF
 	}
-	if scan.finds(body.head) || errors.Is(body.err, io.EOF) && scan.finds(nil) {
-		body.reason = MethodOverride
+	err = scan.scan(body.head)
+	if err == nil && errors.Is(body.err, io.EOF) {
+		err = scan.end()
 	}
+	if err == nil {
+		return
+	}
+	body.head, body.err = nil, err // whoever answers the refusal gets none of it
+	body.reason, body.problem = refusalOf(err)
+}
+
+func refusalOf(err error) (Reason, error) {
+	if errors.Is(err, errFormField) {
+		return MethodOverride, nil
+	}
+	return AmbiguousRequest, err
+}
+
+// BrokenOff returns why a body was broken off after its request had been let in,
+// or "" if it was not.
+func BrokenOff(body io.Reader) (Reason, error) {
+	if b, ok := body.(*formBody); ok {
+		if err := b.broken.Load(); err != nil {
+			return refusalOf(*err)
+		}
+	}
+	return "", nil
 }
 
 // checkForm says whether a form may go on, or "" if nobody has read it yet.
@@ -68,39 +81,35 @@ func checkForm(r *http.Request) (Reason, error) {
 	return body.reason, body.problem
 }
 
-// asciiCharsets are those in which the bytes of a name are its ASCII letters.
-var asciiCharsets = []string{"", "utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252"}
-
-// formScanner looks for the field _method in a form that comes in pieces. An
-// empty piece is the end.
-type formScanner interface{ finds(piece []byte) bool }
-
-func newFormScanner(h http.Header) (formScanner, error) {
-	if len(h["Content-Type"]) > 1 {
-		return nil, errFormType
-	}
-	kind := strings.ToLower(h.Get("Content-Type"))
-	multipart := strings.Contains(kind, "multipart")
-	if multipart && strings.Contains(kind, "urlencoded") {
-		return nil, errFormType
-	}
-	_, params, err := mime.ParseMediaType(kind)
-	charset := params["charset"]
-	if err != nil && strings.Contains(kind, "charset") || !slices.Contains(asciiCharsets, charset) {
-		return nil, errFormEncoded
-	}
-	for _, encoding := range h["Content-Encoding"] {
-		if encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return nil, errFormEncoded
-		}
-	}
-	if multipart {
-		return new(partScanner), nil
-	}
-	return new(fieldScanner), nil
+// formScanner looks for fields that name another method in a form that comes in
+// pieces. It answers with errFormField, or with what makes the form one that
+// servers could read in several ways. After an error it is not asked again.
+type formScanner interface {
+	scan(piece []byte) error
+	end() error
 }
 
-// formBody gives the head that was read, then the rest as it is scanned.
+func newFormScanner(r *http.Request) (formScanner, error) {
+	kind, err := formTypeOf(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if kind == formUrlencoded {
+		return &fieldScanner{method: r.Method}, checkFormParams(r.Header, nil)
+	}
+	var boundary string
+	if err := checkFormParams(r.Header, &boundary); err != nil {
+		return nil, err
+	}
+	if kind == otherMultipart {
+		return new(lineScanner), nil
+	}
+	return newPartScanner(r.Method, boundary), nil
+}
+
+// formBody gives the head that was read, then the rest as it is scanned. It keeps
+// the last byte until the end is found to be in order: nobody has all of the body
+// before.
 type formBody struct {
 	io.ReadCloser
 	head    []byte
@@ -108,128 +117,62 @@ type formBody struct {
 	err     error  // what follows the head, or followed the rest
 	reason  Reason // what the head says about the request
 	problem error
+	broken  atomic.Pointer[error] // what the rest says against it
 }
 
-var errFormField = errors.New("the form names another method in _method")
-
 func (b *formBody) Read(p []byte) (int, error) {
-	if len(b.head) > 0 {
-		n := copy(p, b.head)
+	switch {
+	case len(p) == 0:
+		return 0, nil
+	case len(b.head) > 1 || len(b.head) > 0 && b.err != nil:
+		kept := 1
+		if b.err != nil {
+			kept = 0
+		}
+		n := copy(p, b.head[:len(b.head)-kept])
 		b.head = b.head[n:]
 		return n, nil
-	}
-	if b.err != nil {
+	case b.err != nil:
 		return 0, b.err
 	}
 	n, err := b.ReadCloser.Read(p)
-	if n > 0 && b.scan.finds(p[:n]) || errors.Is(err, io.EOF) && b.scan.finds(nil) {
-		b.err = errFormField
-		return 0, errFormField
+	found := b.scan.scan(p[:n])
+	if found == nil && errors.Is(err, io.EOF) {
+		found = b.scan.end()
 	}
-	if err != nil {
-		b.err = err
+	if found != nil {
+		b.head, b.err = nil, found
+		b.broken.Store(&found)
+		return 0, found
 	}
-	return n, err
+	b.err = err
+	if n == 0 {
+		return 0, nil // what was kept is next
+	}
+	last := p[n-1]
+	copy(p[1:n], p)
+	p[0], b.head[0] = b.head[0], last
+	return n, nil
 }
 
-// fieldScanner is for application/x-www-form-urlencoded.
-type fieldScanner struct {
-	name    []byte // of the field that is being read
-	inValue bool
-}
-
-func (s *fieldScanner) finds(piece []byte) bool {
-	if len(piece) == 0 {
-		return s.names()
-	}
-	for _, c := range piece {
-		switch {
-		case c == '&' || c == ';' || c == '\r' || c == '\n':
-			if s.names() {
-				return true
-			}
-			s.name, s.inValue = s.name[:0], false
-		case s.inValue:
-		case c == '=', len(s.name) == maxFormName: // longer than it can be, but for an array of that name
-			if s.names() {
-				return true
-			}
-			s.inValue = true
-		default:
-			s.name = append(s.name, c)
-			if name := string(s.name); name == "+" || name == "%20" { // some drop blanks in front of a name
-				s.name = s.name[:0]
-			}
-		}
-	}
-	return false
-}
-
-func (s *fieldScanner) names() bool {
-	return !s.inValue && foldsTo(string(s.name), methodParameter)
-}
-
-// partScanner is for multipart forms. It goes by lines and knows no boundary:
-// where a part begins is a thing that servers differ in. So a line in a file
-// that reads like the header of such a field counts as one.
-type partScanner struct{ line []byte }
-
-func (s *partScanner) finds(piece []byte) bool {
-	if len(piece) == 0 {
-		return s.names()
-	}
-	for _, c := range piece {
-		if c == '\r' || c == '\n' {
-			if s.names() {
-				return true
-			}
-			s.line = append(s.line, '\n')
-			continue
-		}
-		if n := len(s.line); n > 0 && s.line[n-1] == '\n' {
-			if c != ' ' && c != '\t' { // no continuation of the line before
-				s.line = s.line[:0]
-			}
-		}
-		if len(s.line) < maxPartLine {
-			s.line = append(s.line, c)
-		} else if s.describesPart() {
+// methodField reports whether a server could take the name of a field or of a
+// parameter, as it was sent, for one that it takes the method from.
+func methodField(name string) bool {
+	for _, want := range methodParameters {
+		if foldsTo(name, want) {
 			return true
 		}
 	}
 	return false
 }
 
-var disposition = []byte("content-disposition")
+// maxFormValue is the longest value of a method field, as sent, that is looked
+// at: longer than any spelling of a method.
+const maxFormValue = 384
 
-func (s *partScanner) describesPart() bool {
-	line := bytes.TrimLeft(s.line, " \t\n")
-	return len(line) >= len(disposition) && bytes.EqualFold(line[:len(disposition)], disposition)
-}
-
-// names reports whether the line describes a field of that name, in quotes or
-// not, with escapes or in the extended notation of RFC 5987.
-func (s *partScanner) names() bool {
-	if !s.describesPart() {
-		return false
-	}
-	line, plain := string(s.line), make([]byte, 0, len(s.line))
-	for i := 0; i < len(line); {
-		var c byte
-		if c, i = decodeByte(line, i); strings.IndexByte("\"\\\n\t ", c) < 0 {
-			plain = append(plain, foldByte(c))
-		}
-	}
-	for rest := string(plain); ; {
-		before, after, found := strings.Cut(rest, methodParameter)
-		if !found {
-			return false
-		}
-		begins := before == "" || strings.IndexByte("=';,", before[len(before)-1]) >= 0
-		ends := after == "" || strings.IndexByte(";,'_\x00", after[0]) >= 0
-		if begins && ends {
-			return true
-		}
-		rest = after
-	}
+// namesOther reports whether the decoded value of a method field is another
+// method than the one of the request line.
+func namesOther(value, method string) bool {
+	value = strings.ToUpper(strings.TrimSpace(value))
+	return value != "" && value != method
 }

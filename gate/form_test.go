@@ -1,10 +1,9 @@
 package gate
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,21 +17,26 @@ import (
 const (
 	urlencoded    = "application/x-www-form-urlencoded"
 	multipartForm = "multipart/form-data; boundary=xxx"
+	dispositionOf = "Content-Disposition: form-data; name="
 )
 
-// formGate has a token that may only create (1), and one that may do all (2).
+// formGate has a token that may only create (1), one that may do all (2), and one
+// that may do anything to articles (3).
 func formGate(tb testing.TB) *Gate {
 	tb.Helper()
 	store := newMemoryStore()
 	store.put(mint(1), newToken("creates", token.Custom, "POST /api/articles"))
 	store.put(mint(2), newToken("full", token.FullAccess))
+	store.put(mint(3), newToken("articles", token.Custom, "GET /api/articles", "POST /api/articles", "PUT /api/articles", "PATCH /api/articles", "DELETE /api/articles"))
 	return newGate(tb, store, hostileSources(tb), articles(tb))
 }
 
 func post(number uint64, contentType string, body io.Reader) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/api/articles", body)
 	r.Header.Set("Authorization", "Bearer "+mint(number))
-	r.Header.Set("Content-Type", contentType)
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
 	return r
 }
 
@@ -51,46 +55,87 @@ func part(header string) string {
 }
 
 // Security rule 6: frameworks take the method from the field _method of a form,
-// so that a token that may only create could delete.
+// so that a token that may only create could delete. What finds the field is told
+// with each spelling.
 func TestForms(t *testing.T) {
+	testBodies(t, map[string]formCase{
+		"plain":                       {urlencoded, "title=x&text=y", Allow},
+		"empty":                       {urlencoded, "", Allow},
+		"override":                    {urlencoded, "title=x&_method=DELETE", MethodOverride},
+		"for ASP.NET":                 {urlencoded, "x-http-method-override=DELETE", MethodOverride},
+		"without a value":             {urlencoded, "_method&_method=&_method=%20", Allow},
+		"its own method":              {urlencoded, "_method=POST&a=1&_method[]=+post%0d%0a&%5fmethod=%50OS%54\r\n", Allow},
+		"its own, then another":       {urlencoded, "_method=POST&_method=PUT", MethodOverride},
+		"its own, with more":          {urlencoded, "_method=POST;DELETE", MethodOverride},
+		"behind a line break":         {urlencoded, "_method=\nDELETE", MethodOverride},
+		"a long value":                {urlencoded, "_method=" + strings.Repeat("x", 1000), MethodOverride},
+		"blanks, then a method":       {urlencoded, "_method=" + strings.Repeat("+", 1000) + "DELETE", MethodOverride},
+		"encoded":                     {urlencoded, "a&%5fMeTh%6fd=DELETE", MethodOverride},
+		"encoded as for IIS":          {urlencoded, "%u005fm%U0065thod=DELETE", MethodOverride},
+		"as PHP folds it":             {urlencoded, "a=1&+%20+.method[x]=DELETE", MethodOverride},
+		"behind many blanks":          {urlencoded, strings.Repeat("%20+ %09", 100) + "_method=DELETE", MethodOverride},
+		"behind one blank":            {urlencoded, "a=1& _method=DELETE", MethodOverride},
+		"behind control characters":   {urlencoded, "a=1&%00\x01\x0b%7f_method=DELETE", MethodOverride},
+		"in brackets (qs)":            {urlencoded, "[_method]=DELETE", MethodOverride},
+		"in encoded brackets (qs)":    {urlencoded, "%5B_method%5D=DELETE", MethodOverride},
+		"behind a bracket (Rack)":     {urlencoded, "]_method=DELETE", MethodOverride},
+		"behind many brackets":        {urlencoded, strings.Repeat("[", 70) + "_method]=DELETE", MethodOverride},
+		"behind encoded brackets":     {urlencoded, strings.Repeat("%u005b%5D", 70) + "_method]=DELETE", MethodOverride},
+		"before a NUL":                {urlencoded, "_method%00x=DELETE", MethodOverride},
+		"an array with a long name":   {urlencoded, "_method[" + strings.Repeat("x", 200) + "]=DELETE", MethodOverride},
+		"wholly encoded for IIS":      {urlencoded, "%u005b" + encodeAll("X-HTTP-Method-Override") + "%u005b=DELETE", MethodOverride},
+		"behind a semicolon":          {urlencoded, "a=1;_method=DELETE", MethodOverride},
+		"on the next line":            {urlencoded, "a=1\r\n_method=DELETE", MethodOverride},
+		"as a value":                  {urlencoded, "title=_method&x==_method=", Allow},
+		"longer":                      {urlencoded, "_methods=1&my_method=2&_metho=3&a[_method]=4", Allow},
+		"a name without an end":       {urlencoded, strings.Repeat("x", 1000) + "&y=_method", Allow},
+		"without a type (Rack)":       {"", "_method=DELETE", MethodOverride},
+		"blanks for a type":           {" \t", "_method=DELETE", MethodOverride},
+		"type in capitals":            {"APPLICATION/X-WWW-Form-URLEncoded ;charset=UTF-8", "_method=DELETE", MethodOverride},
+		"type with a tail":            {urlencoded + "ed", "_method=DELETE", MethodOverride},
+		"type without a slash":        {"urlencoded", "a=1", AmbiguousRequest},
+		"type with a blank":           {"text /plain", "a=1", AmbiguousRequest},
+		"no type before its end":      {"; charset=utf-8", "a=1", AmbiguousRequest},
+		"two types in one":            {"text/plain; x=" + urlencoded, "a=1", AmbiguousRequest},
+		"two types, with a comma":     {"multipart/form-data, " + urlencoded, "a=1", AmbiguousRequest},
+		"a comma behind it":           {urlencoded + "; x=y, text/plain", "a=1", AmbiguousRequest},
+		"broken parameters":           {urlencoded + "; x", "a=1", AmbiguousRequest},
+		"charset":                     {urlencoded + "; charset=UTF-8", "a=1", Allow},
+		"charset of letters as ASCII": {urlencoded + "; charset=\"Shift_JIS\"", "a=1", Allow},
+		"charset of the Greek":        {urlencoded + "; charset=ISO-8859-7", "_method=DELETE", MethodOverride},
+		"charset that hides it":       {urlencoded + "; charset=utf-16", "a=1", AmbiguousRequest},
+		"charset of mainframes":       {urlencoded + "; charset=IBM037", "a=1", AmbiguousRequest},
+		"charset with shifts":         {urlencoded + "; charset=iso-2022-jp", "a=1", AmbiguousRequest},
+		"charset for seven bits":      {urlencoded + "; charset=utf-7", "a=1", AmbiguousRequest},
+		"charset that can't be read":  {urlencoded + "; charset=\"utf-16", "a=1", AmbiguousRequest},
+		"two charsets":                {urlencoded + "; charset=utf-8; charset=utf-16", "a=1", AmbiguousRequest},
+		"charset in pieces":           {urlencoded + "; charset*0=utf; charset*1=-16", "a=1", AmbiguousRequest},
+		"no form":                     {"application/json", `{"_method":"DELETE"}&_method=DELETE`, Allow},
+		"named like a form":           {"application/vnd.information+json", "_method=DELETE", Allow},
+		"a format":                    {"application/vnd.transform+xml; charset=utf-16", "_method=DELETE", Allow},
+	})
+}
+
+// encodeAll writes every character as %uXXXX.
+func encodeAll(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		fmt.Fprintf(&b, "%%u%04x", c)
+	}
+	return b.String()
+}
+
+type formCase struct {
+	contentType, body string
+	want              Reason
+}
+
+// testBodies sends each body in one piece and byte by byte, for who may only create,
+// and for who may do everything.
+func testBodies(t *testing.T, cases map[string]formCase) {
 	g := formGate(t)
-	for name, test := range map[string]struct {
-		contentType, body string
-		want              Reason
-	}{
-		"plain":                      {urlencoded, "title=x&text=y", Allow},
-		"empty":                      {urlencoded, "", Allow},
-		"override":                   {urlencoded, "title=x&_method=DELETE", MethodOverride},
-		"alone":                      {urlencoded, "_method", MethodOverride},
-		"encoded":                    {urlencoded, "a&%5fMeTh%6fd=DELETE", MethodOverride},
-		"as PHP folds it":            {urlencoded, "a=1&+%20+.method[x]=DELETE", MethodOverride},
-		"behind many blanks":         {urlencoded, strings.Repeat("%20+", 100) + "_method=DELETE", MethodOverride},
-		"an array with a long name":  {urlencoded, "_method[" + strings.Repeat("x", 200) + "]=DELETE", MethodOverride},
-		"behind a semicolon":         {urlencoded, "a=1;_method=DELETE", MethodOverride},
-		"on the next line":           {urlencoded, "a=1\r\n_method=DELETE", MethodOverride},
-		"as a value":                 {urlencoded, "title=_method&x==_method=", Allow},
-		"longer":                     {urlencoded, "_methods=1&my_method=2&_metho=3", Allow},
-		"a name without an end":      {urlencoded, strings.Repeat("x", 1000) + "&y=_method", Allow},
-		"charset":                    {urlencoded + "; charset=UTF-8", "a=1", Allow},
-		"charset that hides it":      {urlencoded + "; charset=utf-16", "a=1", AmbiguousRequest},
-		"charset that can't be read": {urlencoded + "; charset=\"utf-16", "a=1", AmbiguousRequest},
-		"two kinds in one":           {"multipart/form-data, " + urlencoded, "a=1", AmbiguousRequest},
-		"something with forms":       {"text/x-form", "_method=DELETE", MethodOverride},
-		"multipart":                  {multipartForm, part(`Content-Disposition: form-data; name="title"`), Allow},
-		"multipart with it":          {multipartForm, part(`Content-Disposition: form-data; name="_method"`), MethodOverride},
-		"without quotes":             {multipartForm, part(`content-disposition:form-data;name=_METHOD`), MethodOverride},
-		"with a fold":                {multipartForm, part("Content-Disposition: form-data;\r\n\tname=\"_method\""), MethodOverride},
-		"with escapes":               {multipartForm, part(`Content-Disposition: form-data; name="\_meth%6fd"`), MethodOverride},
-		"extended":                   {multipartForm, part(`Content-Disposition: form-data; name*=utf-8''%5Fmethod`), MethodOverride},
-		"as an array":                {multipartForm, part(`Content-Disposition: form-data; name="_method[]"`), MethodOverride},
-		"by bare LF":                 {multipartForm, strings.ReplaceAll(part(`Content-Disposition: form-data; name="_method"`), "\r", ""), MethodOverride},
-		"by bare CR":                 {multipartForm, strings.ReplaceAll(part(`Content-Disposition: form-data; name="_method"`), "\n", ""), MethodOverride},
-		"in an endless line":         {multipartForm, part(`Content-Disposition: form-data; x="` + strings.Repeat("x", maxPartLine) + `"; name="_method"`), MethodOverride},
-		"in a file's text":           {multipartForm, part("Content-Disposition: form-data; name=\"file\"; filename=\"my_method.html\"\r\n\r\n<input name=\"_method\" value=\"DELETE\">"), Allow},
-		"no form":                    {"application/json", `{"_method":"DELETE"}`, Allow},
-	} {
+	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			// In one piece and byte by byte; with the length known and not.
 			for i, body := range []io.Reader{strings.NewReader(test.body), iotest.OneByteReader(strings.NewReader(test.body))} {
 				r := post(1, test.contentType, body)
 				if d := checkForms(g, r); d.Reason != test.want {
@@ -110,6 +155,36 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// Bodies that no server takes for a form are nobody's to read, nor is a WebSocket.
+func TestOtherBodiesAreNotRead(t *testing.T) {
+	g := formGate(t)
+	for _, contentType := range []string{"application/json", "application/octet-stream ; a=b", "text/plain; charset=utf-16", "application/problem+json; x=\"a,b\""} {
+		r := post(1, contentType, iotest.ErrReader(errors.New("read")))
+		if d := g.Check(r); d.BodyDecides || d.Reason != Allow {
+			t.Errorf("%s: %+v", contentType, d)
+		}
+	}
+	for _, r := range []*http.Request{post(1, "", http.NoBody), post(1, "", strings.NewReader("")), httptest.NewRequest(http.MethodConnect, "/", iotest.ErrReader(io.EOF))} {
+		if isForm(r) {
+			t.Errorf("%s, %d", r.Method, r.ContentLength)
+		}
+	}
+}
+
+// CakePHP looks for the field with any method.
+func TestFormsOfAnyMethod(t *testing.T) {
+	g := formGate(t)
+	for _, method := range []string{"PUT", "PATCH", "DELETE", "GET"} {
+		for value, want := range map[string]Reason{"POST": MethodOverride, method: Allow, strings.ToLower(method): Allow} {
+			r := post(3, urlencoded, strings.NewReader("_method="+value))
+			r.Method = method
+			if d := checkForms(g, r); d.Reason != want {
+				t.Errorf("%s as %s: %q", method, value, d.Reason)
+			}
+		}
+	}
+}
+
 func TestCompressedFormsAreRefused(t *testing.T) {
 	for encoding, want := range map[string]Reason{"gzip": AmbiguousRequest, "identity": Allow, "": Allow} {
 		r := post(1, urlencoded, strings.NewReader("a=1"))
@@ -123,24 +198,34 @@ func TestCompressedFormsAreRefused(t *testing.T) {
 	if d := checkForms(formGate(t), r); d.Reason != AmbiguousRequest {
 		t.Errorf("two types: %q", d.Reason)
 	}
+	r = post(1, "application/json", strings.NewReader("a=1"))
+	r.Header["Content_type"] = []string{urlencoded} // as CGI names headers
+	if d := checkForms(formGate(t), r); d.Reason != AmbiguousRequest {
+		t.Errorf("two types by the names of CGI: %q", d.Reason)
+	}
 }
 
 // A field that comes late ends the body before the backend has it.
 func TestLateOverrideBreaksTheBodyOff(t *testing.T) {
-	for contentType, late := range map[string]string{
-		urlencoded:    "&_method=DELETE",
-		multipartForm: "\r\n" + part(`Content-Disposition: form-data; name="_method"`),
+	for late, contentType := range map[string]string{
+		"&_method=DELETE&a=1":                         urlencoded,
+		"&_method=DELETE":                             urlencoded,
+		"\r\n" + part(dispositionOf+`"_method"`):      multipartForm,
+		"\r\n" + partOf + "\"_method\"\r\n\r\nDELETE": multipartForm, // and no more, which PHP takes
 	} {
-		long := strings.Repeat("x", 3*formHead)
-		r := post(1, contentType, iotest.HalfReader(strings.NewReader("a="+long+late)))
+		long := "a=" + strings.Repeat("x", 3*formHead)
+		if contentType == multipartForm {
+			long = "--xxx\r\n" + dispositionOf + "a\r\n\r\n" + long
+		}
+		r := post(1, contentType, iotest.HalfReader(strings.NewReader(long+late)))
 		if d := checkForms(formGate(t), r); d.Reason != Allow {
 			t.Fatal(d.Reason)
 		}
 		got, err := io.ReadAll(r.Body)
-		if !errors.Is(err, errFormField) || strings.Contains(string(got), "_method") || len(got) < formHead {
+		if err == nil || len(got) >= len(long+late) || len(got) < formHead {
 			t.Errorf("%s: %d bytes, %v", contentType, len(got), err)
 		}
-		if _, err := r.Body.Read(make([]byte, 10)); !errors.Is(err, errFormField) {
+		if _, err := r.Body.Read(make([]byte, 10)); !errors.Is(err, errFormField) && !errors.Is(err, errPartEnd) {
 			t.Errorf("read again: %v", err)
 		}
 	}
@@ -177,39 +262,31 @@ func TestBrokenForm(t *testing.T) {
 // However a form is cut into pieces, a field of that name that Go's own readers
 // find is found; and nothing of a form without one is changed.
 func FuzzNoFormHidesTheFieldMethod(f *testing.F) {
-	f.Add("a=1&_method=DELETE", false, 3)
-	f.Add("%5Fmethod", false, 1)
-	f.Add("_method", true, 2)
-	f.Add(`\_method`, true, 5)
+	f.Add("a=1&_method=DELETE", "", 3)
+	f.Add("%5Fmethod=PUT", urlencoded, 1)
+	f.Add("a=1&_method=DELETE", "multipart/form-data", 1)
+	f.Add(part(dispositionOf+`"_method"`), multipartForm, 2)
+	f.Add(part(dispositionOf+`"\_method"`), multipartForm, 5)
+	f.Add(part(dispositionOf+`"a"`+"\r\nContent-Length: 6"), multipartForm, 7)
+	f.Add("\n--xxx\n"+dispositionOf+"_method\n\nPUT\n--xxx--", multipartForm, 7)
+	f.Add(part(dispositionOf+`"a"; filename="; name=_method"`), "multipart/mixed; boundary=xxx", 7)
 	g := formGate(f)
-	f.Fuzz(func(t *testing.T, text string, inParts bool, size int) {
-		contentType, body := urlencoded, text
-		var names []string
-		if inParts {
-			var b bytes.Buffer
-			w := multipart.NewWriter(&b)
-			if err := w.WriteField(text, "DELETE"); err != nil {
-				return
-			}
-			w.Close()
-			contentType, body = w.FormDataContentType(), b.String()
-			names = append(names, formNames(t, contentType, body)...)
-		} else if values, err := url.ParseQuery(strings.ReplaceAll(text, ";", "&")); err == nil {
-			for name := range values {
-				names = append(names, name)
-			}
-		}
-		hidden := false
-		for _, name := range names {
-			hidden = hidden || strings.EqualFold(name, methodParameter)
-		}
+	f.Fuzz(func(t *testing.T, body, contentType string, size int) {
 		r := post(1, contentType, &inPieces{body, 1 + max(0, size)%100})
 		d := checkForms(g, r)
-		switch {
-		case d.Reason != Allow:
+		if whole := checkForms(g, post(1, contentType, strings.NewReader(body))); body != "" && whole.Reason != d.Reason {
+			t.Errorf("%q, %q: %q in one piece, %q in several", contentType, body, whole.Reason, d.Reason)
+		}
+		if d.Reason != Allow {
 			return
-		case hidden:
-			t.Errorf("%q has the field", body)
+		}
+		for name, values := range fieldsOf(contentType, body) {
+			name = strings.TrimLeft(name, " \t\r\n\v\f\x00[]")
+			for _, value := range values {
+				if (strings.EqualFold(name, "_method") || strings.EqualFold(name, "X-HTTP-Method-Override")) && namesOther(value, "POST") {
+					t.Errorf("%q, %q has the field", contentType, body)
+				}
+			}
 		}
 		if got, err := io.ReadAll(r.Body); string(got) != body || err != nil {
 			t.Errorf("%q became %q, %v", body, got, err)
@@ -217,17 +294,21 @@ func FuzzNoFormHidesTheFieldMethod(f *testing.F) {
 	})
 }
 
-// formNames are the names of fields that Go's multipart reader finds.
-func formNames(t *testing.T, contentType, body string) (names []string) {
+// fieldsOf are the fields that Go's readers of forms find.
+func fieldsOf(contentType, body string) url.Values {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	if contentType == "" {
+		contentType = urlencoded
+	}
 	r.Header.Set("Content-Type", contentType)
-	if err := r.ParseMultipartForm(1 << 20); err != nil {
-		return nil
+	_ = r.ParseMultipartForm(1 << 20) // and what it has read when it fails
+	if r.MultipartForm != nil {
+		return r.MultipartForm.Value
 	}
-	for name := range r.MultipartForm.Value {
-		names = append(names, name)
+	if r.PostForm != nil {
+		return r.PostForm
 	}
-	return names
+	return nil
 }
 
 // inPieces gives a text in pieces of one size.

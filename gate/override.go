@@ -11,10 +11,11 @@ import (
 )
 
 // Many frameworks take another method than the one in the request line, from
-// one of these headers or from the parameter _method (security rule 6).
+// one of these headers or from one of these parameters and fields of a form
+// (security rule 6).
 var (
-	methodHeaders   = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
-	methodParameter = "_method"
+	methodHeaders    = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+	methodParameters = []string{"_method", "X-HTTP-Method-Override"}
 )
 
 // maxMethod is the longest method in bytes, and maxOverrides the largest number
@@ -41,7 +42,7 @@ func otherMethods(r *http.Request) (others []string, err error) {
 	if r.URL.RawQuery != "" {
 		parameters(r.URL.RawQuery, func(p parameter) bool {
 			name, value, _ := strings.Cut(p.raw, "=")
-			if foldsTo(name, methodParameter) {
+			if methodField(name) {
 				decoded, bad := url.QueryUnescape(value)
 				if bad != nil {
 					err = errOverrides
@@ -84,7 +85,7 @@ func overridden(does Matches, r *http.Request, catalog *permission.Catalog, open
 		paths = append(paths, m.Path)
 	}
 	if !openings.Opens(permission.MethodOverride, paths...) {
-		does.Override = errOverride
+		does.Override = true
 		return does, "", nil
 	}
 	for _, method := range others {

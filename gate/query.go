@@ -63,31 +63,61 @@ func decodesTo(name, want string) bool {
 }
 
 // foldsTo reports whether a lenient server could take a name in a raw query for
-// the wanted one: without regard to case, and as PHP folds names, with leading
-// blanks dropped, '.', ' ' and '[' for '_', and name[] for an array of that name.
+// the wanted one: without regard to case, without brackets, blanks and control
+// characters in front, and as PHP folds names, with '.', ' ' and '[' for '_'. What
+// follows a bracket or a NUL behind the name is an array of that name, or nothing.
 func foldsTo(name, want string) bool {
-	i := 0
-	for i < len(name) {
-		c, next := decodeByte(name, i)
-		if c != ' ' {
-			break
+	for i := 0; i < len(name); {
+		if foldsAt(name, i, want) {
+			return true
+		}
+		c, next := decodeName(name, i)
+		if !leads(c) {
+			return false
 		}
 		i = next
 	}
+	return false
+}
+
+// foldsAt reports whether the name from i on is the wanted one.
+func foldsAt(name string, i int, want string) bool {
 	for k := range len(want) {
 		if i >= len(name) {
 			return false
 		}
 		var c byte
-		if c, i = decodeByte(name, i); foldByte(c) != foldByte(want[k]) {
+		if c, i = decodeName(name, i); foldByte(c) != foldByte(want[k]) {
 			return false
 		}
 	}
 	if i == len(name) {
 		return true
 	}
-	c, _ := decodeByte(name, i)
-	return c == '[' || c == 0
+	c, _ := decodeName(name, i)
+	return c == '[' || c == ']' || c <= ' '
+}
+
+// leads reports whether servers drop the character in front of a name.
+func leads(c byte) bool { return c <= ' ' || c == 0x7f || c == '[' || c == ']' }
+
+// mayLead is leads for the first byte of a character that may be encoded.
+func mayLead(c byte) bool { return leads(c) || c == '+' || c == '%' }
+
+// decodeName is decodeByte for names, in which some servers know %uXXXX too.
+func decodeName(s string, i int) (byte, int) {
+	if s[i] != '%' || i+5 >= len(s) || s[i+1]|0x20 != 'u' {
+		return decodeByte(s, i)
+	}
+	var code int
+	for _, c := range []byte(s[i+2 : i+6]) {
+		digit, ok := unhex(c)
+		if !ok {
+			return decodeByte(s, i)
+		}
+		code = code<<4 | int(digit)
+	}
+	return byte(min(code, 0xff)), i + 6
 }
 
 // decodeByte decodes the byte of a raw query at i, and says where the next is.

@@ -3,6 +3,7 @@ package gate
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func TestStripQuery(t *testing.T) {
 		{"++%20api_token=x&a", "a"},
 		{"api_token[]=x&api_token[0][b]=x&api_token%5B%5D=x&a", "a"},
 		{"api_token%00z=x&a", "a"},
+		{"[api_token]=x&%5Bapi_token%5D=x&]api_token=x&%00%0b[%5b+api_token%5D[x]=x&a", "a"},
+		{"%u0061pi%U005Ftoken=x&api_token%20=x&a", "a"},
+		{"a[api_token]=x&[]=x&[a", "a[api_token]=x&[]=x&[a"},
 		{"redirect=/x?api_token=y", "redirect=/x?api_token=y"},
 		{"api_token2=x&xapi_token=x&ke=y&keys=z", "api_token2=x&xapi_token=x&ke=y&keys=z"},
 		{"a=1;api_token=x", "a=1;"},
@@ -123,19 +127,13 @@ func FuzzExtractYieldsNoCredentialTwiceAndStripLeavesNone(f *testing.F) {
 func stripSlowly(s *Sources, query string) string {
 	kept := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool {
 		name, _, _ := strings.Cut(p, "=")
-		if decoded, err := url.QueryUnescape(name); err == nil {
-			name = decoded
-		} else {
-			name = unescapeLeniently(name)
-		}
-		name = lowerASCII(strings.TrimLeft(name, " "))
-		for _, want := range s.queries {
-			// As PHP: '.', ' ' and '[' for '_', and an array or a NUL behind the name.
-			if len(name) < len(want) || strings.NewReplacer(".", "_", " ", "_", "[", "_").Replace(name[:len(want)]) != want {
-				continue
-			}
-			if rest := name[len(want):]; rest == "" || rest[0] == '[' || rest[0] == 0 {
-				return true
+		name = lowerASCII(unescapeLeniently(name))
+		lead := len(name) - len(strings.TrimLeft(name, skipped+"[]"))
+		for from := range lead + 1 { // any of what stands in front may be part of the name
+			for _, want := range s.queries {
+				if foldsToSlowly(name[from:], want) {
+					return true
+				}
 			}
 		}
 		return false
@@ -143,12 +141,38 @@ func stripSlowly(s *Sources, query string) string {
 	return strings.Join(kept, "&")
 }
 
+// skipped are the blanks and control characters.
+var skipped = func() string {
+	b := []byte{0x7f}
+	for c := range byte(' ' + 1) {
+		b = append(b, c)
+	}
+	return string(b)
+}()
+
+// foldsToSlowly is as PHP: '.', ' ' and '[' for '_', and an array or a NUL behind the name.
+func foldsToSlowly(name, want string) bool {
+	if len(name) < len(want) || strings.NewReplacer(".", "_", " ", "_", "[", "_").Replace(name[:len(want)]) != want {
+		return false
+	}
+	rest := name[len(want):]
+	return rest == "" || rest[0] == '[' || rest[0] == ']' || rest[0] <= ' '
+}
+
+var unicodeEscape = regexp.MustCompile(`^%[uU]00([0-9a-fA-F]{2})`)
+
 // unescapeLeniently decodes what can be decoded and leaves the rest.
 func unescapeLeniently(s string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] == '+' {
 			out.WriteByte(' ')
+			continue
+		}
+		if code := unicodeEscape.FindStringSubmatch(s[i:]); code != nil {
+			c, _ := url.PathUnescape("%" + code[1])
+			out.WriteString(c)
+			i += len(code[0]) - 1
 			continue
 		}
 		if i+2 < len(s) {
