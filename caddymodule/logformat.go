@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/logging"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
@@ -34,7 +32,6 @@ type LogFormat struct {
 
 	redactedObject // what is added before there is an entry goes to the wrapped format
 	ctx            caddy.Context
-	counted        bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -59,7 +56,7 @@ func (f *LogFormat) Provision(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("%T is not a log format", module)
 	}
-	f.use(wrapped)
+	f.ObjectEncoder = wrapped
 	return nil
 }
 
@@ -72,30 +69,14 @@ func (f *LogFormat) wrapDefault(format interface {
 	if err := format.Provision(f.ctx); err != nil {
 		return fmt.Errorf("loading the default log format: %w", err)
 	}
-	f.use(format)
+	f.ObjectEncoder = format
 	return nil
-}
-
-func (f *LogFormat) use(wrapped zapcore.Encoder) {
-	f.ObjectEncoder = wrapped
-	if !f.counted {
-		f.counted = true
-		formats.count(f.ctx, 1)
-	}
 }
 
 // wrapped is the format that encodes the entries.
 func (f *LogFormat) wrapped() zapcore.Encoder {
 	encoder, _ := f.ObjectEncoder.(zapcore.Encoder) // nothing else is ever put there
 	return encoder
-}
-
-// Cleanup forgets the format.
-func (f *LogFormat) Cleanup() error {
-	if f.counted {
-		formats.count(f.ctx, -1)
-	}
-	return nil
 }
 
 // ConfigureDefaultFormat makes console the default for a terminal, as Caddy does.
@@ -183,35 +164,9 @@ func (f redactedFields) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	return nil
 }
 
-// formats counts the logs with this format, by the metrics registry of their
-// configuration: of all that a context shows, that alone is one for each
-// configuration. During a reload there are two.
-var formats = formatCount{live: map[*prometheus.Registry]int{}}
-
-type formatCount struct {
-	mu   sync.Mutex
-	live map[*prometheus.Registry]int
-}
-
-func (c *formatCount) count(ctx caddy.Context, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	registry := ctx.GetMetricsRegistry()
-	if c.live[registry] += n; c.live[registry] == 0 {
-		delete(c.live, registry)
-	}
-}
-
-func (c *formatCount) any(ctx caddy.Context) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.live[ctx.GetMetricsRegistry()] > 0
-}
-
 var (
 	_ zapcore.Encoder                  = (*LogFormat)(nil)
 	_ caddy.Provisioner                = (*LogFormat)(nil)
-	_ caddy.CleanerUpper               = (*LogFormat)(nil)
 	_ caddy.ConfiguresFormatterDefault = (*LogFormat)(nil)
 	_ caddyfile.Unmarshaler            = (*LogFormat)(nil)
 )

@@ -217,40 +217,88 @@ func TestLogFormatInCaddyfile(t *testing.T) {
 	}
 }
 
-// Whoever has credentials where Caddy does not hide them is told so, once for
-// each configuration.
+// hintTests are what is said at the start with a format in log default or
+// without, and with these sites.
+var hintTests = []struct {
+	name               string
+	inDefault          bool
+	servers, log, from string
+	also               string // another site
+	level              string // "" if nothing is to be said
+	sources, loggers   string
+}{
+	{name: "authorization", log: "log", from: "authorization Bearer"},
+	{name: "no access log", from: "header X-API-Key", level: "info", sources: `"header X-API-Key"`, loggers: `"http.log.error"`},
+	{name: "no access log, default", inDefault: true, from: "header X-API-Key"},
+	{
+		name: "no format", log: "log", from: "header X-API-Key\n\tfrom query api_token",
+		level: "warn", sources: `"header X-API-Key","query api_token"`, loggers: `"http.log.access","http.log.error"`,
+	},
+	{name: "default alone", inDefault: true, log: "log", from: "query api_token"},
+	{
+		name: "site alone", log: "log {\n\tFILE one.log\n\tformat api_tokens\n}", from: "query api_token",
+		level: "warn", sources: `"query api_token"`, loggers: `"http.log.access","http.log.error"`,
+	},
+	{
+		name: "default, and a plain log of the site", inDefault: true, log: "log {\n\tFILE one.log\n}", from: "query api_token",
+		level: "warn", sources: `"query api_token"`, loggers: `"http.log.access.log0"`,
+	},
+	{name: "both", inDefault: true, log: "log {\n\tFILE one.log\n\tformat api_tokens\n}", from: "query api_token"},
+	{
+		name: "one log of two", inDefault: true, from: "query api_token",
+		log:   "log one {\n\tFILE one.log\n\tformat api_tokens\n}\nlog two {\n\tFILE two.log\n\tformat json\n}",
+		level: "warn", sources: `"query api_token"`, loggers: `"http.log.access.two"`,
+	},
+	{
+		name: "a site without a gate", inDefault: true, log: "log {\n\tFILE one.log\n\tformat api_tokens\n}", from: "query api_token",
+		also:  "http://127.0.0.2METRICS {\n\tlog {\n\tFILE two.log\n\t}\n}\n",
+		level: "warn", sources: `"query api_token"`, loggers: `"http.log.access.log1"`,
+	},
+	{
+		name: "a log that routes choose", inDefault: true, from: "query api_token",
+		log:   "log {\n\tlevel debug\n\tformat api_tokens\n}\nlog other {\n\tno_hostname\n\tFILE one.log\n}\nlog_name other",
+		level: "warn", sources: `"query api_token"`, loggers: `"http.log.access.*"`,
+	},
+	{name: "thrown away", inDefault: true, log: "log {\n\toutput discard\n}", from: "query api_token"},
+	{
+		name: "within and around other formats", inDefault: true, from: "header X-API-Key",
+		log: "log one {\n\tFILE one.log\n\tformat filter {\n\twrap api_tokens\n\trequest>uri delete\n\t}\n}\nlog two {\n\tFILE two.log\n\tformat api_tokens {\n\twrap filter {\n\trequest>uri delete\n\t}\n\t}\n}",
+	},
+	{
+		name: "sampled", inDefault: true, log: "log {\n\tFILE one.log\n\tsampling {\n\tfirst 1\n\t}\n\tformat filter {\n\trequest>uri delete\n\t}\n}", from: "query api_token",
+		level: "warn", sources: `"query api_token"`, loggers: `"http.log.access.log0"`,
+	},
+	{
+		name: "log_credentials", servers: "servers {\n\tlog_credentials\n\t}", log: "log", from: "authorization Bearer",
+		level: "warn", sources: `"authorization Bearer"`, loggers: `"http.log.access","http.log.error"`,
+	},
+	{name: "log_credentials, default", inDefault: true, servers: "servers {\n\tlog_credentials\n\t}", log: "log", from: "authorization Bearer"},
+}
+
+// Whoever has credentials in a log without the format is told so, once for each
+// configuration.
 func TestLogHint(t *testing.T) {
 	const hint = "credentials of requests can show in logs"
-	g := newGateway(t, map[string]string{"TOKENS": "cache_ttl 1h", "SERVERS": ""})
-	site := func(log, from string) string {
-		return fmt.Sprintf("http://GATE {\n\tbind 127.0.0.1\n\t%s\n\tapi_tokens articles {\n\t\t%s\n\t}\n\tapi_tokens articles {\n\t\t%s\n\t}\n}\n", log, from, from)
-	}
+	g := newGateway(t, map[string]string{"TOKENS": "cache_ttl 1h", "FILE ": "output file DIR/"})
 	seen := 0
-	for _, test := range []struct{ log, from, level, sources string }{
-		{"", "from authorization Bearer", "", ""},
-		{"", "from header X-API-Key", "info", `["header X-API-Key"]`},
-		{"log", "from query api_token", "warn", `["query api_token"]`},
-		{"log {\n\tformat api_tokens\n}", "from query api_token", "", ""},
-		{"log", "from authorization Bearer", "", ""},
-		{"log", "from header X-API-Key\n\tfrom query api_token", "warn", `["header X-API-Key","query api_token"]`},
-		{"log {\n\tformat filter {\n\twrap api_tokens\n\t}\n}", "from header X-API-Key", "", ""},
-	} {
-		g.mustLoad(site(test.log, test.from))
+	for _, test := range hintTests {
+		g.words["SERVERS"], g.words["level DEBUG"] = test.servers, "level debug"
+		if test.inDefault {
+			g.words["level DEBUG"] = "level debug\n\tformat api_tokens"
+		}
+		gate := fmt.Sprintf("api_tokens articles {\n\tfrom %s\n}\n", test.from)
+		g.mustLoad("http://127.0.0.1GATE {\n\t" + test.log + "\n" + gate + gate + "}\n" + test.also)
 		lines := slices.DeleteFunc(strings.Split(g.log(), "\n"), func(line string) bool { return !strings.Contains(line, hint) })
+		lines, seen = lines[seen:], len(lines)
 		if test.level == "" {
-			if len(lines) != seen {
-				t.Errorf("%s, %s: a needless hint %s", test.log, test.from, lines[len(lines)-1])
+			if len(lines) > 0 {
+				t.Errorf("%s: needless %q", test.name, lines)
 			}
 			continue
 		}
-		if seen++; len(lines) != seen || !strings.Contains(lines[seen-1], `"level":"`+test.level+`"`) || !strings.Contains(lines[seen-1], `"sources":`+test.sources) {
-			t.Errorf("%s, %s: got %q; want one more line at %s", test.log, test.from, lines, test.level)
+		if len(lines) != 1 || !strings.Contains(lines[0], `"level":"`+test.level+`"`) ||
+			!strings.Contains(lines[0], `"sources":[`+test.sources+`],"loggers":[`+test.loggers+`]`) {
+			t.Errorf("%s: got %q; want one line at %s, sources %s, loggers %s", test.name, lines, test.level, test.sources, test.loggers)
 		}
-		seen = len(lines)
-	}
-	formats.mu.Lock()
-	defer formats.mu.Unlock()
-	if len(formats.live) != 1 {
-		t.Errorf("formats of %d configurations are counted; want 1", len(formats.live))
 	}
 }

@@ -89,6 +89,10 @@ func (o redactedObject) AddObject(key string, object zapcore.ObjectMarshaler) er
 
 // AddReflected adds a value of any type.
 func (o redactedObject) AddReflected(key string, value any) error {
+	if p, ok := value.(*formatProbe); ok {
+		p.redacted++
+		return nil
+	}
 	return o.ObjectEncoder.AddReflected(key, redactReflected(o.redactor, key, value))
 }
 

@@ -111,15 +111,29 @@ func isFolded(name, folded string) bool {
 // headers that are written out in a text. It returns the text itself if there is
 // nothing to redact.
 func (r *Redactor) Text(text string) string {
-	text = replace(text, nextMinted)
-	if r == nil || !strings.ContainsAny(text, "=:%") {
-		return text
-	}
-	text = replace(text, (&scan{Redactor: r, decode: decodeByte}).next)
-	if strings.Contains(text, "%25") { // an address within an address
-		text = replace(text, (&scan{Redactor: r, decode: decodeDeeply}).next)
-	}
+	text, _ = r.redact(text)
 	return text
+}
+
+// redact is Text. It says too how often it looked at a character: clients
+// arrange what is logged, so that must be a multiple of the length at most.
+func (r *Redactor) redact(text string) (redacted string, looks int) {
+	s := scan{Redactor: r, decode: decodeDeeply}
+	if strings.IndexByte(text, '%') >= 0 {
+		text = replace(text, s.minted)
+	} else {
+		text = replace(text, s.plain)
+	}
+	if r == nil || !strings.ContainsAny(text, "=:%") {
+		return text, s.looks
+	}
+	s = scan{Redactor: r, decode: decodeName, looks: s.looks}
+	text = replace(text, s.next)
+	if strings.Contains(text, "%25") { // an address within an address
+		s = scan{Redactor: r, decode: decodeDeeply, looks: s.looks}
+		text = replace(text, s.next)
+	}
+	return text, s.looks
 }
 
 // Minted redacts what looks like a minted secret in bytes that are of any
@@ -159,18 +173,35 @@ func replace(text string, next func(text string, from int) (start, end int)) str
 	return b.String()
 }
 
-// nextMinted finds what looks like a minted secret, or the first part of one,
+// scan finds in one text what is to be redacted. However a client arranges the
+// text, it looks at no part of it again and again: what it finds it leaves
+// behind, names are short, and what it found behind a name and left it remembers.
+type scan struct {
+	*Redactor
+	decode func(string, int) (byte, int)
+	equals equals
+	looks  int // how often it looked at a character
+}
+
+// plain is minted for a text that has nothing percent-encoded.
+func (s *scan) plain(text string, from int) (start, end int) {
+	start, end = plainMinted(text, from)
+	if s.looks += end - from; end == 0 {
+		s.looks += len(text)
+	}
+	return start, end
+}
+
+// minted finds what looks like a minted secret, or the first part of one,
 // however it is percent-encoded, and in upper case too: that is a mistake of a
 // client and tells as much.
-func nextMinted(text string, from int) (start, end int) {
-	if strings.IndexByte(text[from:], '%') < 0 {
-		return plainMinted(text, from)
-	}
+func (s *scan) minted(text string, from int) (start, end int) {
 	for i := from; i < len(text); i++ {
+		s.looks++
 		if c := text[i]; c != 't' && c != 'T' && c != '%' {
 			continue
 		}
-		if end := mintedEnd(text, i); end > 0 {
+		if end := s.mintedEnd(text, i); end > 0 {
 			return i, end
 		}
 	}
@@ -178,12 +209,13 @@ func nextMinted(text string, from int) (start, end int) {
 }
 
 // mintedEnd returns the end of a secret that begins at i, or 0.
-func mintedEnd(text string, i int) int {
+func (s *scan) mintedEnd(text string, i int) int {
 	for k := range len(token.Prefix) {
 		if i >= len(text) {
 			return 0
 		}
-		c, next := decodeDeeply(text, i)
+		s.looks++
+		c, next := s.decode(text, i)
 		if c != token.Prefix[k] && c|0x20 != token.Prefix[k] {
 			return 0
 		}
@@ -191,7 +223,8 @@ func mintedEnd(text string, i int) int {
 	}
 	rest := 0
 	for ; i < len(text); rest++ {
-		c, next := decodeDeeply(text, i)
+		s.looks++
+		c, next := s.decode(text, i)
 		if !inSecret(c) {
 			break
 		}
@@ -207,8 +240,8 @@ func mintedEnd(text string, i int) int {
 // follows without a mark between them.
 func inSecret(c byte) bool { return isAlnum(c) || c == '_' }
 
-// plainMinted is nextMinted for what has nothing percent-encoded. It goes by
-// the rarest character of the prefix.
+// plainMinted finds what looks like a minted secret where nothing is
+// percent-encoded. It goes by the rarest character of the prefix.
 func plainMinted[T ~string | ~[]byte](text T, from int) (start, end int) {
 	const before = len(token.Prefix) - 1
 	for i := from + before; i < len(text); i++ {
@@ -224,16 +257,10 @@ func plainMinted[T ~string | ~[]byte](text T, from int) (start, end int) {
 	return 0, 0
 }
 
-// scan finds the values of parameters and of headers in a text. It looks at no
-// part of it again and again, however a client arranges the text.
-type scan struct {
-	*Redactor
-	decode   func(string, int) (byte, int)
-	noEquals int // up to here there is no '=' behind what was looked at
-}
-
+// next finds the value of a parameter or of a header.
 func (s *scan) next(text string, from int) (start, end int) {
 	for i := from; i < len(text); i++ {
+		s.looks++
 		if !s.initial[text[i]] || !beginsName(text, i) {
 			continue
 		}
@@ -250,11 +277,15 @@ func beginsName(text string, i int) bool {
 	if i == 0 || !isAlnum(text[i-1]) && text[i-1] != '_' {
 		return true
 	}
-	hex := i - 2
-	for depth := 0; depth < maxDepth && hex >= 2 && text[hex-2:hex] == "25"; depth++ {
-		hex -= 2
+	return behindPercent(text, i-2) || i >= 6 && text[i-5]|0x20 == 'u' && behindPercent(text, i-5) // %5B, %u005B
+}
+
+// behindPercent reports whether '%' stands before i, itself encoded or not.
+func behindPercent(text string, i int) bool {
+	for depth := 0; depth < maxDepth && i >= 2 && text[i-2:i] == "25"; depth++ {
+		i -= 2
 	}
-	return hex >= 1 && text[hex-1] == '%'
+	return i >= 1 && text[i-1] == '%'
 }
 
 // valueAt returns where the value of the parameter or the header is whose name
@@ -262,19 +293,25 @@ func beginsName(text string, i int) bool {
 func (s *scan) valueAt(text string, i int) (start, end int) {
 	for _, name := range s.queries {
 		if at := s.nameEnd(text, i, name); at > 0 {
-			if start = s.behindEquals(text, at); start > 0 {
-				return start, wordEnd(text, start)
+			if start, end = s.parameterValue(text, at); start > 0 {
+				return start, end
+			}
+			if start, end = s.jsonValue(text, at); start > 0 {
+				return start, end
 			}
 		}
 	}
 	for _, name := range s.headers {
 		if at := s.nameEnd(text, i, name); at > 0 {
-			return headerValue(text, i, at, nil)
+			if start, end = s.jsonValue(text, at); start > 0 {
+				return start, end
+			}
+			return s.headerValue(text, i, at, nil)
 		}
 	}
 	if len(s.schemes.schemes) > 0 {
 		if at := s.nameEnd(text, i, authorization); at > 0 {
-			return headerValue(text, i, at, &s.schemes)
+			return s.headerValue(text, i, at, &s.schemes)
 		}
 	}
 	return 0, 0
@@ -286,6 +323,7 @@ func (s *scan) nameEnd(text string, i int, folded string) int {
 		if i >= len(text) {
 			return 0
 		}
+		s.looks++
 		var c byte
 		if c, i = s.decode(text, i); foldHeaderByte(c) != folded[k] {
 			return 0
@@ -294,32 +332,88 @@ func (s *scan) nameEnd(text string, i int, folded string) int {
 	return i
 }
 
-// behindEquals returns where the value of a parameter begins whose name ends at
-// i, or 0. name[x] and what follows a zero byte is the same parameter to some
-// servers, see foldsTo.
-func (s *scan) behindEquals(text string, i int) int {
-	for first := true; i < len(text) && text[i] > ' ' && text[i] != '&'; first = false {
+// equals is where a search for '=' led. A search that comes by between its
+// beginning and its end leads there too, wherever it began: what is
+// percent-encoded begins with '%' and has no other '%' or '=' in it.
+type equals struct {
+	from, to   int // to is at the '=', or where the parameter ends without one
+	start, end int // of the value; 0 without '='
+}
+
+// parameterValue returns where the value of a parameter is whose name ends at i,
+// or 0. name[x], name]x and what follows a blank or a control character is the
+// same parameter to some servers, see foldsTo.
+func (s *scan) parameterValue(text string, i int) (start, end int) {
+	if i == len(text) {
+		return 0, 0
+	}
+	if c, _ := s.decode(text, i); c != '=' && c != '[' && c != ']' && c != '+' && c > ' ' {
+		return 0, 0
+	}
+	found := equals{from: i, to: len(text)}
+	for ; i < len(text); s.looks++ {
+		if i >= s.equals.from && i <= s.equals.to {
+			found.to, found.start, found.end = s.equals.to, s.equals.start, s.equals.end
+			break
+		}
 		c, next := s.decode(text, i)
-		switch {
-		case c == '=':
-			return next
-		case first && (c != '[' && c != 0 || i < s.noEquals):
-			return 0
+		if c == '=' {
+			found.to, found.start, found.end = i, next, s.wordEnd(text, next)
+			break
+		}
+		if text[i] <= ' ' || text[i] == '&' {
+			found.to = i
+			break
 		}
 		i = next
 	}
-	s.noEquals = i
-	return 0
+	s.equals = found
+	return found.start, found.end
 }
 
 // wordEnd returns the end of a parameter's value: the next '&' or blank, without
 // the marks behind it.
-func wordEnd(text string, start int) int {
+func (s *scan) wordEnd(text string, start int) int {
 	end := start
 	for end < len(text) && text[end] > ' ' && text[end] != '&' && text[end] != 0x7f {
 		end++
 	}
+	s.looks += end - start
 	return start + len(strings.TrimRight(text[start:end], marks))
+}
+
+// jsonValue returns where the string is that stands in JSON under the name that
+// ends at i, or 0. It ends with the kind of quotation mark that it begins with,
+// which can be percent-encoded.
+func (s *scan) jsonValue(text string, i int) (start, end int) {
+	opening := i
+	for _, mark := range []byte(`":"`) {
+		if i < len(text) && (text[i] == ' ' || text[i] == '+') { // not more: each name would look at all of them
+			i++
+		}
+		if i == len(text) {
+			return 0, 0
+		}
+		s.looks++
+		opening = i
+		var c byte
+		if c, i = s.decode(text, i); c != mark {
+			return 0, 0
+		}
+	}
+	quote := text[opening:i]
+	for end = i; ; end += len(quote) {
+		n := strings.Index(text[end:], quote)
+		if n < 0 {
+			end = len(text)
+			break
+		}
+		if end += n; text[end-1] != '\\' {
+			break
+		}
+	}
+	s.looks += end - i
+	return i, end
 }
 
 // marks end a quotation or a sentence.
@@ -328,7 +422,7 @@ const marks = "\"'`.,:;>)]}\\"
 // headerValue returns where the value of a header is whose name is from i to at,
 // as Go prints a header, map[Name:[value]], and as a request has it, in a line
 // of its own. With schemes it must begin with one of them.
-func headerValue(text string, i, at int, schemes *Sources) (start, end int) {
+func (s *scan) headerValue(text string, i, at int, schemes *Sources) (start, end int) {
 	rest, listed := strings.CutPrefix(text[at:], ":[")
 	if !listed {
 		var line bool
@@ -337,19 +431,20 @@ func headerValue(text string, i, at int, schemes *Sources) (start, end int) {
 		}
 		rest = strings.TrimLeft(rest, " \t")
 	}
+	s.looks += len(text) - at - len(rest)
 	if schemes != nil {
 		if _, ours := schemes.cutScheme(rest); !ours {
 			return 0, 0
 		}
 	}
-	start = len(text) - len(rest)
+	start, end = len(text)-len(rest), len(text)
 	if listed {
-		return start, start + listEnd(rest)
+		end = start + listEnd(rest)
+	} else if n := strings.IndexAny(rest, "\r\n"); n >= 0 {
+		end = start + n
 	}
-	if n := strings.IndexAny(rest, "\r\n"); n >= 0 {
-		return start, start + n
-	}
-	return start, len(text)
+	s.looks += end - start
+	return start, end
 }
 
 // listEnd returns where the list ends that a text begins in. A value can have
@@ -367,7 +462,7 @@ func listEnd(text string) int {
 // an address.
 const maxDepth = 4
 
-// decodeDeeply is decodeByte for what was percent-encoded more than once.
+// decodeDeeply is decodeName for what was percent-encoded more than once.
 func decodeDeeply(s string, i int) (byte, int) {
 	if s[i] != '%' {
 		return decodeByte(s, i)
@@ -382,6 +477,17 @@ func decodeDeeply(s string, i int) (byte, int) {
 		if ok1 && ok2 {
 			return high<<4 | low, k + 2
 		}
+	}
+	if k+4 < len(s) && s[k]|0x20 == 'u' { // %uXXXX, see decodeName
+		code := 0
+		for _, c := range []byte(s[k+1 : k+5]) {
+			digit, ok := unhex(c)
+			if !ok {
+				return decodeByte(s, i)
+			}
+			code = code<<4 | int(digit)
+		}
+		return byte(min(code, 0xff)), k + 5
 	}
 	return decodeByte(s, i)
 }

@@ -198,13 +198,7 @@ func (r *Resolver) fresh(k *Known, now time.Time) bool {
 // token that was there is read beside the unknown secrets, so that they can't
 // hold it up.
 func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, generation uint64, old *Known, now time.Time) (*Known, Reason, error) {
-	way := &r.lookups
-	if old != nil {
-		way = &r.rereads
-		if old.generation != generation {
-			old = nil
-		}
-	}
+	way, old := r.wayOf(old, generation)
 	if reason := r.absents.find(&digest, generation, now); reason != "" {
 		r.config.Event(HitAbsent, nil)
 		return nil, reason, nil
@@ -238,6 +232,18 @@ func (r *Resolver) resolveSlowly(ctx context.Context, digest token.Digest, gener
 		return nil, StoreUnavailable, err
 	}
 	return nil, Failure, err
+}
+
+// wayOf returns how to read a token anew that was in memory, or was not, and
+// what was there if it is still of use.
+func (r *Resolver) wayOf(old *Known, generation uint64) (*lane, *Known) {
+	switch {
+	case old == nil:
+		return &r.lookups, nil
+	case old.generation != generation:
+		return &r.rereads, nil
+	}
+	return &r.rereads, old
 }
 
 // load reads the token from the store. Requests for the same secret share one
