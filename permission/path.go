@@ -198,7 +198,7 @@ func CheckSegment(s string) error {
 			return errFolds
 		}
 	}
-	if strings.Trim(s, dotLike) == "" && s != "" {
+	if s != "" && strings.Trim(s, dotLike+" ") == "" || strings.HasSuffix(s, "..") {
 		return errDot
 	}
 	return nil
