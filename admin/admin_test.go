@@ -54,7 +54,7 @@ func saveCatalog(t *testing.T, s store.Store, c store.Catalog) {
 // catalog returns an API with article.find and its siblings.
 func catalog(t *testing.T, api string) store.Catalog {
 	t.Helper()
-	permissions, err := permission.ForResource("article", "/api/articles")
+	permissions, err := permission.ForResource("article", "/api/articles", false)
 	if err != nil {
 		t.Fatal(err)
 	}

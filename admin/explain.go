@@ -18,8 +18,11 @@ type Explanation struct {
 
 // Explain decides about a request as the gate would if it came now.
 func (s *Service) Explain(ctx context.Context, t *token.Token, method, target string) (Explanation, error) {
-	if upper := strings.ToUpper(method); method != upper {
-		return Explanation{}, problem("method", "%q is not a method; methods are upper case, write %s", method, upper)
+	if upper := strings.ToUpper(method); method != upper && !permission.IsKind(method) {
+		if lower := strings.ToLower(method); permission.IsKind(lower) {
+			upper = lower
+		}
+		return Explanation{}, problem("method", "%q is not a method; write %s", method, upper)
 	}
 	catalog, err := s.compiled(ctx, s.store, t.API)
 	if err != nil {
@@ -48,6 +51,9 @@ func matched(catalog *permission.Catalog, e gate.Explanation) []string {
 			}
 		}
 	}
-	method, path, _ := strings.Cut(e.Operation, " ")
-	return catalog.Matching(operations, catalog.Find(method, path))
+	method, target, _ := strings.Cut(e.Operation, " ")
+	if permission.IsKind(method) {
+		return catalog.Matching(operations, catalog.FindField(method, target))
+	}
+	return catalog.Matching(operations, catalog.Find(method, target))
 }

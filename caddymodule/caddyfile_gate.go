@@ -52,8 +52,12 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		max_tokens    <number>
 //		permission    <resource.action> [read|write] {
 //			<method> <path>
+//			query|mutation|subscription <field>...
 //		}
-//		resource      <name> <path>
+//		resource      <name> <path> [graphql]
+//		graphql       <path>... {
+//			...
+//		}
 //		open          <what> <path>...
 //		identity      <prefix>|off
 //		preflight     check|pass
@@ -94,6 +98,8 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
 		err = h.parseResource(d)
 	case "open":
 		err = h.parseOpening(d)
+	case "graphql":
+		err = h.parseGraphQL(d)
 	case "max_tokens":
 		err = h.parseMaxTokens(d)
 	case "identity":
@@ -108,7 +114,7 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
 			h.Errors = word
 		}
 	default:
-		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, open, max_tokens, identity, preflight and errors", d.Val())
+		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight and errors", d.Val())
 	}
 	return err
 }
@@ -142,15 +148,17 @@ func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
 	}
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		op, err := parseOperation(d)
+		ops, err := parseOperations(d)
 		if err != nil {
 			return err
 		}
-		if seen[op.String()] {
-			return d.Errf("permission %s has %s twice", p.Name, op)
+		for _, op := range ops {
+			if seen[op.String()] {
+				return d.Errf("permission %s has %s twice", p.Name, op)
+			}
+			seen[op.String()] = true
+			p.Operations = append(p.Operations, op)
 		}
-		seen[op.String()] = true
-		p.Operations = append(p.Operations, op)
 	}
 	if _, err := permission.NewCatalog([]permission.Permission{p}); err != nil {
 		return d.WrapErr(err)
@@ -159,25 +167,33 @@ func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func parseOperation(d *caddyfile.Dispenser) (permission.Operation, error) {
+// parseOperations reads a line such as "GET /api/articles" or "query articles article".
+func parseOperations(d *caddyfile.Dispenser) (ops []permission.Operation, err error) {
 	method := d.Val()
 	args := d.RemainingArgs()
-	if len(args) != 1 {
-		return permission.Operation{}, d.Errf("an operation is a method and one path, such as: GET /api/articles/{id}; found %s and %d words", method, len(args))
+	switch {
+	case permission.IsKind(method) && len(args) == 0:
+		return nil, d.Errf("%s takes the names of root fields, or * for all", method)
+	case !permission.IsKind(method) && len(args) != 1:
+		return nil, d.Errf("an operation is a method and one path, such as: GET /api/articles/{id}; found %s and %d words", method, len(args))
 	}
-	op, err := permission.ParseOperation(method + " " + args[0])
-	if err != nil {
-		return op, d.WrapErr(err)
+	for _, arg := range args {
+		op, err := permission.ParseOperation(method + " " + arg)
+		if err != nil {
+			return nil, d.WrapErr(err)
+		}
+		ops = append(ops, op)
 	}
-	return op, nil
+	return ops, nil
 }
 
 func (h *Handler) parseResource(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Err("resource takes a name and a path, such as: resource article /api/articles")
+	graphQL := len(args) == 3 && args[2] == "graphql"
+	if len(args) != 2 && !graphQL {
+		return d.Err("resource takes a name and a path, and perhaps graphql, such as: resource article /api/articles")
 	}
-	permissions, err := permission.ForResource(args[0], args[1])
+	permissions, err := permission.ForResource(args[0], args[1], graphQL)
 	if err != nil {
 		return d.WrapErr(err)
 	}

@@ -103,6 +103,8 @@ func because(t *token.Token, e admin.Explanation) string {
 		return "requests of this method are never forwarded, for anyone"
 	case !e.Reason.Allows():
 		return string(e.Reason)
+	case t.Type == token.Custom && len(e.Grants) == 0:
+		return "every token may"
 	case t.Type == token.Custom:
 		return "granted by " + strings.Join(e.Grants, ", ")
 	case t.Type == token.ReadOnly:

@@ -141,7 +141,13 @@ type answer struct {
 // ask sends a request over a connection of its own. headers are "Name: value".
 func (g *gateway) ask(method, target string, headers ...string) answer {
 	g.t.Helper()
-	r, err := http.NewRequest(method, "http://"+g.addr+target, nil)
+	return g.askWith(method, target, "", headers...)
+}
+
+// askWith sends a body too.
+func (g *gateway) askWith(method, target, body string, headers ...string) answer {
+	g.t.Helper()
+	r, err := http.NewRequest(method, "http://"+g.addr+target, strings.NewReader(body))
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -56,6 +56,8 @@ type Handler struct {
 	// IdentityHeaders is the prefix of the headers that tell the backend whose
 	// request it gets, or off. Default: X-Token-.
 	IdentityHeaders string `json:"identity_headers,omitempty"`
+	// GraphQL says where the backend has GraphQL, if it has.
+	GraphQL *GraphQL `json:"graphql,omitempty"`
 	// Openings let in on certain paths what is refused elsewhere.
 	Openings permission.Openings `json:"openings,omitempty"`
 	// CheckPreflights makes CORS preflights need a token like other requests.
@@ -67,6 +69,7 @@ type Handler struct {
 	app       *App
 	catalog   *permission.Catalog
 	sources   *gate.Sources
+	graphQL   *gate.GraphQL // nil if there is none
 	forwarder *gate.Forwarder
 	logger    *zap.Logger
 	opened    atomic.Pointer[openGate]
@@ -118,6 +121,9 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if prefix == identityOff {
 		prefix = ""
 	}
+	if h.graphQL, err = h.GraphQL.open(); err != nil {
+		return err
+	}
 	if err := h.Openings.Check(); err != nil {
 		return err
 	}
@@ -159,7 +165,7 @@ func (h *Handler) open(rt *runtime) *openGate {
 	return &openGate{
 		Gate: gate.Gate{
 			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Recorder: rt.recorder,
-			Openings: h.Openings, CheckPreflights: h.CheckPreflights, Now: time.Now,
+			Openings: h.Openings, GraphQL: h.graphQL, CheckPreflights: h.CheckPreflights, Now: time.Now,
 		},
 		allowed: decisions[gate.Allow], decisions: decisions,
 	}
@@ -185,10 +191,11 @@ func newValues() *gate.Values {
 
 // ServeHTTP decides about the request, and refuses it or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	d, err := h.check(r)
-	if err == nil && d.BodyDecides {
-		gate.ReadBody(r) // may take as long as the client likes, and tokens change meanwhile
-		d, err = h.check(r)
+	d, err := h.check(r, (*gate.Gate).Check)
+	if err == nil && d.ReadBody != nil {
+		d.ReadBody(r) // may take as long as the client likes
+		read := d
+		d, err = h.check(r, func(g *gate.Gate, r *http.Request) gate.Decision { return g.Resume(r, read) })
 	}
 	if err != nil {
 		return h.refuse(w, r, &gate.Decision{Reason: gate.StoreUnavailable, Err: err})
@@ -199,6 +206,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if d.FromQuery {
 		w = keepPrivate(w)
+	}
+	if d.DropQuery {
+		dropQuery(r)
 	}
 	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
 	h.cleanOriginal(r)
@@ -223,26 +233,29 @@ func (h *Handler) afterFailure(w http.ResponseWriter, r *http.Request, d *gate.D
 	return h.refuse(w, r, d)
 }
 
+// step is what a gate does with a request: Check, or Resume.
+type step func(*gate.Gate, *http.Request) gate.Decision
+
 // check decides about the request. Cleanup waits for those that are inside, so
 // that the runtime is there until they are done.
-func (h *Handler) check(r *http.Request) (gate.Decision, error) {
+func (h *Handler) check(r *http.Request, step step) (gate.Decision, error) {
 	g := h.opened.Load()
 	if g == nil {
-		return h.checkLater(r)
+		return h.checkLater(r, step)
 	}
 	g.inside.Add(1)
 	defer g.inside.Add(-1)
 	if h.opened.Load() != g { // Cleanup may have looked before we were inside
-		return h.checkLater(r)
+		return h.checkLater(r, step)
 	}
-	return g.decide(r), nil
+	return g.decide(r, step), nil
 }
 
 // decide decides and counts.
-func (g *openGate) decide(r *http.Request) gate.Decision {
-	d := g.Check(r)
+func (g *openGate) decide(r *http.Request, step step) gate.Decision {
+	d := step(&g.Gate, r)
 	switch {
-	case d.BodyDecides:
+	case d.ReadBody != nil:
 	case d.Reason == gate.Allow:
 		g.allowed.Inc()
 	default:
@@ -264,7 +277,7 @@ func (h *Handler) close() {
 // they wait. On a reload it lets go of apps while requests to the old
 // configuration are still being read: for those the runtime is taken, or made,
 // once more.
-func (h *Handler) checkLater(r *http.Request) (gate.Decision, error) {
+func (h *Handler) checkLater(r *http.Request, step step) (gate.Decision, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), startTimeout)
 	defer cancel()
 	select {
@@ -273,7 +286,7 @@ func (h *Handler) checkLater(r *http.Request) (gate.Decision, error) {
 		return gate.Decision{}, errNotOpen
 	}
 	if h.opened.Load() != nil {
-		return h.check(r)
+		return h.check(r, step)
 	}
 	select {
 	case <-h.app.replaced:
@@ -289,7 +302,7 @@ func (h *Handler) checkLater(r *http.Request) (gate.Decision, error) {
 			h.logger.Error("releasing the token store", zap.Error(err))
 		}
 	}()
-	return h.open(rt).decide(r), nil
+	return h.open(rt).decide(r, step), nil
 }
 
 var errNotOpen = errors.New("the token store is not open")
@@ -348,6 +361,15 @@ func (h *Handler) cleanOriginal(r *http.Request) {
 	original.RequestURI = u.RequestURI()
 	// In place: Caddy's placeholders hold on to this very request.
 	*r = *r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
+}
+
+// dropQuery removes the query, also from the copy that FastCGI backends get.
+func dropQuery(r *http.Request) {
+	r.URL.RawQuery, r.URL.ForceQuery = "", false
+	r.RequestURI = r.URL.RequestURI()
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		original.URL.RawQuery, original.URL.ForceQuery = "", false
+	}
 }
 
 var (

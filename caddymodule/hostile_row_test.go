@@ -48,9 +48,6 @@ type conditions struct {
 
 const forward = "forward"
 
-// pendingClasses are those of what is not built yet.
-var pendingClasses = []string{"graphql", "graphql-ctype", "graphql-get", "graphql-path", "graphql-framing"}
-
 // outcomes are what Expect and AlsoOK can say, beside rejectNNN.
 var outcomes = regexp.MustCompile(`^(forward|reject[45]\d\d|timeout|answered-by-server|answered-by-cors)$`)
 
@@ -94,8 +91,6 @@ func decodeRows[T any](t *testing.T, file string, outcomes *regexp.Regexp, insid
 	}
 	return rows
 }
-
-func (r *row) pending() bool { return slices.Contains(pendingClasses, r.Class) }
 
 // mayForward reports whether the row may reach the backend.
 func (r *row) mayForward() bool { return r.Expect == forward || slices.Contains(r.AlsoOK, forward) }

@@ -27,6 +27,7 @@ const hostileSite = `http://%s {
 		from query api_token
 		identity X-Token-
 		preflight check
+		graphql /graphql
 	}
 	reverse_proxy %s
 }
@@ -68,12 +69,7 @@ func TestHostileRequests(t *testing.T) {
 
 	rows := slices.Concat(readRows(t, "testdata/hostile-requests.jsonl"), readRows(t, "testdata/more-hostile-requests.jsonl"))
 	var ready []*row
-	pending := map[string]int{}
 	for i := range rows {
-		if rows[i].pending() {
-			pending[rows[i].Class]++
-			continue
-		}
 		if err := rows[i].prepare(g.tokens); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +77,6 @@ func TestHostileRequests(t *testing.T) {
 	}
 	results := runRows(ready, addrs, backends, g.tokens)
 	report(t, ready, results)
-	t.Logf("pending until GraphQL is built: %v", pending)
 	checkRest(t, backends, results, g.tokens)
 }
 
@@ -106,14 +101,6 @@ func checkRest(t *testing.T, backends []*backend, results []result, tokens map[s
 				t.Errorf("backend %d got a part of a request: %q", i, partial)
 			}
 		}
-	}
-}
-
-// A class may be pending only as long as it can't be configured.
-func TestPendingClasses(t *testing.T) {
-	_, err := adapt("http://:1 {\n\tapi_tokens {\n\t\tgraphql /graphql\n\t}\n}\n")
-	if err == nil || !strings.Contains(err.Error(), `unknown word "graphql"`) {
-		t.Errorf("graphql has been built (%v): take its classes out of pendingClasses, and give the hostile gate graphql /graphql", err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,11 +48,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 		// {err.message} is what strangers may see, so it is no more exact than the code.
 		return caddyhttp.Error(p.Status, errors.New("api_tokens: "+p.Code))
 	}
-	body, err := json.Marshal(p)
+	kind, body, err := h.encode(r, d, &p)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	header.Set("Content-Type", "application/problem+json")
+	header.Set("Content-Type", kind)
 	w.WriteHeader(p.Status)
 	_, err = w.Write(append(body, '\n'))
 	if err != nil && h.logger.Core().Enabled(zapcore.DebugLevel) {
@@ -78,10 +77,19 @@ func describeRefusal(d *gate.Decision) problem {
 		p.Detail = "The request holds more API tokens than are allowed."
 	case gate.AmbiguousRequest:
 		p.Detail = fmt.Sprintf("The request can be read in more than one way and was refused: %v.", d.Err)
+		if _, ok := gate.GraphQLCode(d.Err); ok {
+			p.Detail = fmt.Sprintf("The GraphQL request was refused: %v.", d.Err)
+		}
 	case gate.RefusedMethod:
 		p.Detail = "Requests of this method are never forwarded."
 	case gate.MethodOverride:
 		p.Detail = "The request asks for another method than the one that it was sent with, by X-HTTP-Method-Override or _method. Send it with that method."
+	case gate.TooLarge:
+		p.Detail = fmt.Sprintf("The request was refused: %v.", d.Err)
+	case gate.UnknownDocument: // clients look for these words
+		p.Detail = d.Err.Error()
+	case gate.RefusedIntrospection:
+		p.Detail = "The schema of this API can't be asked for."
 	case gate.MissingPermission:
 		describeMissing(&p, d)
 	case gate.StoreUnavailable:
@@ -96,7 +104,7 @@ func describeRefusal(d *gate.Decision) problem {
 func describeMissing(p *problem, d *gate.Decision) {
 	readOnly := d.Tokens.First.Token.Type == token.ReadOnly && d.Tokens.Rest == nil
 	if p.Permission = d.Permission; p.Permission == "" {
-		p.Operation = redactor.Load().Text(d.Match.Method + " " + d.Match.Path)
+		p.Operation = redactor.Load().Text(d.Match.String())
 	}
 	switch {
 	case readOnly && p.Permission != "":
@@ -153,7 +161,7 @@ func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
 		fields = append(fields, zap.String("token", d.Tokens.First.Token.ID))
 	}
 	if d.Reason == gate.MissingPermission {
-		operation := redactor.Load().Text(d.Match.Method + " " + d.Match.Path)
+		operation := redactor.Load().Text(d.Match.String())
 		fields = append(fields, zap.String("operation", operation), zap.String("permission", d.Permission))
 	}
 	if d.Err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/tokenreeve/tokenreeve/gate"
 )
 
 // Cleanup waits for a request that is being decided on: its use must reach a
@@ -28,7 +30,7 @@ func TestCleanupWaitsForRequestsInside(t *testing.T) {
 	eventually(t, "the old gate is closed", func() bool { return h.opened.Load() == nil })
 	r := httptest.NewRequest(http.MethodGet, "/x", nil)
 	r.Header.Set("Authorization", "Bearer "+g.tokens["full"].secret)
-	if d := opened.decide(r); !d.Reason.Allows() {
+	if d := opened.decide(r, (*gate.Gate).Check); !d.Reason.Allows() {
 		t.Errorf("%s: %v", d.Reason, d.Err)
 	}
 	opened.inside.Add(-1)

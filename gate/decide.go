@@ -12,6 +12,9 @@ func Decide(tokens Tokens, catalog *permission.Catalog, does *Matches) (Tokens, 
 	if does.Override && !tokens.mayAll() {
 		return tokens, does.First, MethodOverride
 	}
+	if does.Free {
+		return tokens, does.First, Allow
+	}
 	if does.Rest == nil { // nearly always
 		allowing, reason := allowedBy(tokens, catalog, does.First)
 		return allowing, does.First, reason

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	errMethodName  = errors.New("WEBSOCKET is not a method; open a WebSocket with GET and an Upgrade header")
+	errMethodName  = errors.New("WEBSOCKET, query, mutation and subscription are no methods of HTTP; open a WebSocket with GET and an Upgrade header")
 	errMethodToken = errors.New("the method has a character that no method has")
 	errQueryBlank  = errors.New("the query has a blank or a control character, which would end it for some servers")
 	errHandshake   = errors.New("the WebSocket handshake is not one: it needs GET, one Upgrade header of websocket alone, and Connection: Upgrade")
@@ -23,6 +23,8 @@ type Matches struct {
 	// Override says that the request asks for another method than its own and no
 	// route opens that: then only who may do everything may make it.
 	Override bool
+	// Free says that it needs no permission: every good token may do it.
+	Free bool
 }
 
 func (m *Matches) all(yield func(permission.Match) bool) {
@@ -52,7 +54,7 @@ func Describe(r *http.Request, catalog *permission.Catalog, openings permission.
 		method = permission.WebSocket
 	case neverForwarded(method):
 		return does, RefusedMethod, nil
-	case strings.EqualFold(method, permission.WebSocket):
+	case strings.EqualFold(method, permission.WebSocket), permission.IsKind(method):
 		return does, RefusedMethod, errMethodName
 	}
 	if r.Header["Upgrade"] != nil && asksForWebSocket(r.Header["Upgrade"]) {

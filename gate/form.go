@@ -19,7 +19,7 @@ const formHead = 64 << 10
 var errFormField = errors.New("the form names another method in _method")
 
 // isForm reports whether a server could take the body of the request for a
-// form. What is wrong about its type is for ReadBody to find.
+// form. What is wrong about its type is for readForm to find.
 func isForm(r *http.Request) bool {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody || r.Method == http.MethodConnect {
 		return false // or a WebSocket, which is no body
@@ -28,10 +28,9 @@ func isForm(r *http.Request) bool {
 	return kind != noForm || err != nil
 }
 
-// ReadBody reads as much of the body as decides about the request, and puts one
-// in its place that gives the same bytes from the beginning. That of a form
-// breaks off where its rest names another method.
-func ReadBody(r *http.Request) {
+// readForm reads the beginning of a form and puts a body in its place that gives
+// the same bytes and breaks off where the rest names another method.
+func readForm(r *http.Request) {
 	scan, err := newFormScanner(r)
 	if err != nil {
 		r.Body = &formBody{ReadCloser: r.Body, reason: AmbiguousRequest, problem: err, err: err}

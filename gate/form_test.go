@@ -43,9 +43,9 @@ func post(number uint64, contentType string, body io.Reader) *http.Request {
 // checkForms does what the handler does.
 func checkForms(g *Gate, r *http.Request) Decision {
 	d := g.Check(r)
-	if d.BodyDecides {
-		ReadBody(r)
-		d = g.Check(r)
+	if d.ReadBody != nil {
+		d.ReadBody(r)
+		d = g.Resume(r, d)
 	}
 	return d
 }
@@ -160,7 +160,7 @@ func TestOtherBodiesAreNotRead(t *testing.T) {
 	g := formGate(t)
 	for _, contentType := range []string{"application/json", "application/octet-stream ; a=b", "text/plain; charset=utf-16", "application/problem+json; x=\"a,b\""} {
 		r := post(1, contentType, iotest.ErrReader(errors.New("read")))
-		if d := g.Check(r); d.BodyDecides || d.Reason != Allow {
+		if d := g.Check(r); d.ReadBody != nil || d.Reason != Allow {
 			t.Errorf("%s: %+v", contentType, d)
 		}
 	}
@@ -236,13 +236,15 @@ func TestLateOverrideBreaksTheBodyOff(t *testing.T) {
 func TestFormsAreDecidedOnWhenTheyAreThere(t *testing.T) {
 	g := formGate(t)
 	r := post(1, urlencoded, strings.NewReader("a=1"))
-	if d := g.Check(r); !d.BodyDecides || d.Reason != "" || d.Tokens.First != nil {
+	d := g.Check(r)
+	if d.ReadBody == nil || d.Reason != "" {
 		t.Fatalf("%+v", d)
 	}
-	ReadBody(r)
+	d.ReadBody(r)
+	d.began = d.began.Add(-2 * patience)
 	g.Resolver.Invalidate([]token.Digest{token.Hash(mint(1))})
 	g.Resolver.config.Lookup = newMemoryStore().lookup
-	if d := g.Check(r); d.Reason != UnknownToken {
+	if d := g.Resume(r, d); d.Reason != UnknownToken {
 		t.Errorf("%q", d.Reason)
 	}
 }

@@ -19,6 +19,8 @@ type Gate struct {
 	Recorder *Recorder
 	// Openings are what the routes of the API let in that is refused elsewhere.
 	Openings permission.Openings
+	// GraphQL is nil if the API has none.
+	GraphQL *GraphQL
 	// CheckPreflights makes CORS preflights need a token like everything else.
 	CheckPreflights bool
 	Now             func() time.Time
@@ -35,10 +37,17 @@ type Decision struct {
 	Match permission.Match
 	// Permission is the one that would have allowed the request, if there is one.
 	Permission string
-	// BodyDecides says that nothing is decided yet, see Check.
-	BodyDecides bool
+	// ReadBody is set if nothing is decided yet, see Check. It reads as much of the
+	// body as decides about the request, and puts one in its place that gives the
+	// same bytes from the beginning.
+	ReadBody func(*http.Request)
 	// FromQuery says that the credential came in the query of the URL.
 	FromQuery bool
+	// DropQuery says that the query must not go on: some servers would run the
+	// document in it, and this is a preflight, which nobody answers for.
+	DropQuery bool
+	// began is when Check did, if ReadBody is set.
+	began time.Time
 	// Err is the technical failure, or what is ambiguous about the request.
 	Err error
 }
@@ -46,9 +55,9 @@ type Decision struct {
 // Check takes a request from its credentials to the decision and records the
 // use. It changes nothing of the request; Forward does, for those that go on.
 //
-// If the body has a say in it, Check decides nothing and sets BodyDecides. It
+// If the body has a say in it, Check decides nothing and sets ReadBody. It
 // never reads from a client itself: what it needs must not be held up by one.
-// The caller then calls ReadBody and Check once more.
+// The caller then calls that function, and Resume.
 func (g *Gate) Check(r *http.Request) Decision {
 	if !g.CheckPreflights && isPreflight(r) {
 		return g.checkPreflight(r)
@@ -64,17 +73,51 @@ func (g *Gate) Check(r *http.Request) Decision {
 	if d.Reason == "" {
 		d.Tokens, d.Reason = usable(d.Tokens, g.API, now)
 	}
-	var does Matches
 	if d.Reason == "" {
-		does, d.Reason, d.Err = Describe(r, g.Catalog, g.Openings)
-		d.Match = does.First
+		g.decide(r, &d)
 	}
+	if d.ReadBody != nil {
+		d.began = now
+		return d
+	}
+	g.Recorder.Record(d.Tokens, d.Reason, now)
+	return d
+}
+
+// patience is how long after Check its tokens are good enough for Resume.
+const patience = time.Second
+
+// Resume goes on where Check stopped, after the body was read. If that took
+// long it begins anew: a client that keeps its body back must not keep
+// the rights of a token that is gone meanwhile.
+func (g *Gate) Resume(r *http.Request, d Decision) Decision {
+	now := g.Now()
+	if now.Sub(d.began) > patience {
+		return g.Check(r)
+	}
+	d.ReadBody = nil
+	g.decide(r, &d)
+	g.Recorder.Record(d.Tokens, d.Reason, now)
+	return d
+}
+
+// decide goes on with a request whose tokens are good.
+func (g *Gate) decide(r *http.Request, d *Decision) {
+	does, reason, err := Describe(r, g.Catalog, g.Openings)
+	graphQL := reason == "" && g.GraphQL.concerns(&does)
+	if graphQL && !(d.Tokens.mayAll() && g.GraphQL.Introspection != IntrospectionDeny) {
+		if d.ReadBody, reason, err = g.GraphQL.describe(r, &does, g.Catalog); d.ReadBody != nil {
+			return
+		}
+	}
+	d.Match, d.Reason, d.Err = does.First, reason, err
 	if d.Reason == "" {
 		d.Tokens, d.Match, d.Reason = Decide(d.Tokens, g.Catalog, &does)
 	}
-	if d.Reason == Allow && isForm(r) && !d.Tokens.mayAll() {
+	if d.Reason == Allow && !graphQL && isForm(r) && !d.Tokens.mayAll() {
 		if d.Reason, d.Err = checkForm(r); d.Reason == "" {
-			return Decision{BodyDecides: true}
+			d.ReadBody = readForm
+			return
 		}
 	}
 	if d.Reason == MissingPermission {
@@ -83,8 +126,6 @@ func (g *Gate) Check(r *http.Request) Decision {
 	if d.Reason == MethodOverride {
 		d.Err = errOverride
 	}
-	g.Recorder.Record(d.Tokens, d.Reason, now)
-	return d
 }
 
 // isPreflight recognises a CORS preflight (https://fetch.spec.whatwg.org/#cors-preflight-request).
@@ -102,6 +143,8 @@ func (g *Gate) checkPreflight(r *http.Request) Decision {
 	if reason != "" {
 		return Decision{Match: does.First, Reason: reason, Err: err}
 	}
+	// Browsers send the query along, but no server needs it to answer.
+	d.DropQuery = g.GraphQL.concerns(&does)
 	if others, _ := otherMethods(r); len(others) > 0 { // nobody is there who could be allowed them
 		return Decision{Match: does.First, Reason: AmbiguousRequest, Err: errPreflight}
 	}

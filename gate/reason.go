@@ -16,21 +16,24 @@ const (
 
 // The ways of refusing one.
 const (
-	NoCredential        Reason = "no_credential"
-	MalformedCredential Reason = "malformed_credential" // can't be a secret
-	AmbiguousCredential Reason = "ambiguous_credential" // several where one may stand, or in several sources
-	TooManyCredentials  Reason = "too_many_credentials"
-	UnknownToken        Reason = "unknown_token"
-	DisabledToken       Reason = "disabled_token"
-	ExpiredToken        Reason = "expired_token"
-	OtherAPI            Reason = "other_api"         // the token belongs to another API
-	UnreadableToken     Reason = "unreadable_token"  // its record can't be understood
-	AmbiguousRequest    Reason = "ambiguous_request" // can be read in more than one way
-	RefusedMethod       Reason = "refused_method"    // never forwarded for anyone
-	MethodOverride      Reason = "method_override"   // asks for another method than its own
-	MissingPermission   Reason = "missing_permission"
-	StoreUnavailable    Reason = "store_unavailable" // and the token is not known
-	Failure             Reason = "failure"           // the look-up failed in another way
+	NoCredential         Reason = "no_credential"
+	MalformedCredential  Reason = "malformed_credential" // can't be a secret
+	AmbiguousCredential  Reason = "ambiguous_credential" // several where one may stand, or in several sources
+	TooManyCredentials   Reason = "too_many_credentials"
+	UnknownToken         Reason = "unknown_token"
+	DisabledToken        Reason = "disabled_token"
+	ExpiredToken         Reason = "expired_token"
+	OtherAPI             Reason = "other_api"             // the token belongs to another API
+	UnreadableToken      Reason = "unreadable_token"      // its record can't be understood
+	AmbiguousRequest     Reason = "ambiguous_request"     // can be read in more than one way
+	RefusedMethod        Reason = "refused_method"        // never forwarded for anyone
+	MethodOverride       Reason = "method_override"       // asks for another method than its own
+	TooLarge             Reason = "too_large"             // the body is longer than the gate reads
+	UnknownDocument      Reason = "unknown_document"      // the hash of a GraphQL document that was not seen yet
+	RefusedIntrospection Reason = "refused_introspection" // of a GraphQL schema, for anyone
+	MissingPermission    Reason = "missing_permission"
+	StoreUnavailable     Reason = "store_unavailable" // and the token is not known
+	Failure              Reason = "failure"           // the look-up failed in another way
 )
 
 // Reasons returns the whole list.
@@ -39,7 +42,8 @@ func Reasons() []Reason {
 		Allow, Preflight,
 		NoCredential, MalformedCredential, AmbiguousCredential, TooManyCredentials,
 		UnknownToken, DisabledToken, ExpiredToken, OtherAPI, UnreadableToken,
-		AmbiguousRequest, RefusedMethod, MethodOverride, MissingPermission, StoreUnavailable, Failure,
+		AmbiguousRequest, RefusedMethod, MethodOverride,
+		TooLarge, UnknownDocument, RefusedIntrospection, MissingPermission, StoreUnavailable, Failure,
 	}
 }
 
@@ -50,10 +54,12 @@ func (r Reason) Allows() bool { return r == Allow || r == Preflight }
 // clients try again, never a 401, for which they would throw good tokens away.
 func (r Reason) Status() int {
 	switch r {
-	case AmbiguousCredential, TooManyCredentials, AmbiguousRequest:
+	case AmbiguousCredential, TooManyCredentials, AmbiguousRequest, UnknownDocument:
 		return http.StatusBadRequest
-	case RefusedMethod, MethodOverride, MissingPermission:
+	case RefusedMethod, MethodOverride, RefusedIntrospection, MissingPermission:
 		return http.StatusForbidden
+	case TooLarge:
+		return http.StatusRequestEntityTooLarge
 	case StoreUnavailable, Failure:
 		return http.StatusServiceUnavailable
 	case Allow, Preflight:

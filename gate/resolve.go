@@ -45,7 +45,7 @@ type Config struct {
 	CacheSize int64
 	// UnknownRate is how many look-ups a second may find nothing. Further ones
 	// wait for up to a second, then they are refused as if the store were away.
-	// Default: 1000 for each core.
+	// Default: 500 for each core.
 	UnknownRate int
 	// TTL is for how long after the start of the read that made it an entry is
 	// used: the hard bound on how long a change can go unseen.
@@ -76,7 +76,7 @@ const (
 
 const (
 	lookupTimeout    = time.Second // rule 18
-	unknownPerCore   = 1000        // look-ups a second that find nothing
+	unknownPerCore   = 500         // look-ups a second that find nothing
 	lookupsAtATime   = 64          // of secrets that are not known
 	refreshesAtATime = 16          // of known ones, in the background
 	retryAfter       = time.Second // how soon an unavailable store is asked again

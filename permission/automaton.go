@@ -131,7 +131,7 @@ func (b *builder) add(op Operation, number int32) {
 		n, rank = n.below, rank+(MaxPath-len(op.Pattern.segments))*MaxPath
 	}
 	b.rules++
-	n.rules = append(n.rules, rule{op.Method, number, rank})
+	n.rules = append(n.rules, rule{op.key(), number, rank})
 	if op.Method == "GET" {
 		// HEAD is GET without the body (RFC 9110, section 9.3.2).
 		n.rules = append(n.rules, rule{"HEAD", number, rank})

@@ -17,7 +17,7 @@ func resources(t tb, operations int) *permission.Catalog {
 		if i%10 == 9 {
 			path = fmt.Sprintf("/api/v%d/resource%d/{parent}/children", (i-1)%3, i-1)
 		}
-		list, err := permission.ForResource(name, path)
+		list, err := permission.ForResource(name, path, false)
 		if err != nil {
 			t.Fatal(err)
 		}

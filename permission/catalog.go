@@ -90,14 +90,16 @@ func (c *Catalog) Same(other *Catalog) bool {
 
 // Match is what a request does, looked up in a catalog.
 type Match struct {
-	Method  string
-	Path    string  // decoded, as CheckURL returns it
+	Method  string  // or the kind of the GraphQL operation
+	Path    string  // decoded, as CheckURL returns it, or a slash and the name of the root field
 	numbers []int32 // permissions that have the operation, the most specific first
 }
 
 // Find looks up what a request does. path is in the normal form of CheckURL.
 func (c *Catalog) Find(method, path string) Match {
-	return Match{Method: method, Path: path, numbers: c.operations.find(method, path)}
+	m := Match{Method: method, Path: path}
+	m.numbers = c.operations.find(m.key(), path)
+	return m
 }
 
 // Names returns the names of the permissions that allow the match, the most
@@ -117,12 +119,13 @@ func (c *Catalog) Reads(m Match) bool {
 	if !safe(m.Method) && !slices.ContainsFunc(m.numbers, func(n int32) bool { return c.permissions[n].Mark == Read }) {
 		return false
 	}
-	return c.writes == nil || !c.writes.findFolded(m.Method, m.Path)
+	return c.writes == nil || !c.writes.findFolded(m.key(), m.Path)
 }
 
 // ForResource returns the permissions of a REST resource in the usual form:
-// find and create on its path, find_one, update and delete below it.
-func ForResource(name, path string) ([]Permission, error) {
+// find and create on its path, find_one, update and delete below it. With
+// graphql, they include the root fields that Strapi has for the same.
+func ForResource(name, path string, graphql bool) ([]Permission, error) {
 	if err := CheckName(name + ".find"); err != nil || strings.Contains(name, ".") {
 		return nil, fmt.Errorf("%q can't name a resource; use letters, digits, '_', '-' and ':'", name)
 	}
@@ -151,6 +154,9 @@ func ForResource(name, path string) ([]Permission, error) {
 			p.Operations = append(p.Operations, op)
 		}
 		permissions = append(permissions, p)
+	}
+	if graphql {
+		return permissions, addFields(permissions, name, path)
 	}
 	return permissions, nil
 }

@@ -318,7 +318,7 @@ func TestForResource(t *testing.T) {
 		"article.delete":   {"DELETE /api/articles/{id}"},
 	}
 	for _, path := range []string{"/api/articles", "/api/articles/"} {
-		permissions, err := permission.ForResource("article", path)
+		permissions, err := permission.ForResource("article", path, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -349,7 +349,7 @@ func TestForResource(t *testing.T) {
 		{"a", "/{id}"},
 		{"a", "/a?b"},
 	} {
-		if got, err := permission.ForResource(test.name, test.path); err == nil || got != nil {
+		if got, err := permission.ForResource(test.name, test.path, false); err == nil || got != nil {
 			t.Errorf("%q, %q: got %v, %v", test.name, test.path, got, err)
 		}
 	}

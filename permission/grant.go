@@ -70,7 +70,7 @@ func (g *Grants) Allow(m Match) bool {
 			return true
 		}
 	}
-	return g.operations != nil && g.operations.find(m.Method, m.Path) != nil
+	return g.operations != nil && g.operations.find(m.key(), m.Path) != nil
 }
 
 // named returns the numbers of the permissions that the grant names.

@@ -20,21 +20,26 @@ var methods = []string{
 	"ORDERPATCH", "PURGE",
 }
 
-// Operation is one thing a request can do: an HTTP method on the paths of a pattern.
+// Operation is one thing a request can do: an HTTP method on the paths of a
+// pattern, or a GraphQL operation by one root field or all of its kind.
 type Operation struct {
-	Method  string
+	Method  string // or the kind of the GraphQL operation
 	Pattern Pattern
 }
 
-// ParseOperation parses "GET /api/articles/{id}".
+// ParseOperation parses "GET /api/articles/{id}", "query articles" and "mutation *".
 func ParseOperation(s string) (Operation, error) {
 	method, pattern, ok := strings.Cut(s, " ")
 	if !ok {
 		return Operation{}, fmt.Errorf("%q is not an operation; write a method and a path, such as GET /api/articles/{id}", s)
 	}
 	switch {
+	case IsKind(method):
+		return parseField(method, pattern)
 	case method == "TRACE" || method == "CONNECT":
 		return Operation{}, fmt.Errorf("%s is never forwarded, so nothing can allow it", method)
+	case IsKind(strings.ToLower(method)) && method != "QUERY":
+		return Operation{}, fmt.Errorf("%q is not a method; write %s for GraphQL", method, strings.ToLower(method))
 	case !slices.Contains(methods, method):
 		if upper := strings.ToUpper(method); slices.Contains(methods, upper) {
 			return Operation{}, fmt.Errorf("%q is not a method; methods are upper case, write %s", method, upper)
@@ -65,6 +70,7 @@ func (o *Operation) UnmarshalText(text []byte) error {
 
 // safe reports whether a method only reads, by RFC 9110, section 9.2.1. TRACE is
 // missing since it is never forwarded, QUERY since old backends don't know it.
+// Of GraphQL, queries do (October 2021, section 2.3).
 func safe(method string) bool {
-	return method == "GET" || method == "HEAD" || method == "OPTIONS"
+	return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == Query
 }

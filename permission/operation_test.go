@@ -208,7 +208,7 @@ func TestOperationOutOfBrokenJSONStaysAsItWas(t *testing.T) {
 func FuzzAcceptedOperationCanMatch(f *testing.F) {
 	for _, s := range []string{
 		"GET /", "GET /*", "POST /a/{id}", "GET /a/{id}/*", "GET /%2A/%7Bx%7D", "GET /日本/%E6%97%A5", "GET /a%20b/!'()*", "GET /a*",
-		"PUT /{a}/{b}/", "GET /{http.request.uri.path}", "GET /{\xff}", "GET /a%", "GET /\u2026/x", "GET /../x", "GET /a%2eb", "GET /^|<>\"",
+		"PUT /{a}/{b}/", "GET /{http.request.uri.path}", "GET /{\xff}", "GET /a%", "GET /\u2026/x", "GET /../x", "GET /a%2eb", "GET /^|<>\"", "query articles", "mutation *", "query __schema", "subscription a b",
 	} {
 		f.Add(s)
 	}
@@ -229,6 +229,13 @@ func FuzzAcceptedOperationCanMatch(f *testing.F) {
 			t.Errorf("%q comes back from JSON as %q (%v)", s, again, err)
 		}
 		method, pattern, _ := strings.Cut(s, " ")
+		if permission.IsKind(method) {
+			c := catalog(t, permission.Permission{Name: "x.y", Operations: []permission.Operation{op}})
+			if len(c.Names(c.FindField(method, strings.ReplaceAll(pattern, "*", "any")))) != 1 {
+				t.Errorf("%q matches nothing", s)
+			}
+			return
+		}
 		path := instance(t, pattern)
 		if len(path) > permission.MaxPath/3 {
 			return // its escapes could make it too long

@@ -198,10 +198,15 @@ func CheckSegment(s string) error {
 			return errFolds
 		}
 	}
-	if s != "" && strings.Trim(s, dotLike+" ") == "" || strings.HasSuffix(s, "..") {
+	if climbs(s) {
 		return errDot
 	}
 	return nil
+}
+
+// climbs reports whether some server takes a segment for a dot segment, see checkSegments.
+func climbs(s string) bool {
+	return s != "" && strings.Trim(s, dotLike+" ") == "" || strings.HasSuffix(s, "..")
 }
 
 // dotLike are the characters that compatibility normalisation (NFKC), which
