@@ -61,27 +61,45 @@ func installed(t *testing.T) string {
 		missing(t, "Node.js is missing")
 	}
 	modules.Do(func() {
-		dir := filepath.Join(root, "e2e")
-		if _, err := os.Stat(filepath.Join(dir, "node_modules", "json-server", "package.json")); err == nil {
+		if lacks(t) == "" {
 			return
 		}
 		npm, err := exec.LookPath("npm")
 		if err != nil {
-			missing(t, "json-server is not installed, and npm, which would install it, is missing")
+			missing(t, lacks(t)+" is not installed, and npm, which would install it, is missing")
 		}
 		cmd := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-		cmd.Dir = dir
+		cmd.Dir = filepath.Join(root, "e2e")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			missing(t, "json-server could not be installed: "+err.Error()+"\n"+string(out))
+			missing(t, "npm could not install: "+err.Error()+"\n"+string(out))
 		}
 	})
-	if _, err := os.Stat(filepath.Join(root, "e2e", "node_modules", "json-server", "package.json")); err != nil {
-		missing(t, "json-server is not installed")
+	if name := lacks(t); name != "" {
+		missing(t, name+" is not installed")
 	}
 	return node
 }
 
 var modules sync.Once
+
+// lacks returns a package of package.json that is not installed, or "".
+func lacks(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "e2e", "package.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wanted struct{ Dependencies map[string]string }
+	if err := json.Unmarshal(text, &wanted); err != nil {
+		t.Fatal(err)
+	}
+	for name := range wanted.Dependencies {
+		if _, err := os.Stat(filepath.Join(root, "e2e", "node_modules", filepath.FromSlash(name), "package.json")); err != nil {
+			return name
+		}
+	}
+	return ""
+}
 
 // missing skips a test that lacks something, or fails it in the full run.
 func missing(t *testing.T, what string) {
@@ -176,6 +194,13 @@ func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.got.Write(p)
+}
+
+// size returns how many bytes the backend got so far.
+func (w *wire) size() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.got.Len()
 }
 
 // bytes returns all that the backend got so far.
