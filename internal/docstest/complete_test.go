@@ -99,7 +99,7 @@ func TestWordsAreDocumented(t *testing.T) {
 // compareSyntax holds a block against the grammars above the parsers.
 func compareSyntax(t *testing.T, text string) error {
 	var grammars []string
-	for _, f := range []*ast.FuncDecl{function(t, "Handler", "UnmarshalCaddyfile"), function(t, "", "parseGlobalOption"), function(t, "LogFormat", "UnmarshalCaddyfile")} {
+	for _, f := range []*ast.FuncDecl{function(t, "Handler", "UnmarshalCaddyfile"), function(t, "", "parseGlobalOption"), function(t, "LogFormat", "UnmarshalCaddyfile"), function(t, "Handler", "parseGraphQL")} {
 		var grammar strings.Builder
 		for line := range strings.Lines(f.Doc.Text()) {
 			if rest, ok := strings.CutPrefix(line, "\t"); ok {
@@ -116,7 +116,7 @@ func compareSyntax(t *testing.T, text string) error {
 
 // Every field of the JSON configuration is in the page of its module.
 func TestFieldsAreDocumented(t *testing.T) {
-	pages := map[string]string{"Handler": "docs/directive.md", "App": "docs/global-option.md", "StoreConfig": "docs/global-option.md", "LogFormat": "docs/log-format.md"}
+	pages := map[string]string{"Handler": "docs/directive.md", "GraphQL": "docs/graphql.md", "App": "docs/global-option.md", "StoreConfig": "docs/global-option.md", "LogFormat": "docs/log-format.md"}
 	found := 0
 	for _, file := range source(t, "caddymodule") {
 		ast.Inspect(file, func(n ast.Node) bool {

@@ -156,6 +156,8 @@ func serveSample(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/api/articles" && r.Method == http.MethodPost:
 		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, `{"id":3,"title":"Mine"}`+"\n")
+	case r.URL.Path == "/graphql" && r.Method == http.MethodPost:
+		io.WriteString(w, `{"data":{"articles":[{"id":1,"title":"How to brew tea"},{"id":2,"title":"Tuesdays"}]}}`+"\n")
 	default:
 		fmt.Fprintln(w, r.Method, r.URL.RequestURI())
 		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
