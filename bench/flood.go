@@ -70,7 +70,7 @@ func (b *bench) floodIt(ctx context.Context, l *lane, r *floodResult) (err error
 	if b.opts.floodRate > 0 {
 		expected = time.Duration(float64(b.opts.flood) / b.opts.floodRate * float64(time.Second))
 	}
-	spec := b.floodSpec(l, unknown, 4*expected+time.Minute)
+	spec := b.floodSpec(l, unknown, 4*expected+2*time.Minute)
 	spec.Limit = b.opts.flood
 	before := l.look(ctx)
 	if r.rssBefore, err = residentMemory(l.gateway.pid()); err != nil {
@@ -82,7 +82,7 @@ func (b *bench) floodIt(ctx context.Context, l *lane, r *floodResult) (err error
 		return err
 	}
 	if r.sent != b.opts.flood {
-		return fmt.Errorf("only %d of %d unknown tokens could be sent in %s", r.sent, b.opts.flood, 4*expected+time.Minute)
+		return fmt.Errorf("only %d of %d unknown tokens could be sent in %s", r.sent, b.opts.flood, 4*expected+2*time.Minute)
 	}
 	if r.rssAfter, err = residentMemory(l.gateway.pid()); err != nil {
 		return err

@@ -99,7 +99,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&only, "only", "", "measure only the rows whose key matches this regular expression (see -list)")
 	f.StringVar(&o.stock, "stock", "", "a ready stock Caddy, instead of building ./bench/stockcaddy")
 	f.StringVar(&o.tokenreeve, "tokenreeve", "", "a ready tokenreeve, instead of building ./cmd/tokenreeve")
-	f.Int64Var(&o.flood, "flood", 1_000_000, "different unknown tokens in the flood")
+	f.Int64Var(&o.flood, "flood", 60_000, "different unknown tokens in the flood; the gateway lets 500 a second for each core through")
 	f.Float64Var(&o.floodRate, "flood-rate", 8000, "requests per second of the flood; 0 is as many as go through")
 	f.Float64Var(&o.knownRate, "known-rate", 1000, "requests per second with known tokens beside the flood")
 	f.IntVar(&o.tokens, "tokens", 10_000, "tokens in use when last-use writes are measured")

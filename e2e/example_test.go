@@ -181,6 +181,13 @@ func TestExampleOnHTTPS(t *testing.T) {
 			_, port, _ := net.SplitHostPort(x.addr)
 			x.env = append(x.env, "SITE=localhost", "HTTPS_PORT="+port)
 			x.start()
+			eventually(t, "the certificate is there", func() bool {
+				c, err := tls.Dial("tcp", x.addr, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
+				if err == nil {
+					c.Close()
+				}
+				return err == nil
+			})
 			x.create("full", "--type", "full-access")
 			secret := x.secrets["full"]
 
