@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // TestDifferentialForms looks for a form in which a backend finds another method
@@ -19,10 +18,10 @@ import (
 // forms that apps are written with. The same forms are sent without the gate
 // between, to see that the backends do find the field; ordinary ones must pass.
 //
-//	FORMS_SEED   what the forms are made from (printed by each run)
+//	FORMS_SEED   what the forms are made from (1; others are for long runs, since what a run says must not change by itself)
 //	FORMS_COUNT  how many for each backend
 func TestDifferentialForms(t *testing.T) {
-	seed := uint64(number(t, "FORMS_SEED", int(time.Now().Unix())))
+	seed := uint64(number(t, "FORMS_SEED", 1))
 	count := number(t, "FORMS_COUNT", 1000)
 	t.Logf("FORMS_SEED=%d FORMS_COUNT=%d", seed, count)
 

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // TestDifferential looks for a spelling of a path that the gate reads in one way
@@ -18,10 +17,10 @@ import (
 // servers, each with its own reading of paths, and their resource is read by the
 // same requests without the gate between.
 //
-//	DIFFERENTIAL_SEED   what the requests are made from (printed by each run)
+//	DIFFERENTIAL_SEED   what the requests are made from (1; others are for long runs, since what a run says must not change by itself)
 //	DIFFERENTIAL_COUNT  how many for each backend
 func TestDifferential(t *testing.T) {
-	seed := uint64(number(t, "DIFFERENTIAL_SEED", int(time.Now().Unix())))
+	seed := uint64(number(t, "DIFFERENTIAL_SEED", 1))
 	count := number(t, "DIFFERENTIAL_COUNT", 2000)
 	t.Logf("DIFFERENTIAL_SEED=%d DIFFERENTIAL_COUNT=%d", seed, count)
 

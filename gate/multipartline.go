@@ -48,12 +48,27 @@ func (s *lineScanner) cut() {
 
 // describes reports whether the line is the header of a part that could be
 // called like a method field: by that name anywhere in it, with escapes or not,
-// or by one in a notation that hides it.
+// or by one in a notation that hides it. A line that some servers take for the
+// rest of such a header counts if it says no more than the name, or name=.
 func (s *lineScanner) describes() bool {
-	line := strings.TrimLeftFunc(string(s.line), func(c rune) bool { return c|0x20 < 'a' || c|0x20 > 'z' })
-	if !beginsFold(line, "content-") && !beginsFold(line, "x-content-") {
-		return false
+	line := string(s.line)
+	begins := strings.TrimLeftFunc(line, func(c rune) bool { return c|0x20 < 'a' || c|0x20 > 'z' })
+	header := beginsFold(begins, "content-") || beginsFold(begins, "x-content-")
+	if !header && len(line) > maxFormName && !strings.Contains(strings.ToLower(line), "name") {
+		return false // what most lines are
 	}
+	text := plainLine(line)
+	for _, name := range methodParameters {
+		name = strings.ToLower(name)
+		if header && strings.Contains(text, name) || strings.Contains(text, "name="+name) || strings.Trim(text, "<>;") == name {
+			return true
+		}
+	}
+	return strings.Contains(text, ";name*") || strings.Contains(text, ";name==?")
+}
+
+// plainLine takes escapes, quotes and blanks out of a line, and folds it.
+func plainLine(line string) string {
 	var plain strings.Builder
 	for i := 0; i < len(line); {
 		var c byte
@@ -61,11 +76,5 @@ func (s *lineScanner) describes() bool {
 			plain.WriteByte(foldByte(c))
 		}
 	}
-	text := plain.String()
-	for _, name := range methodParameters {
-		if strings.Contains(text, strings.ToLower(name)) {
-			return true
-		}
-	}
-	return strings.Contains(text, ";name*") || strings.Contains(text, ";name==?")
+	return plain.String()
 }
