@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -121,17 +122,20 @@ func adapt(caddyfile string) ([]byte, error) {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for range 1000 {
+		// Below the ports that the system gives to outgoing connections: one of those
+		// could take it before it is used.
+		addr := fmt.Sprintf("127.0.0.1:%d", 12_000+mathrand.IntN(18_000))
+		if _, before := handedOut.LoadOrStore(addr, true); before {
+			continue
 		}
-		addr := l.Addr().String()
-		l.Close()
-		if _, before := handedOut.LoadOrStore(addr, true); !before { // a free port may come twice
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
 			return addr
 		}
 	}
+	t.Fatal("no free port")
+	return ""
 }
 
 var handedOut sync.Map

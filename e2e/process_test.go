@@ -3,6 +3,8 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -143,17 +145,20 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // freeAddress returns a loopback address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for range 1000 {
+		// Below the ports that the system gives to outgoing connections: one of those
+		// could take it before it is used.
+		addr := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(18_000))
+		if _, before := handedOut.LoadOrStore(addr, true); before {
+			continue
 		}
-		addr := l.Addr().String()
-		l.Close()
-		if _, before := handedOut.LoadOrStore(addr, true); !before { // a free port may come twice
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
 			return addr
 		}
 	}
+	t.Fatal("no free port")
+	return ""
 }
 
 var handedOut sync.Map

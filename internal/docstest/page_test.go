@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -173,12 +174,16 @@ var noise = regexp.MustCompile(`^(Accept.*|User-Agent|Via|X-Forwarded-.*|Content
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		// Below the ports of outgoing connections, one of which could take it before it is used.
+		port := strconv.Itoa(30_000 + rand.IntN(2_000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return "localhost:" + port
+		}
 	}
-	defer l.Close()
-	return "localhost:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("no free port")
+	return ""
 }
 
 // startCaddy starts the Caddy of the page, without a configuration. Its log is caddy.log.
