@@ -7,6 +7,7 @@ import (
 	"net/http/fcgi"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,25 +73,46 @@ func TestQueryTokensArePrivate(t *testing.T) {
 	}
 }
 
-// Caddy keeps the original URL and shows it to FastCGI backends, placeholders
-// and debug logs (invariants 3 and 6).
-func TestQueryTokenIsGoneEverywhere(t *testing.T) {
-	var mu sync.Mutex
-	var seen []string
+// fastCGI is a FastCGI backend that notes something of each request.
+type fastCGI struct {
+	addr string
+	mu   sync.Mutex
+	got  []string
+}
+
+func startFastCGI(t *testing.T, note func(*http.Request) string) *fastCGI {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		seen = append(seen, fmt.Sprint(r.RequestURI, r.URL, r.Header, fcgi.ProcessEnv(r)))
+	f := &fastCGI{addr: l.Addr().String()}
+	go fcgi.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.got = append(f.got, note(r))
 	}))
+	return f
+}
+
+// seen returns the notes so far.
+func (f *fastCGI) seen() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.got)
+}
+
+// Caddy keeps the original URL and shows it to FastCGI backends, placeholders
+// and debug logs (invariants 3 and 6).
+func TestQueryTokenIsGoneEverywhere(t *testing.T) {
+	php := startFastCGI(t, func(r *http.Request) string {
+		return fmt.Sprint(r.RequestURI, r.URL, r.Header, fcgi.ProcessEnv(r))
+	})
 	b := startBackend(t, "")
 	g := newArticles(t, b, map[string]string{
 		"REST": "rewrite /php/a/* /php/b?{query}&more\n\theader >X-Original `{http.request.orig_uri} {http.request.uri}`\n" +
-			"\thandle /php/* {\n\t\troot DIR\n\t\tphp_fastcgi " + l.Addr().String() + "\n\t}",
+			"\thandle /php/* {\n\t\troot DIR\n\t\tphp_fastcgi " + php.addr + "\n\t}",
 	})
 	if err := os.WriteFile(filepath.Join(g.dir, "index.php"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -112,8 +134,7 @@ func TestQueryTokenIsGoneEverywhere(t *testing.T) {
 			t.Errorf("the backend got %q", r.raw)
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
+	seen := php.seen()
 	if len(seen) != 6 {
 		t.Errorf("the FastCGI backend got %d requests; want 6", len(seen))
 	}

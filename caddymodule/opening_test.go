@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/fcgi"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -116,20 +113,9 @@ func sendForm(t *testing.T, g *gateway, kind, body string, chunked bool) int {
 // Behind a rewrite, FastCGI backends get the original URL, which nobody has
 // checked. It must not have more readings than the one that was.
 func TestFastCGIGetsNoPathWithTwoReadings(t *testing.T) {
-	var mu sync.Mutex
-	var seen []string
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go fcgi.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		seen = append(seen, r.URL.RequestURI()) // from REQUEST_URI
-	}))
+	php := startFastCGI(t, func(r *http.Request) string { return r.URL.RequestURI() }) // from REQUEST_URI
 	g := newArticles(t, startBackend(t, ""), map[string]string{
-		"REST": "rewrite /php/* /index.php?{query}\n\thandle /index.php {\n\t\troot DIR\n\t\tphp_fastcgi " + l.Addr().String() + "\n\t}",
+		"REST": "rewrite /php/* /index.php?{query}\n\thandle /index.php {\n\t\troot DIR\n\t\tphp_fastcgi " + php.addr + "\n\t}",
 	})
 	if err := os.WriteFile(filepath.Join(g.dir, "index.php"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -139,8 +125,7 @@ func TestFastCGIGetsNoPathWithTwoReadings(t *testing.T) {
 			t.Fatal(target, a)
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
+	seen := php.seen()
 	want := []string{"/php/a?x=1", "/index.php", "/index.php?x=1&y", "/index.php", "/index.php"}
 	if !slices.Equal(seen, want) {
 		t.Errorf("the backend got %s; want %s", fmt.Sprintf("%q", seen), fmt.Sprintf("%q", want))
