@@ -48,6 +48,9 @@ type Decision struct {
 	DropQuery bool
 	// began is when Check did, if ReadBody is set.
 	began time.Time
+	// graphQL says that ReadBody reads the document of a GraphQL request. Match is
+	// what it would do without one then, and override as in Matches.
+	graphQL, override bool
 	// Err is the technical failure, or what is ambiguous about the request.
 	Err error
 }
@@ -57,7 +60,8 @@ type Decision struct {
 //
 // If the body has a say in it, Check decides nothing and sets ReadBody. It
 // never reads from a client itself: what it needs must not be held up by one.
-// The caller then calls that function, and Resume.
+// The caller then calls that function, and Resume; it changes nothing of the
+// request in between.
 func (g *Gate) Check(r *http.Request) Decision {
 	if !g.CheckPreflights && isPreflight(r) {
 		return g.checkPreflight(r)
@@ -96,7 +100,11 @@ func (g *Gate) Resume(r *http.Request, d Decision) Decision {
 		return g.Check(r)
 	}
 	d.ReadBody = nil
-	g.decide(r, &d)
+	if d.graphQL {
+		g.decideGraphQL(r, &d, Matches{First: d.Match, Override: d.override})
+	} else {
+		g.decide(r, &d)
+	}
 	g.Recorder.Record(d.Tokens, d.Reason, now)
 	return d
 }
@@ -106,19 +114,33 @@ func (g *Gate) decide(r *http.Request, d *Decision) {
 	does, reason, err := Describe(r, g.Catalog, g.Openings)
 	graphQL := reason == "" && g.GraphQL.concerns(&does)
 	if graphQL && !(d.Tokens.mayAll() && g.GraphQL.Introspection != IntrospectionDeny) {
-		if d.ReadBody, reason, err = g.GraphQL.describe(r, &does, g.Catalog); d.ReadBody != nil {
-			return
-		}
+		g.decideGraphQL(r, d, does)
+		return
 	}
-	d.Match, d.Reason, d.Err = does.First, reason, err
-	if d.Reason == "" {
-		d.Tokens, d.Match, d.Reason = Decide(d.Tokens, g.Catalog, &does)
-	}
+	g.conclude(d, &does, reason, err)
 	if d.Reason == Allow && !graphQL && isForm(r) && !d.Tokens.mayAll() {
 		if d.Reason, d.Err = checkForm(r); d.Reason == "" {
 			d.ReadBody = readForm
-			return
 		}
+	}
+}
+
+// decideGraphQL goes on with a request whose document decides. That may have to be
+// read first.
+func (g *Gate) decideGraphQL(r *http.Request, d *Decision, does Matches) {
+	read, reason, err := g.GraphQL.describe(r, &does, g.Catalog)
+	if read != nil {
+		d.ReadBody, d.Match, d.graphQL, d.override = read, does.First, true, does.Override
+		return
+	}
+	g.conclude(d, &does, reason, err)
+}
+
+// conclude decides, unless there is a reason to refuse already.
+func (g *Gate) conclude(d *Decision, does *Matches, reason Reason, err error) {
+	d.Match, d.Reason, d.Err = does.First, reason, err
+	if d.Reason == "" {
+		d.Tokens, d.Match, d.Reason = Decide(d.Tokens, g.Catalog, does)
 	}
 	if d.Reason == MissingPermission {
 		d.Permission = firstOf(g.Catalog.Names(d.Match))

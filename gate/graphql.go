@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -223,17 +224,37 @@ func (q *GraphQL) readAll(r *http.Request) ([]byte, error) {
 		return nil, errLarge
 	}
 	// Memory is for what came, not for what is announced.
-	var text bytes.Buffer
-	text.Grow(int(min(max(r.ContentLength, 0)+bytes.MinRead, firstRead)))
-	_, err := text.ReadFrom(io.LimitReader(r.Body, q.MaxBody+1))
+	room := int64(firstRead)
+	if r.ContentLength >= 0 {
+		room = min(room, r.ContentLength+1) // the one byte more finds the end
+	}
+	text, err := readUpTo(r.Body, make([]byte, 0, room), q.MaxBody+1)
 	_, cut := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case cut, int64(text.Len()) > q.MaxBody:
+	case cut, int64(len(text)) > q.MaxBody:
 		return nil, errLarge
-	case err != nil, r.ContentLength > 0 && int64(text.Len()) != r.ContentLength:
+	case err != nil, r.ContentLength > 0 && int64(len(text)) != r.ContentLength:
 		return nil, errBroken
 	}
-	return text.Bytes(), nil
+	return text, nil
+}
+
+// readUpTo appends to text what there is to read, but no more than limit bytes.
+func readUpTo(from io.Reader, text []byte, limit int64) ([]byte, error) {
+	for int64(len(text)) < limit {
+		if len(text) == cap(text) {
+			text = slices.Grow(text, bytes.MinRead)
+		}
+		n, err := from.Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
+		if errors.Is(err, io.EOF) {
+			return text, nil
+		}
+		if err != nil {
+			return text, err
+		}
+	}
+	return text, nil
 }
 
 // firstRead is how much memory a body gets before any of it is there, in bytes.

@@ -390,6 +390,18 @@ func TestGraphQLPreflights(t *testing.T) {
 	}
 }
 
+// A server that takes another method than POST would not run the document.
+func TestGraphQLWithAnotherMethod(t *testing.T) {
+	g := graphQLGate(t, nil)
+	for who, want := range map[uint64]Reason{gqlFinder: MethodOverride, gqlPage: MethodOverride, gqlReadOnly: MethodOverride, gqlFull: Allow} {
+		r := postGraphQL(who, document("{ articles }"))
+		r.Header.Set("X-HTTP-Method-Override", "DELETE")
+		if d := checkForms(g, r); d.Reason != want || (want == MethodOverride) != (d.Err == errOverride) {
+			t.Errorf("%d: %q, %v; want %q", who, d.Reason, d.Err, want)
+		}
+	}
+}
+
 // What one gate read is not good for another one behind it, which is stricter.
 func TestEachGateReadsForItself(t *testing.T) {
 	first := graphQLGate(t, func(q *GraphQL) { q.Documents = true })
@@ -437,8 +449,7 @@ func BenchmarkDecisionGraphQL(b *testing.B) {
 	source := bytes.NewReader(body)
 	closer := io.NopCloser(source)
 	r := postGraphQL(gqlFinder, string(body))
-	check := func(b *testing.B) {
-		b.Helper()
+	check := func(b *testing.B) { //nolint:thelper // marking it as one would be measured too
 		source.Reset(body)
 		r.Body = closer
 		if d := checkForms(g, r); d.Reason != Allow {

@@ -12,6 +12,7 @@ import (
 type params struct {
 	seen     uint8 // a bit for each of the names
 	query    []byte
+	quoted   quoted // the query, if it stands in JSON and is not decoded yet
 	hasQuery bool
 	hash     digest
 	hasHash  bool
@@ -97,7 +98,7 @@ func (p *params) read(s *scanner, name string) (err *Error) {
 	switch name {
 	case "query":
 		p.hasQuery = true
-		p.query, err = s.text()
+		p.quoted, err = s.quoted()
 	case "operationName":
 		_, err = s.text()
 	case "variables":
@@ -192,16 +193,39 @@ func readHash(d *digest, text []byte) bool {
 
 // resolve returns the fields of the document that the parameters send or name.
 func (r *Reader) resolve(p *params) ([]Field, *Error) {
-	if !p.hasQuery {
-		if !p.hasHash {
-			return nil, malformed("the request has no document; send it as query")
+	switch {
+	case !p.hasQuery && !p.hasHash:
+		return nil, malformed("the request has no document; send it as query")
+	case !p.hasQuery:
+		return r.known(&p.hash).read()
+	case p.quoted.raw == nil: // it came in a URL
+		e, err := r.read(p, p.query)
+		if err != nil {
+			return nil, err
 		}
-		return r.known(&p.hash)
+		return e.read()
 	}
-	d := sha256.Sum256(p.query)
+	if e := r.texts.find(p.quoted.raw); e != nil && !p.hasHash {
+		return e.read()
+	}
+	text, err := p.quoted.decode()
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.read(p, text)
+	if err != nil {
+		return nil, err
+	}
+	r.texts.add(p.quoted.raw, e)
+	return e.read()
+}
+
+// read returns what a document does that came with the parameters.
+func (r *Reader) read(p *params, text []byte) (*entry, *Error) {
+	d := sha256.Sum256(text)
 	// A server that trusts the hash would run another document than the one here.
 	if p.hasHash && p.hash != d {
 		return nil, malformed("sha256Hash is not the SHA-256 of the document; send the document's own hash, or none")
 	}
-	return r.document(d, p.query)
+	return r.document(d, text), nil
 }

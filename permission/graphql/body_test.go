@@ -150,7 +150,7 @@ func TestPersistedQueries(t *testing.T) {
 		t.Errorf("the batch of 3 has %d", got.Batch)
 	}
 	got, err = read(`[{` + persisted(hashOf("{ x }")) + `},{"query":"{"}]`)
-	expectRefusal(t, "batch with a broken document", got, err, graphql.Unreadable, "can't be read")
+	expectRefusal(t, "batch with a broken document", got, err, graphql.Unreadable, "ends at line 1, column 2")
 }
 
 // urql says beside the hash that it was not found before.

@@ -64,6 +64,10 @@ func TestCacheIsBounded(t *testing.T) {
 		if _, err := r.ReadDocument([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
+		inJSON := fmt.Sprintf(`{"query":"{ a%d } # %s"}`, i, strings.Repeat("x", 1900+i%200))
+		if _, err := r.ReadJSON([]byte(inJSON)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for i := range 10 {
 		long := strings.Repeat("x", 500_000) + fmt.Sprint(i)
@@ -76,16 +80,25 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 		r.ReadDocument([]byte(many + "}"))
 	}
-	entries := 0
+	entries, texts := 0, 0
 	for i := range r.cache {
 		if e := r.cache[i].Load(); e != nil {
 			entries++
-			if size := entrySize(e.fields, e.err); size > maxEntry {
+			if size := e.size(); size > maxEntry {
 				t.Errorf("an entry of %d bytes is kept", size)
 			}
 		}
+		if q := r.texts.table[i].Load(); q != nil {
+			texts++
+			if len(q.raw) > maxText || q.size() > maxEntry {
+				t.Errorf("a text of %d bytes is kept, with an entry of %d", len(q.raw), q.size())
+			}
+		}
 	}
-	if grown := heapInUse() - before; grown > 4<<20 || entries < len(r.cache)/2 {
+	if texts < len(r.cache)/4 {
+		t.Errorf("only %d texts are kept", texts)
+	}
+	if grown := heapInUse() - before; grown > 12<<20 || entries < len(r.cache)/2 {
 		t.Errorf("%d entries take %d KiB", entries, grown>>10)
 	}
 	runtime.KeepAlive(r)
@@ -129,5 +142,47 @@ func TestKnownDocumentAllocatesNextToNothing(t *testing.T) {
 	body := []byte(`{"query":"{ a }","variables":{"x":[1,2,{"y":"z"}]}}`)
 	if n := testing.AllocsPerRun(100, func() { r.ReadJSON(body) }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// What stands between the quotes of a JSON string is remembered as such: elsewhere the
+// same bytes are another document.
+func TestTextsInJSONAreOfJSONAlone(t *testing.T) {
+	r, err := New(DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inJSON = `{ a(x: \"\n\") } # \u000a query B { b }`
+	const plain = `{ a } # \u000a mutation { deleteAll }`
+	for range 2 {
+		if _, err := r.ReadJSON([]byte(`{"query":"` + inJSON + `"}`)); err == nil {
+			t.Error("a line feed in a string is read")
+		}
+		if got, err := r.ReadDocument([]byte(plain)); err != nil || len(got.Fields) != 1 {
+			t.Errorf("as a document: %v, %v", got, err)
+		}
+		if got, err := r.ReadJSON([]byte(`{"query":"` + plain + `"}`)); err == nil {
+			t.Errorf("in JSON: %v", got)
+		}
+		if got, err := r.ReadJSON([]byte(`{"query":"query A { a } # \u000a mutation B { deleteAll }"}`)); err != nil || len(got.Fields) != 2 {
+			t.Errorf("in JSON: %v, %v", got, err)
+		}
+	}
+}
+
+// A text that is known is not run under a hash that is not its own.
+func TestKnownTextWithAnotherHash(t *testing.T) {
+	r, err := New(DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := r.ReadJSON([]byte(`{"query":"{ a }"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wrong := `{"query":"{ a }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.Repeat("0", 64) + `"}}}`
+	if got, err := r.ReadJSON([]byte(wrong)); err == nil {
+		t.Errorf("it is read: %v", got)
 	}
 }

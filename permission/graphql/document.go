@@ -1,186 +1,209 @@
 package graphql
 
-import (
-	"errors"
-	"slices"
-
-	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
-)
+import "slices"
 
 // parse reads the root fields of all operations of a document.
 func (r *Reader) parse(text string) ([]Field, *Error) {
-	tokens, failure := lex(text, &r.limits)
-	if failure != nil {
-		return nil, failure
-	}
-	// A parser that sees more tokens than the lexer splits the text otherwise.
-	parsed, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, max(tokens, 1))
+	tokens, err := lex(text, &r.limits)
 	if err != nil {
-		return nil, syntaxError(err)
-	}
-	d := document{limits: &r.limits, fragments: make(map[string]*fragment, len(parsed.Fragments))}
-	if err := d.check(parsed); err != nil {
 		return nil, err
 	}
-	for _, op := range parsed.Operations {
-		d.collect(Kind(op.Operation), op.SelectionSet)
+	p := parser{text: text, tokens: tokens}
+	if p.document(); p.err != nil {
+		return nil, p.err
 	}
-	return d.roots.fields, nil
+	return p.doc.roots(&r.limits)
 }
 
-// syntaxError puts the parser's words into ours. They quote the document, which
-// may be long.
-func syntaxError(err error) *Error {
-	var at *gqlerror.Error
-	if !errors.As(err, &at) || len(at.Locations) == 0 {
-		return unreadable("the GraphQL document can't be read: %.160s", err)
-	}
-	return unreadable("the GraphQL document can't be read at line %d, column %d: %.160s", at.Locations[0].Line, at.Locations[0].Column, at.Message)
-}
-
-// document is what is known of one while it is read. There is no schema, so a type
-// condition rules nothing out, and nor do @skip and @include: all fields count.
+// document is what a document does. There is no schema, so a type condition rules
+// nothing out, and nor do @skip and @include: all fields count.
 type document struct {
-	limits    *Limits
-	fragments map[string]*fragment
-	aliases   int
-	roots     fieldSet
+	definitions []definition
+	selections  []selection // of all definitions, one after the other
+	aliases     int
 }
 
-type fragment struct {
-	set       ast.SelectionSet
-	entered   bool // its depth is being measured
+// definition is an operation, or a fragment.
+type definition struct {
+	kind  Kind // empty for a fragment
+	name  string
+	first int // of its selections in those of the document; the next definition's first ends them
+	depth int // how deep its selection sets nest; with fragments filled in once it is measured
+
+	entered   bool // it is being measured
 	measured  bool
-	depth     int
-	collected []Kind // whose root fields have its fields already
+	collected []Kind // whose root fields have the fragment's fields already
 }
 
-// check refuses what servers read in different ways or not at all, and what is
-// over the limits.
-func (d *document) check(parsed *ast.QueryDocument) *Error {
-	if err := d.checkOperations(parsed.Operations); err != nil {
-		return err
-	}
-	for _, f := range parsed.Fragments {
-		switch {
-		case d.fragments[f.Name] != nil:
-			return unreadable("the GraphQL document has two fragments %.40s; name them apart", f.Name)
-		case len(f.VariableDefinition) > 0: // an experiment that most servers refuse
-			return unreadable("the fragment %.40s of the GraphQL document has variables; move them to the operation", f.Name)
-		}
-		d.fragments[f.Name] = &fragment{set: f.SelectionSet}
-	}
-	for _, f := range parsed.Fragments {
-		if _, err := d.measureFragment(f.Name); err != nil {
-			return err
-		}
-	}
-	for _, op := range parsed.Operations {
-		if _, err := d.measure(op.SelectionSet); err != nil {
-			return err
-		}
-	}
-	return nil
+// selection is a field at the root of a definition, or a fragment that is spread
+// anywhere in it.
+type selection struct {
+	name   string
+	spread bool
+	level  int // of the selection set that has it; 1 is the root
 }
 
-func (d *document) checkOperations(operations ast.OperationList) *Error {
+// begin adds a definition. What is noted next belongs to it.
+func (d *document) begin(kind Kind, name string) {
+	d.definitions = append(d.definitions, definition{kind: kind, name: name, first: len(d.selections)})
+}
+
+// reaches notes that the definition has a selection set at a level.
+func (d *document) reaches(level int) {
+	last := &d.definitions[len(d.definitions)-1]
+	last.depth = max(last.depth, level)
+}
+
+// does notes a field at the root of the definition.
+func (d *document) does(name string) {
+	d.selections = append(d.selections, selection{name: name, level: 1})
+}
+
+// spreads notes a fragment in the definition.
+func (d *document) spreads(name string, level int) {
+	d.selections = append(d.selections, selection{name: name, spread: true, level: level})
+}
+
+// of returns the selections of a definition.
+func (d *document) of(i int) []selection {
+	if i+1 < len(d.definitions) {
+		return d.selections[d.definitions[i].first:d.definitions[i+1].first]
+	}
+	return d.selections[d.definitions[i].first:]
+}
+
+// roots refuses what servers read in different ways or not at all, and what is
+// over the limits, and returns the root fields of all operations.
+func (d *document) roots(limits *Limits) ([]Field, *Error) {
+	if err := d.checkOperations(limits); err != nil {
+		return nil, err
+	}
+	f := fragments{document: d, limits: limits}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	var roots fieldSet
+	for i := range d.definitions {
+		if kind := d.definitions[i].kind; kind != "" {
+			f.collect(&roots, kind, i)
+		}
+	}
+	return roots.fields, nil
+}
+
+func (d *document) checkOperations(limits *Limits) *Error {
+	count, unnamed := 0, false
+	for i := range d.definitions {
+		if d.definitions[i].kind != "" {
+			count++
+			unnamed = unnamed || d.definitions[i].name == ""
+		}
+	}
 	switch {
-	case len(operations) == 0:
+	case count == 0:
 		return unreadable("the GraphQL document has no operation; write one, such as { articles { id } }")
-	case len(operations) > d.limits.Operations:
-		return tooLarge("operations", int64(d.limits.Operations), "document has", "operations", "split it up")
+	case count > limits.Operations:
+		return tooLarge("operations", int64(limits.Operations), "document has", "operations", "split it up")
+	case count == 1:
+		return nil
+	case unnamed:
+		return unreadable("the GraphQL document has an operation without a name among others; name all of them")
 	}
-	seen := make(map[string]bool, len(operations))
-	for _, op := range operations {
-		switch {
-		case op.Name == "" && len(operations) > 1:
-			return unreadable("the GraphQL document has an operation without a name among others; name all of them")
-		case seen[op.Name]:
-			return unreadable("the GraphQL document has two operations %.40s; name them apart", op.Name)
+	seen := make(map[string]bool, count)
+	for i := range d.definitions {
+		switch op := &d.definitions[i]; {
+		case op.kind == "":
+		case seen[op.name]:
+			return unreadable("the GraphQL document has two operations %.40s; name them apart", op.name)
+		default:
+			seen[op.name] = true
 		}
-		seen[op.Name] = true
 	}
 	return nil
 }
 
-// measure returns how deep a selection set nests with fragments filled in. It
-// visits each selection of the document once, and recurses no deeper than the
-// document has tokens.
-func (d *document) measure(set ast.SelectionSet) (int, *Error) {
-	deepest := 0
-	for _, selection := range set {
-		depth, err := 0, (*Error)(nil)
-		switch s := selection.(type) {
-		case *ast.Field:
-			if s.Alias != s.Name {
-				d.aliases++
-			}
-			depth, err = d.measure(s.SelectionSet)
-		case *ast.InlineFragment:
-			depth, err = d.measure(s.SelectionSet)
-			depth-- // it stands for its selections
-		case *ast.FragmentSpread:
-			depth, err = d.measureFragment(s.Name)
-			depth--
+// fragments fills those of a document in.
+type fragments struct {
+	*document
+
+	limits *Limits
+	index  map[string]int // by name; of the definitions
+}
+
+// check refuses fragments that are missing, there twice or in themselves, and
+// documents that nest too deep with them filled in.
+func (f *fragments) check() *Error {
+	for i := range f.definitions {
+		d := &f.definitions[i]
+		if d.kind != "" {
+			continue
 		}
-		if err != nil {
-			return 0, err
+		if _, twice := f.index[d.name]; twice {
+			return unreadable("the GraphQL document has two fragments %.40s; name them apart", d.name)
 		}
-		deepest = max(deepest, depth)
+		if f.index == nil {
+			f.index = make(map[string]int)
+		}
+		f.index[d.name] = i
 	}
+	if f.aliases > f.limits.Aliases {
+		return tooLarge("aliases", int64(f.limits.Aliases), "document has", "aliases", "ask for less at once")
+	}
+	for i := range f.definitions {
+		if err := f.measure(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure finds out how deep a definition nests. It looks at each selection of the
+// document once.
+func (f *fragments) measure(i int) *Error {
+	d := &f.definitions[i]
 	switch {
-	case len(set) == 0: // a field without selections
-		return 0, nil
-	case d.aliases > d.limits.Aliases:
-		return 0, tooLarge("aliases", int64(d.limits.Aliases), "document has", "aliases", "ask for less at once")
-	case deepest+1 > d.limits.Depth:
-		return 0, tooDeep(d.limits.Depth)
+	case d.measured:
+		return nil
+	case d.entered:
+		return unreadable("the fragment %.40s of the GraphQL document contains itself; break the circle", d.name)
 	}
-	return deepest + 1, nil
+	d.entered = true
+	for _, s := range f.of(i) {
+		if !s.spread {
+			continue
+		}
+		at, there := f.index[s.name]
+		if !there {
+			return unreadable("the GraphQL document has no fragment %.40s; add it, or don't spread it", s.name)
+		}
+		if err := f.measure(at); err != nil {
+			return err
+		}
+		d.depth = max(d.depth, s.level-1+f.definitions[at].depth) // it stands for its selections
+	}
+	if d.depth > f.limits.Depth {
+		return tooDeep(f.limits.Depth)
+	}
+	d.measured = true
+	return nil
 }
 
-func (d *document) measureFragment(name string) (int, *Error) {
-	f := d.fragments[name]
-	switch {
-	case f == nil:
-		return 0, unreadable("the GraphQL document has no fragment %.40s; add it, or don't spread it", name)
-	case f.measured:
-		return f.depth, nil
-	case f.entered:
-		return 0, unreadable("the fragment %.40s of the GraphQL document contains itself; break the circle", name)
-	}
-	f.entered = true
-	depth, err := d.measure(f.set)
-	f.measured, f.depth = true, depth
-	return depth, err
-}
-
-// collect adds the fields of a selection set to the root fields. The document has
-// passed check, so that all fragments are there and none contains itself.
-func (d *document) collect(kind Kind, set ast.SelectionSet) {
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			d.roots.add(Field{Kind: kind, Name: s.Name})
-		case *ast.InlineFragment:
-			d.collect(kind, s.SelectionSet)
-		case *ast.FragmentSpread:
-			if f := d.fragments[s.Name]; f.enter(kind) {
-				d.collect(kind, f.set)
+// collect adds what a definition does to the root fields of a kind. The fragments
+// have passed check, so that all are there and none contains itself.
+func (f *fragments) collect(roots *fieldSet, kind Kind, i int) {
+	for _, s := range f.of(i) {
+		switch {
+		case s.level > 1:
+		case !s.spread:
+			roots.add(Field{Kind: kind, Name: s.name})
+		default:
+			at := f.index[s.name]
+			if d := &f.definitions[at]; !slices.Contains(d.collected, kind) {
+				d.collected = append(d.collected, kind)
+				f.collect(roots, kind, at)
 			}
 		}
 	}
-}
-
-// enter reports whether the fragment's fields are yet to be collected for the kind.
-func (f *fragment) enter(kind Kind) bool {
-	if slices.Contains(f.collected, kind) {
-		return false
-	}
-	f.collected = append(f.collected, kind)
-	return true
 }
 
 // fieldSet has each field once, in order.

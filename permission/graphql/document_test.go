@@ -55,19 +55,19 @@ func TestReadDocumentRefuses(t *testing.T) {
 		{"", "no operation"},
 		{" ,\n# a", "no operation"},
 		{"fragment F on Mutation { deleteAll }", "no operation"},
-		{"{", "line 1, column 2: Expected Name"},
-		{"{}", "at least one definition"},
-		{"{ a } }", "Unexpected }"},
-		{"}{ a }", "Unexpected }"},
-		{"{ a ] }", "can't be read"},
-		{"mutation", "can't be read"},
-		{"Mutation { a }", `Unexpected Name "Mutation"`},
+		{"{", "ends at line 1, column 2, where a field should be"},
+		{"{}", `has "}" at line 1, column 2, where a field should be`},
+		{"{ a } }", `has "}" at line 1, column 7, where an operation or a fragment should be`},
+		{"}{ a }", "an operation or a fragment should be"},
+		{"{ a ] }", `"]" at line 1, column 5`},
+		{"mutation", "a selection of fields should be"},
+		{"Mutation { a }", `has "Mutation" at line 1, column 1`},
 		// Definitions of types, alone and beside an operation.
-		{"extend type Mutation { x: Int } { a }", `Unexpected Name "extend"`},
-		{"type Q { a: Int }", `Unexpected Name "type"`},
-		{"schema { query: Q }", `Unexpected Name "schema"`},
-		{"{ a } directive @d on FIELD", `Unexpected Name "directive"`},
-		{`"""text""" type Q { a: Int }`, `Unexpected Name "type"`},
+		{"extend type Mutation { x: Int } { a }", `has "extend"`},
+		{"type Q { a: Int }", `has "type"`},
+		{"schema { query: Q }", `has "schema"`},
+		{"{ a } directive @d on FIELD", `has "directive"`},
+		{`"""text""" type Q { a: Int }`, `has "type"`},
 		// Which of two is run depends on the server.
 		{"query A { a } mutation A { deleteAll }", "two operations A"},
 		{"{ a } mutation { deleteAll }", "without a name among others"},
@@ -80,7 +80,7 @@ func TestReadDocumentRefuses(t *testing.T) {
 		{"{ a } fragment F on Q { ...G } fragment G on Q { ... { ...F } }", "contains itself"},
 		{"{ a { b { ...F } } } fragment F on Q { ...G } fragment G on Q { ...H } fragment H on Q { ...G }", "contains itself"},
 		{"fragment F($x: Int) on Q { a } { ...F }", "has variables"},
-		{"fragment on on, Q { a } { ...on }", "can't be read"},
+		{"fragment on on, Q { a } { ...on }", "where the name of a fragment should be"},
 		// Characters that some lexers pass over.
 		{"\uFEFF{ a }", "byte order mark (leave it out) at line 1, column 1"},
 		{"muta\uFEFFtion { deleteAll }", "byte order mark"},
@@ -132,11 +132,11 @@ func TestReadDocumentRefuses(t *testing.T) {
 		{"{ a(x: 1.5.5) }", "a number"},
 		{"{ ..F }", "a stray dot"},
 		{"{ ....F }", "a stray dot"},
-		{"{ a & b }", "can't be read"},
-		{"{ a | b }", "can't be read"},
-		{"query ($x: Int = $y) { a }", "can't be read"},
+		{"{ a & b }", `has "&"`},
+		{"{ a | b }", `has "|"`},
+		{"query ($x: Int = $y) { a }", "where a value should be"},
 		{"\r\n\r\r\n\n{\n  a ; }", "line 6, column 5"},
-		{strings.Repeat("x", 10_000), "can't be read"},
+		{strings.Repeat("x", 10_000), "an operation or a fragment should be"},
 		{"query " + strings.Repeat("x", 10_000) + "{a} query " + strings.Repeat("x", 10_000) + "{a}", "two operations"},
 	} {
 		got, err := r.ReadDocument([]byte(test.document))
@@ -163,5 +163,5 @@ func TestDeepNestingIsRefusedBeforeTheParser(t *testing.T) {
 		expectRefusal(t, document, got, err, graphql.TooLarge, "the limit max_depth")
 	}
 	got, err := r.ReadDocument([]byte(strings.Repeat("}", deep) + strings.Repeat("{", deep+50)))
-	expectRefusal(t, "closing brackets first", got, err, graphql.Unreadable, "Unexpected }")
+	expectRefusal(t, "closing brackets first", got, err, graphql.Unreadable, `has "}"`)
 }

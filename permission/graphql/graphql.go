@@ -6,6 +6,7 @@ package graphql
 import (
 	"crypto/sha256"
 	"fmt"
+	"hash/maphash"
 	"unicode/utf8"
 )
 
@@ -100,8 +101,9 @@ var errNotFound = &Error{Code: NotFound, Problem: "PersistedQueryNotFound"}
 // Reader reads requests. It is safe for concurrent use.
 type Reader struct {
 	limits     Limits
-	registered map[digest][]Field
+	registered map[digest]*entry
 	cache      cache
+	texts      texts
 }
 
 // DocumentError says which of the documents New can't read, and why.
@@ -123,13 +125,13 @@ func New(limits Limits, documents ...string) (*Reader, error) {
 	if limits.Body < 1 || min(limits.Tokens, limits.Depth, limits.Aliases, limits.Batch, limits.Operations) < 1 {
 		return nil, fmt.Errorf("the limits of GraphQL requests are %+v; each must be at least 1", limits)
 	}
-	r := &Reader{limits: limits, registered: make(map[digest][]Field, len(documents))}
+	r := &Reader{limits: limits, registered: make(map[digest]*entry, len(documents)), texts: texts{seed: maphash.MakeSeed()}}
 	for i, text := range documents {
 		fields, err := r.parse(text)
 		if err != nil {
 			return nil, &DocumentError{Index: i, Err: err}
 		}
-		r.registered[sha256.Sum256([]byte(text))] = fields
+		r.registered[sha256.Sum256([]byte(text))] = &entry{fields: fields}
 	}
 	return r, nil
 }
@@ -155,7 +157,7 @@ func (r *Reader) ReadDocument(body []byte) (Request, error) {
 	if !utf8.Valid(body) {
 		return Request{}, errUTF8
 	}
-	fields, err := r.document(sha256.Sum256(body), body)
+	fields, err := r.document(sha256.Sum256(body), body).read()
 	if err != nil {
 		return Request{}, err
 	}
@@ -171,27 +173,23 @@ func (r *Reader) checkSize(size int) error {
 	return nil
 }
 
-// document returns the fields of a document by what is remembered of it, or else
-// by reading it. The digest is that of the text, which is valid UTF-8.
-func (r *Reader) document(d digest, text []byte) ([]Field, *Error) {
-	if fields, err := r.known(&d); err != errNotFound {
-		return fields, err
+// document returns what a document does by what is remembered of it, or else by
+// reading it. The digest is that of the text, which is valid UTF-8.
+func (r *Reader) document(d digest, text []byte) *entry {
+	if e := r.known(&d); e != nil {
+		return e
 	}
 	fields, err := r.parse(string(text))
-	r.cache.add(d, fields, err)
-	return fields, err
+	return r.cache.add(d, fields, err)
 }
 
-// known returns what is remembered of a document, or errNotFound. The backend's
-// memory of hashes may be another than this one: it may know more, or forget
-// earlier. That is safe, since what is found here by a SHA-256 was read from a text
-// with that very SHA-256, and the backend can only have the same text for it.
-func (r *Reader) known(d *digest) ([]Field, *Error) {
-	if fields, ok := r.registered[*d]; ok {
-		return fields, nil
+// known returns what is remembered of a document, or nil. The backend's memory of
+// hashes may be another than this one: it may know more, or forget earlier. That is
+// safe, since what is found here by a SHA-256 was read from a text with that very
+// SHA-256, and the backend can only have the same text for it.
+func (r *Reader) known(d *digest) *entry {
+	if e, ok := r.registered[*d]; ok {
+		return e
 	}
-	if e := r.cache.find(d); e != nil {
-		return e.fields, e.err
-	}
-	return nil, errNotFound
+	return r.cache.find(d)
 }

@@ -97,6 +97,25 @@ func TestUnescapeAsJSONHasIt(t *testing.T) {
 	}
 }
 
+// Eight bytes are looked at together; each of them counts for itself.
+func TestOrdinaryBytesOfStrings(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			for _, around := range []string{"x", " ", "\x7f", "\x80", "\xff", "!", "#", "[", "]"} {
+				text := []byte(strings.Repeat(around, 20))
+				text[at] = byte(c)
+				want := len(text)
+				if c < ' ' || c == '"' || c == '\\' {
+					want = at
+				}
+				if got := ordinary(text); got != want {
+					t.Fatalf("%q: %d bytes, want %d", text, got, want)
+				}
+			}
+		}
+	}
+}
+
 // Whatever the scanner accepts encoding/json accepts, and the other way round, but
 // for bad UTF-8, which is refused before, and depth. Strings mean the same.
 func FuzzJSONScannerAgreesWithEncodingJSON(f *testing.F) {

@@ -6,15 +6,31 @@ import (
 	"unicode/utf8"
 )
 
-// lexer splits a document by the rules of the GraphQL specification before the
-// parser sees it. It bounds the parser's work and refuses every text that lexers
-// are known to split in different ways. The text is valid UTF-8.
+// lexer splits a document by the rules of the GraphQL specification, all of it
+// before the parser begins. It bounds the parser's work and refuses every text that
+// lexers are known to split in different ways. The text is valid UTF-8.
 type lexer struct {
-	text          string
-	at            int
-	tokens, depth int
-	last          class // of the token before
+	text  string
+	at    int
+	count int
+	depth int
+	last  class // of the token before
 }
+
+// lexeme is a token for the parser, in bytes of the text. Its kind is one of those
+// below, or the character itself.
+type lexeme struct {
+	kind       byte
+	start, end int
+}
+
+const (
+	theEnd  byte = 0
+	aName   byte = 'a'
+	aNumber byte = '0'
+	aString byte = '"'
+	theDots byte = '.'
+)
 
 // class is what a token that begins with a byte can be.
 type class uint8
@@ -53,26 +69,42 @@ var inName = func() (t [256]bool) {
 	return t
 }()
 
-// lex returns the number of tokens. Comments count, since they cost the same.
-func lex(text string, limits *Limits) (int, *Error) {
+// lex returns the tokens of a text, and its end. Comments are left out but count,
+// since they cost the same.
+func lex(text string, limits *Limits) ([]lexeme, *Error) {
 	x := lexer{text: text}
+	tokens := make([]lexeme, 0, min(len(text)/4, limits.Tokens)+1)
 	for x.at < len(text) {
-		c := classes[text[x.at]]
+		c, start := classes[text[x.at]], x.at
 		if c == blank {
 			x.at++
 			continue
 		}
-		if x.tokens++; x.tokens > limits.Tokens {
-			return 0, tooLarge("tokens", int64(limits.Tokens), "document has", "tokens", "split it up, or pass values as variables")
+		if x.count++; x.count > limits.Tokens {
+			return nil, tooLarge("tokens", int64(limits.Tokens), "document has", "tokens", "split it up, or pass values as variables")
 		}
 		if err := x.token(c, limits.Depth); err != nil {
-			return 0, err
+			return nil, err
 		}
-		if c != comment {
-			x.last = c
+		if c == comment {
+			continue
 		}
+		x.last = c
+		tokens = append(tokens, lexeme{kind(c, text[start]), start, x.at})
 	}
-	return x.tokens, nil
+	return append(tokens, lexeme{theEnd, len(text), len(text)}), nil
+}
+
+// kind returns the kind of a token by its class and first byte.
+func kind(c class, first byte) byte {
+	switch c {
+	case word:
+		return aName
+	case number:
+		return aNumber
+	case stray, blank, quote, comment, dots, opener, closer, punctuator:
+	}
+	return first
 }
 
 // token passes over one token of the class.
@@ -113,14 +145,19 @@ func tooDeep(deepest int) *Error {
 
 // fail says what is wrong at the place that was reached.
 func (x *lexer) fail(what string) *Error {
+	line, column := place(x.text, min(x.at, len(x.text)))
+	return unreadable("the GraphQL document has %s at line %d, column %d", what, line, column)
+}
+
+// place returns the line and the column of a byte, both from 1.
+func place(text string, at int) (line, column int) {
 	line, start := 1, 0
-	x.at = min(x.at, len(x.text))
-	for i := range x.at {
-		if c := x.text[i]; c == '\n' || c == '\r' && !strings.HasPrefix(x.text[i+1:], "\n") {
+	for i := range at {
+		if c := text[i]; c == '\n' || c == '\r' && !strings.HasPrefix(text[i+1:], "\n") {
 			line, start = line+1, i+1
 		}
 	}
-	return unreadable("the GraphQL document has %s at line %d, column %d", what, line, utf8.RuneCountInString(x.text[start:x.at])+1)
+	return line, utf8.RuneCountInString(text[start:at]) + 1
 }
 
 func (x *lexer) stray() *Error {
