@@ -120,9 +120,9 @@ func TestGraphQLDocumentsRefused(t *testing.T) {
 		"JSON, cut off":           {" {\n\"a\": ", "it is not valid JSON at line 2: unexpected end of JSON input"},
 		"JSON, surplus":           {"\ufeff{}\n{}", "it is not valid JSON at line 2: invalid character '{' after top-level value"},
 		"not UTF-8":               {"{ a(x: \"\xff\") }", "it is not valid UTF-8"},
-		"bad document":            {"{ a", ": the GraphQL document can't be read at line 1"},
-		"bad document, object":    {fmt.Sprintf(`{%q:"{ a"}`, hashOf("{ a")), `: key "` + hashOf("{ a") + `": the GraphQL document can't be read at line 1`},
-		"bad document, Apollo's":  {apollo(hashOf("{ a"), "{ a"), `: operation "A", id "` + hashOf("{ a") + `": the GraphQL document can't be read at line 1`},
+		"bad document":            {"{ a", ": the GraphQL document ends at line 1"},
+		"bad document, object":    {fmt.Sprintf(`{%q:"{ a"}`, hashOf("{ a")), `: key "` + hashOf("{ a") + `": the GraphQL document ends at line 1`},
+		"bad document, Apollo's":  {apollo(hashOf("{ a"), "{ a"), `: operation "A", id "` + hashOf("{ a") + `": the GraphQL document ends at line 1`},
 		"a document too deep":     {"{a{b{c}}}", "more than 2 levels, the limit max_depth;"},
 	} {
 		t.Run(name, func(t *testing.T) {
