@@ -23,6 +23,10 @@ var (
 	ErrSecretTaken = errors.New("secret is in use")
 	// ErrConflict: the token changed since the version at hand was read.
 	ErrConflict = errors.New("changed in the meantime")
+	// ErrSubjectTaken: another account is that subject of single sign-on.
+	ErrSubjectTaken = errors.New("subject is taken")
+	// ErrBadCursor: the cursor is not one of this query.
+	ErrBadCursor = errors.New("cursor is not of this query")
 	// ErrUnreadable: the record is there but can't be understood. It denies
 	// this one token; it is not a failure of the store.
 	ErrUnreadable = errors.New("record can't be understood")
@@ -35,6 +39,7 @@ var (
 // of the APIs. All methods are safe for concurrent use.
 type Store interface {
 	Reader
+	Housekeeping
 
 	// Lookup returns the token that a secret belongs to. It returns
 	// ErrNotFound for an unknown digest and ErrUnreadable for a row that can't
@@ -64,6 +69,8 @@ type Store interface {
 
 // Reader has the reads that are the same inside and outside a transaction.
 type Reader interface {
+	Management
+
 	// Token returns the token with the given id, or ErrNotFound.
 	Token(ctx context.Context, id string) (token.Token, error)
 	// TokenByName returns the token of the given API and name, or ErrNotFound.
@@ -81,6 +88,7 @@ type Reader interface {
 // Tx is a transaction in which tokens change.
 type Tx interface {
 	Reader
+	ManagementTx
 
 	// CreateToken adds a token as it is (version 1), or returns ErrNameTaken.
 	CreateToken(ctx context.Context, t token.Token) error

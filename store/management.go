@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Account is a person, or a program, that manages tokens.
+type Account struct {
+	ID       string // "acc_" and 16 base62 characters
+	Name     string // unique; tokens name their owner by it
+	Role     string // the name of a role
+	Password string // a slow hash in PHC form; empty if it has no password
+	Subject  string // who it is to single sign-on; unique, or empty if it is nobody there
+	Enabled  bool
+	Created  time.Time
+	Updated  time.Time
+	SignedIn time.Time // zero for never
+	Version  int64     // raised by every change but of SignedIn
+}
+
+// Scope says whose tokens a right is for.
+type Scope string
+
+// The closed list of scopes.
+const (
+	None Scope = "none"
+	Own  Scope = "own"
+	All  Scope = "all"
+)
+
+// Role says what its accounts may do. Those that are built in are in no store.
+type Role struct {
+	Name        string
+	Description string
+	Read        Scope // of tokens, as are the next four
+	Create      Scope // All: also for other owners
+	Update      Scope
+	Regenerate  Scope
+	Delete      Scope
+	Accounts    bool // manages accounts and roles
+	Audit       bool // reads the audit trail
+	Ceiling     Ceiling
+	Updated     time.Time
+	Version     int64
+}
+
+// Ceiling is the most that a role may hand out. A nil list allows everything.
+type Ceiling struct {
+	APIs   []string
+	Types  []token.Type
+	Grants []string // of custom tokens: permissions' names, or operations written out
+}
+
+// Session lets a browser act for an account, or whoever holds a set-up link make
+// the first one.
+type Session struct {
+	ID      string       // "ses_" and 16 base62 characters; names it to people
+	Digest  token.Digest // of what the browser holds
+	Account string       // id of the account; empty for a set-up link
+	Method  string       // how it was signed in: password, header, oidc, set-up
+	Created time.Time
+	Seen    time.Time // newest use, within a minute
+	Expiry  time.Time // ends at the latest then
+	Address string    // it was signed in from
+	Agent   string    // User-Agent of the browser
+}
+
+// Event is an entry of the audit trail. It never holds a secret.
+type Event struct {
+	ID      int64 // grows with time
+	Time    time.Time
+	Actor   string          // name of the account, or of the system user of a command; empty if nobody is signed in
+	Via     string          // command, page, api or gateway
+	Token   string          // id of the token that the actor used; empty if none
+	Address string          // it came from; empty for commands
+	Action  string          // what was done: token.create, account.update, sign-in.refused
+	Subject string          // id or name of what it was done to
+	Name    string          // name of the subject for people
+	API     string          // of a token
+	Owner   string          // of a token
+	Before  json.RawMessage // what changed, as it was; nil if it was not there
+	After   json.RawMessage // as it is; nil if it is gone
+}
+
+// EventQuery picks events. Empty fields pick all.
+type EventQuery struct {
+	Actor, Action, Subject, API string
+	Since, Until                time.Time // Since is included
+	Before                      int64     // only those with a smaller ID
+	Limit                       int       // at most so many; 0 is all
+}
+
+// Idempotent remembers a token that was created with an Idempotency-Key.
+type Idempotent struct {
+	Account string       // id
+	Key     token.Digest // of the key
+	Request token.Digest // of the request that it came with
+	TokenID string
+	Created time.Time
+}
+
+// TokenQuery picks a page of tokens. Empty fields pick all.
+type TokenQuery struct {
+	Search      string // stands in the name, the description, the owner or the hint; case doesn't matter
+	API         string
+	Type        token.Type
+	Status      token.Status
+	Owner       string
+	UnusedSince time.Time // not used since then, and created before it
+	ExpiresBy   time.Time // active, and ends by then
+	Now         time.Time // for Status and ExpiresBy
+	Sort        TokenOrder
+	Descending  bool
+	After       string // Next of the page before
+	Limit       int    // at least 1
+}
+
+// TokenOrder is what tokens are sorted by; ties are by id. Never sorts as before
+// all times for last use, and as after all for expiry.
+type TokenOrder string
+
+// The closed list of orders. The default is by name.
+const (
+	ByName     TokenOrder = "name"
+	ByAPI      TokenOrder = "api"
+	ByOwner    TokenOrder = "owner"
+	ByCreated  TokenOrder = "created"
+	ByLastUsed TokenOrder = "last_used"
+	ByExpiry   TokenOrder = "expiry"
+)
+
+// TokenPage is a page of tokens.
+type TokenPage struct {
+	Tokens []token.Token
+	Next   string // After of the next page; empty if there is none
+}
+
+// SecretUse says when a secret of a token was used last.
+type SecretUse struct {
+	Secret
+
+	LastUsed time.Time // zero for never
+}
+
+// Management are the reads that managing tokens needs beside Reader. Accounts,
+// roles and sessions are few, and read anew for every request, so that what
+// changes holds with the next one on every gateway.
+type Management interface {
+	// TokenPage returns a page of tokens. Rows that can't be understood are
+	// left out. It returns ErrBadCursor for an After that is not of this query.
+	TokenPage(ctx context.Context, q TokenQuery) (TokenPage, error)
+	// Secrets returns the secrets of a token that have not ended by then, newest first.
+	Secrets(ctx context.Context, tokenID string, now time.Time) ([]SecretUse, error)
+
+	// Account returns the account with the given id, or ErrNotFound.
+	Account(ctx context.Context, id string) (Account, error)
+	// AccountByName returns the account with the given name, or ErrNotFound.
+	AccountByName(ctx context.Context, name string) (Account, error)
+	// AccountBySubject returns the account of single sign-on, or ErrNotFound.
+	AccountBySubject(ctx context.Context, subject string) (Account, error)
+	// Accounts returns all accounts, sorted by name.
+	Accounts(ctx context.Context) ([]Account, error)
+	// Roles returns all roles in the store, sorted by name.
+	Roles(ctx context.Context) ([]Role, error)
+	// Session returns the session of a digest, or ErrNotFound. Whether it has ended is for the caller to see.
+	Session(ctx context.Context, digest token.Digest) (Session, error)
+	// Sessions returns the sessions of an account, or of all for "", newest first.
+	Sessions(ctx context.Context, account string) ([]Session, error)
+	// Events returns entries of the audit trail, newest first.
+	Events(ctx context.Context, q EventQuery) ([]Event, error)
+	// Idempotent returns what was created with a key, or ErrNotFound.
+	Idempotent(ctx context.Context, account string, key token.Digest) (Idempotent, error)
+}
+
+// ManagementTx is the part of a transaction that changes no token.
+type ManagementTx interface {
+	// CreateAccount adds an account (version 1), or returns ErrNameTaken or ErrSubjectTaken.
+	CreateAccount(ctx context.Context, a Account) error
+	// UpdateAccount writes role, password, subject, enabled, updated and signed-in
+	// if a.Version is still the version in the store, and raises that. It returns
+	// ErrNotFound, ErrSubjectTaken or ErrConflict otherwise.
+	UpdateAccount(ctx context.Context, a Account) error
+	// DeleteAccount removes an account and its sessions, or returns ErrNotFound.
+	// Its tokens are for the caller to see to.
+	DeleteAccount(ctx context.Context, id string) error
+	// CreateRole adds a role (version 1), or returns ErrNameTaken.
+	CreateRole(ctx context.Context, r Role) error
+	// UpdateRole replaces a role if r.Version is still the one in the store, and
+	// raises that. It returns ErrNotFound or ErrConflict otherwise.
+	UpdateRole(ctx context.Context, r Role) error
+	// DeleteRole removes a role, or returns ErrNotFound.
+	DeleteRole(ctx context.Context, name string) error
+	// CreateSession adds a session.
+	CreateSession(ctx context.Context, s Session) error
+	// DeleteSession removes a session by its id, or returns ErrNotFound: of two
+	// that want the same, one gets it.
+	DeleteSession(ctx context.Context, id string) error
+	// DeleteSessions removes all sessions of an account but the one with the id except.
+	DeleteSessions(ctx context.Context, account, except string) error
+	// AppendEvent adds an entry to the audit trail and gives it its ID.
+	AppendEvent(ctx context.Context, e Event) error
+	// SaveIdempotent remembers what was created with a key, or returns ErrConflict if the key is taken.
+	SaveIdempotent(ctx context.Context, i Idempotent) error
+}
+
+// Housekeeping are writes that are no changes: nobody is told of them.
+type Housekeeping interface {
+	// TouchSession notes when a session was used, if that is later than what it has.
+	TouchSession(ctx context.Context, id string, seen time.Time) error
+	// PruneManagement removes sessions that ended, memories of keys older than a
+	// day, and events from before the given time, if that is not zero.
+	PruneManagement(ctx context.Context, now, eventsBefore time.Time) error
+}
