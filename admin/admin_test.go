@@ -21,6 +21,9 @@ import (
 // reach a record.
 var start = time.Date(2026, 11, 22, 10, 0, 0, 123456789, time.FixedZone("CET", 3600))
 
+// operator is who runs a command.
+var operator = admin.Operator("root")
+
 // fixture is a service on a new store that knows the APIs articles and orders.
 type fixture struct {
 	*admin.Service
@@ -75,7 +78,7 @@ func draft(change func(*admin.Draft)) admin.Draft {
 
 func (f *fixture) create(t *testing.T, change func(*admin.Draft)) (token.Token, token.Secret) {
 	t.Helper()
-	made, secret, err := f.Create(t.Context(), draft(change))
+	made, secret, err := f.Create(t.Context(), operator, draft(change))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +175,7 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, err := f.Create(t.Context(), draft(test.change))
+			_, _, err := f.Create(t.Context(), operator, draft(test.change))
 			if fields := problems(t, err); fields != test.fields || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("got fields %q in %q; want %q with %q", fields, err, test.fields, test.text)
 			}
@@ -181,7 +184,7 @@ func TestCreateRefuses(t *testing.T) {
 			}
 		})
 	}
-	if all, err := f.List(t.Context(), admin.Filter{}); err != nil || len(all) != 1 {
+	if all, err := f.List(t.Context(), operator, admin.Filter{}); err != nil || len(all) != 1 {
 		t.Errorf("the store has %d tokens (%v); want the one that was not refused", len(all), err)
 	}
 }
@@ -190,7 +193,7 @@ func TestCreateRefuses(t *testing.T) {
 func TestCreateWithoutRandomness(t *testing.T) {
 	f := newFixture(t)
 	broken := admin.New(f.store, time.Now, io.LimitReader(rand.Reader, 40))
-	if _, _, err := broken.Create(t.Context(), draft(nil)); err == nil {
+	if _, _, err := broken.Create(t.Context(), operator, draft(nil)); err == nil {
 		t.Error("a token was made without randomness")
 	}
 }
@@ -199,15 +202,15 @@ func TestCatalogOfTheConfigurationCounts(t *testing.T) {
 	f := newFixture(t)
 	configured := catalog(t, "new")
 	known := admin.New(f.store, func() time.Time { return f.now }, rand.Reader, configured)
-	made, _, err := known.Create(t.Context(), draft(func(d *admin.Draft) { d.API = "new" }))
+	made, _, err := known.Create(t.Context(), operator, draft(func(d *admin.Draft) { d.API = "new" }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Those who come without the configuration must find the token all the same.
-	if found, err := f.Find(t.Context(), "", "ci"); err != nil || found.ID != made.ID {
+	if found, err := f.Find(t.Context(), operator, "", "ci"); err != nil || found.ID != made.ID {
 		t.Errorf("found %+v, %v", found, err)
 	}
-	all, err := f.Catalogs(t.Context())
+	all, err := f.Catalogs(t.Context(), operator)
 	if err != nil || len(all) != 3 || all[1].API != "new" || len(all[1].Permissions) != len(configured.Permissions) {
 		t.Errorf("catalogs %+v, %v; want articles, new and orders", all, err)
 	}
@@ -216,11 +219,11 @@ func TestCatalogOfTheConfigurationCounts(t *testing.T) {
 func TestCatalogOfTheConfigurationReplacesTheStored(t *testing.T) {
 	f := newFixture(t)
 	known := admin.New(f.store, func() time.Time { return f.now }, rand.Reader, store.Catalog{API: "articles"})
-	_, _, err := known.Create(t.Context(), draft(nil))
+	_, _, err := known.Create(t.Context(), operator, draft(nil))
 	if fields := problems(t, err); fields != "grants" {
 		t.Errorf("got problems with %q; want the permission to be unknown", fields)
 	}
-	_, _, err = known.Create(t.Context(), draft(func(d *admin.Draft) { d.Grants = []string{"GET /a"} }))
+	_, _, err = known.Create(t.Context(), operator, draft(func(d *admin.Draft) { d.Grants = []string{"GET /a"} }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +239,7 @@ func TestFirstTokenWithoutAnyAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	_, _, err = admin.New(s, time.Now, rand.Reader).Create(context.Background(), draft(nil))
+	_, _, err = admin.New(s, time.Now, rand.Reader).Create(context.Background(), operator, draft(nil))
 	if fields := problems(t, err); fields != "api" || !strings.Contains(err.Error(), "start the gateway once") {
 		t.Errorf("got %v", err)
 	}
@@ -249,7 +252,7 @@ func TestCreateAtOnce(t *testing.T) {
 	errs := make(chan error, people)
 	for range people {
 		go func() {
-			_, _, err := f.Create(t.Context(), draft(nil))
+			_, _, err := f.Create(t.Context(), operator, draft(nil))
 			errs <- err
 		}()
 	}

@@ -16,7 +16,7 @@ const foreign = "legacy-secret-0123456789"
 
 func TestImport(t *testing.T) {
 	f := newFixture(t)
-	made, err := f.Import(t.Context(), draft(nil), foreign)
+	made, err := f.Import(t.Context(), operator, draft(nil), foreign)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestImport(t *testing.T) {
 
 func TestImportRefuses(t *testing.T) {
 	f := newFixture(t)
-	if _, err := f.Import(t.Context(), draft(nil), foreign); err != nil {
+	if _, err := f.Import(t.Context(), operator, draft(nil), foreign); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct{ name, secret, token, fields string }{
@@ -42,7 +42,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := f.Import(t.Context(), draft(func(d *admin.Draft) { d.Name = test.token }), test.secret)
+			_, err := f.Import(t.Context(), operator, draft(func(d *admin.Draft) { d.Name = test.token }), test.secret)
 			if fields := problems(t, err); fields != test.fields {
 				t.Errorf("got fields %q in %q; want %q", fields, err, test.fields)
 			}
@@ -51,7 +51,7 @@ func TestImportRefuses(t *testing.T) {
 			}
 		})
 	}
-	if all, _ := f.List(t.Context(), admin.Filter{}); len(all) != 1 {
+	if all, _ := f.List(t.Context(), operator, admin.Filter{}); len(all) != 1 {
 		t.Errorf("the store has %d tokens; want the first alone", len(all))
 	}
 }
@@ -61,7 +61,7 @@ func TestUpdate(t *testing.T) {
 	old, secret := f.create(t, nil)
 	f.now = f.now.Add(time.Hour)
 	kind := token.ReadOnly
-	changed, err := f.Update(t.Context(), old.ID, admin.Edit{
+	changed, err := f.Update(t.Context(), operator, old.ID, admin.Edit{
 		Version: 1, Name: new("renamed"), Description: new("d"), Type: &kind, Duration: new("unlimited"), Owner: new(""),
 	})
 	if err != nil {
@@ -78,7 +78,7 @@ func TestUpdate(t *testing.T) {
 		t.Error("id, creation or secret changed")
 	}
 	// Its own name is not taken.
-	if _, err := f.Update(t.Context(), old.ID, admin.Edit{Name: new("renamed")}); err != nil {
+	if _, err := f.Update(t.Context(), operator, old.ID, admin.Edit{Name: new("renamed")}); err != nil {
 		t.Error(err)
 	}
 }
@@ -107,13 +107,13 @@ func TestUpdateRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := f.Update(t.Context(), test.id, test.edit)
+			_, err := f.Update(t.Context(), operator, test.id, test.edit)
 			if fields := problems(t, err); fields != test.fields {
 				t.Errorf("got fields %q in %q; want %q", fields, err, test.fields)
 			}
 		})
 	}
-	if now, err := f.Find(t.Context(), "", custom.ID); err != nil || now.Version != custom.Version {
+	if now, err := f.Find(t.Context(), operator, "", custom.ID); err != nil || now.Version != custom.Version {
 		t.Errorf("a refused edit left version %d, %v", now.Version, err)
 	}
 }
@@ -122,10 +122,10 @@ func TestUpdateRefuses(t *testing.T) {
 func TestUpdateOfAnOldVersion(t *testing.T) {
 	f := newFixture(t)
 	made, _ := f.create(t, nil)
-	if _, err := f.Update(t.Context(), made.ID, admin.Edit{Version: made.Version, Owner: new("bob")}); err != nil {
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Version: made.Version, Owner: new("bob")}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.Update(t.Context(), made.ID, admin.Edit{Version: made.Version, Owner: new("eve")})
+	_, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Version: made.Version, Owner: new("eve")})
 	if !errors.Is(err, store.ErrConflict) {
 		t.Errorf("got %v; want ErrConflict", err)
 	}
@@ -143,13 +143,13 @@ func TestUpdateKeepsGrantsThatAreGone(t *testing.T) {
 	if err != nil || !slices.Equal(gone, []string{"article.create"}) {
 		t.Errorf("gone are %q, %v; want article.create", gone, err)
 	}
-	if _, err := f.Update(t.Context(), made.ID, admin.Edit{Name: new("x")}); err != nil {
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: new("x")}); err != nil {
 		t.Error(err)
 	}
-	if _, err := f.Update(t.Context(), made.ID, admin.Edit{Grants: &[]string{"article.find"}}); err != nil {
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Grants: &[]string{"article.find"}}); err != nil {
 		t.Error(err)
 	}
-	_, err = f.Update(t.Context(), made.ID, admin.Edit{Grants: &[]string{"article.find", "article.create"}})
+	_, err = f.Update(t.Context(), operator, made.ID, admin.Edit{Grants: &[]string{"article.find", "article.create"}})
 	if fields := problems(t, err); fields != "grants" {
 		t.Errorf("got %v", err)
 	}
@@ -158,15 +158,15 @@ func TestUpdateKeepsGrantsThatAreGone(t *testing.T) {
 func TestSetEnabled(t *testing.T) {
 	f := newFixture(t)
 	made, secret := f.create(t, nil)
-	off, err := f.SetEnabled(t.Context(), made.ID, false)
+	off, err := f.SetEnabled(t.Context(), operator, made.ID, false)
 	if err != nil || off.Enabled || off.Version == made.Version || f.works(t, secret) {
 		t.Errorf("got %+v, %v", off, err)
 	}
-	same, err := f.SetEnabled(t.Context(), made.ID, false)
+	same, err := f.SetEnabled(t.Context(), operator, made.ID, false)
 	if err != nil || same.Version != off.Version {
 		t.Errorf("switching off twice made version %d of %d, %v", same.Version, off.Version, err)
 	}
-	if on, err := f.SetEnabled(t.Context(), made.ID, true); err != nil || !on.Enabled || !f.works(t, secret) {
+	if on, err := f.SetEnabled(t.Context(), operator, made.ID, true); err != nil || !on.Enabled || !f.works(t, secret) {
 		t.Errorf("got %+v, %v", on, err)
 	}
 }
@@ -174,14 +174,14 @@ func TestSetEnabled(t *testing.T) {
 func TestRegenerate(t *testing.T) {
 	f := newFixture(t)
 	made, first := f.create(t, nil)
-	changed, second, err := f.Regenerate(t.Context(), made.ID, 0)
+	changed, second, err := f.Regenerate(t.Context(), operator, made.ID, 0)
 	if err != nil || f.works(t, first) || !f.works(t, second) {
 		t.Fatalf("%v; first works: %v, second works: %v", err, f.works(t, first), f.works(t, second))
 	}
 	if changed.Hint != second.Hint() || changed.Version == made.Version {
 		t.Errorf("got %+v", changed)
 	}
-	_, third, err := f.Regenerate(t.Context(), made.ID, 24*time.Hour)
+	_, third, err := f.Regenerate(t.Context(), operator, made.ID, 24*time.Hour)
 	if err != nil || !f.works(t, second) || !f.works(t, third) {
 		t.Fatalf("%v; second works: %v, third works: %v", err, f.works(t, second), f.works(t, third))
 	}
@@ -189,7 +189,7 @@ func TestRegenerate(t *testing.T) {
 	if f.works(t, second) || !f.works(t, third) {
 		t.Errorf("after the overlap: second works: %v, third works: %v", f.works(t, second), f.works(t, third))
 	}
-	_, _, err = f.Regenerate(t.Context(), made.ID, -time.Hour)
+	_, _, err = f.Regenerate(t.Context(), operator, made.ID, -time.Hour)
 	if fields := problems(t, err); fields != "overlap" {
 		t.Errorf("got %v", err)
 	}
@@ -198,7 +198,7 @@ func TestRegenerate(t *testing.T) {
 func TestDelete(t *testing.T) {
 	f := newFixture(t)
 	made, secret := f.create(t, nil)
-	gone, err := f.Delete(t.Context(), made.ID)
+	gone, err := f.Delete(t.Context(), operator, made.ID)
 	if err != nil || gone.Name != "ci" || f.works(t, secret) {
 		t.Errorf("got %+v, %v", gone, err)
 	}
@@ -209,11 +209,11 @@ func TestUnknownToken(t *testing.T) {
 	f := newFixture(t)
 	const id = "tok_0123456789abcdef"
 	for name, call := range map[string]func() error{
-		"update":     func() error { _, err := f.Update(t.Context(), id, admin.Edit{Name: new("x")}); return err },
-		"disable":    func() error { _, err := f.SetEnabled(t.Context(), id, false); return err },
-		"regenerate": func() error { _, _, err := f.Regenerate(t.Context(), id, 0); return err },
-		"delete":     func() error { _, err := f.Delete(t.Context(), id); return err },
-		"find":       func() error { _, err := f.Find(t.Context(), "", id); return err },
+		"update":     func() error { _, err := f.Update(t.Context(), operator, id, admin.Edit{Name: new("x")}); return err },
+		"disable":    func() error { _, err := f.SetEnabled(t.Context(), operator, id, false); return err },
+		"regenerate": func() error { _, _, err := f.Regenerate(t.Context(), operator, id, 0); return err },
+		"delete":     func() error { _, err := f.Delete(t.Context(), operator, id); return err },
+		"find":       func() error { _, err := f.Find(t.Context(), operator, "", id); return err },
 	} {
 		if err := call(); !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: got %v; want ErrNotFound with the id", name, err)

@@ -17,18 +17,22 @@ type Explanation struct {
 }
 
 // Explain decides about a request as the gate would if it came now.
-func (s *Service) Explain(ctx context.Context, t *token.Token, method, target string) (Explanation, error) {
+func (s *Service) Explain(ctx context.Context, actor Actor, t *token.Token, method, target string) (Explanation, error) {
 	if upper := strings.ToUpper(method); method != upper && !permission.IsKind(method) {
 		if lower := strings.ToLower(method); permission.IsKind(lower) {
 			upper = lower
 		}
 		return Explanation{}, problem("method", "%q is not a method; write %s", method, upper)
 	}
-	catalog, err := s.compiled(ctx, s.store, t.API)
+	present, err := s.readable(ctx, &actor, TokenExplain, t.ID)
 	if err != nil {
 		return Explanation{}, err
 	}
-	e, err := gate.Explain(*t, catalog, method, target, s.now())
+	catalog, err := s.compiled(ctx, s.store, present.API)
+	if err != nil {
+		return Explanation{}, err
+	}
+	e, err := gate.Explain(present, catalog, method, target, s.now())
 	if err != nil {
 		return Explanation{}, problem("path", "%v", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/store"
@@ -15,13 +14,20 @@ import (
 
 // Find returns the token with the given id or name. api may be empty; then a
 // name must belong to one API only. No such token is store.ErrNotFound.
-func (s *Service) Find(ctx context.Context, api, nameOrID string) (token.Token, error) {
+func (s *Service) Find(ctx context.Context, actor Actor, api, nameOrID string) (token.Token, error) {
 	if strings.HasPrefix(nameOrID, token.Prefix) {
 		// Not repeated: errors end up in terminals and logs.
 		return token.Token{}, problem("token", "that is a secret; use the name or the id, the list shows the hint of each secret")
 	}
+	who, err := s.fresh(ctx, s.store, actor)
+	if err != nil {
+		return token.Token{}, err
+	}
+	if err := who.needAny(TokenRead); err != nil {
+		return token.Token{}, err
+	}
 	if token.IsID(nameOrID) {
-		t, err := s.store.Token(ctx, nameOrID)
+		t, err := s.seen(ctx, s.store, &who, nameOrID)
 		if err == nil && api != "" && t.API != api {
 			return token.Token{}, fmt.Errorf("token %s in API %s: %w; it belongs to API %s", nameOrID, api, store.ErrNotFound, t.API)
 		}
@@ -31,15 +37,15 @@ func (s *Service) Find(ctx context.Context, api, nameOrID string) (token.Token, 
 		if _, err := s.catalog(ctx, s.store, api); err != nil {
 			return token.Token{}, err
 		}
-		t, err := s.store.TokenByName(ctx, api, nameOrID)
+		t, err := s.byName(ctx, &who, api, nameOrID)
 		return t, wrapNotFound(err, api, nameOrID)
 	}
-	return s.findAnywhere(ctx, nameOrID)
+	return s.findAnywhere(ctx, &who, nameOrID)
 }
 
 // findAnywhere asks each API for its token of that name: one read by key each,
 // where a list of all tokens could be millions.
-func (s *Service) findAnywhere(ctx context.Context, name string) (token.Token, error) {
+func (s *Service) findAnywhere(ctx context.Context, who *Actor, name string) (token.Token, error) {
 	catalogs, err := s.catalogs(ctx, s.store)
 	if err != nil {
 		return token.Token{}, err
@@ -47,7 +53,7 @@ func (s *Service) findAnywhere(ctx context.Context, name string) (token.Token, e
 	var found token.Token
 	var having []store.Catalog
 	for _, c := range catalogs {
-		t, err := s.store.TokenByName(ctx, c.API, name)
+		t, err := s.byName(ctx, who, c.API, name)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
@@ -67,6 +73,15 @@ func (s *Service) findAnywhere(ctx context.Context, name string) (token.Token, e
 	}
 }
 
+// byName returns the token, or store.ErrNotFound if the actor may not know of it.
+func (s *Service) byName(ctx context.Context, who *Actor, api, name string) (token.Token, error) {
+	t, err := s.store.TokenByName(ctx, api, name)
+	if errors.Is(err, store.ErrUnreadable) && who.ofRole(TokenRead) != store.All || err == nil && !who.sees(&t) {
+		return token.Token{}, store.ErrNotFound
+	}
+	return t, err
+}
+
 func wrapNotFound(err error, api, nameOrID string) error {
 	switch {
 	case err == nil:
@@ -78,42 +93,6 @@ func wrapNotFound(err error, api, nameOrID string) error {
 	default:
 		return fmt.Errorf("token %q: %w", nameOrID, store.ErrNotFound)
 	}
-}
-
-// Filter picks tokens out of a list. Empty fields pick all.
-type Filter struct {
-	API    string
-	Type   token.Type
-	Status token.Status
-	Owner  string
-}
-
-func (f Filter) picks(t *token.Token, now time.Time) bool {
-	return (f.Type == "" || t.Type == f.Type) &&
-		(f.Status == "" || t.Status(now) == f.Status) &&
-		(f.Owner == "" || t.Owner == f.Owner)
-}
-
-// List returns the tokens that the filter picks, sorted by API and name. Records
-// that can't be understood are left out; the readable ones come beside a
-// store.ErrUnreadable error then.
-func (s *Service) List(ctx context.Context, f Filter) ([]token.Token, error) {
-	if f.API != "" {
-		if _, err := s.catalog(ctx, s.store, f.API); err != nil {
-			return nil, err
-		}
-	}
-	tokens, err := s.store.Tokens(ctx, f.API)
-	if err != nil && !errors.Is(err, store.ErrUnreadable) {
-		return nil, err
-	}
-	now := s.now()
-	return slices.DeleteFunc(tokens, func(t token.Token) bool { return !f.picks(&t, now) }), err
-}
-
-// Usage returns what the token did per UTC day since the given day, oldest first.
-func (s *Service) Usage(ctx context.Context, id string, since time.Time) ([]token.Use, error) {
-	return s.store.Usage(ctx, id, since)
 }
 
 // Gone returns those grants of the token that name permissions which its API no

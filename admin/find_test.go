@@ -36,7 +36,7 @@ func TestFind(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			found, err := f.Find(t.Context(), test.api, test.token)
+			found, err := f.Find(t.Context(), operator, test.api, test.token)
 			switch {
 			case test.err == "" && (err != nil || found.ID != test.want):
 				t.Errorf("got %+v, %v", found, err)
@@ -57,7 +57,7 @@ func TestList(t *testing.T) {
 	f.create(t, func(d *admin.Draft) { d.Name, d.Duration, d.Owner = "short", "1h", "bob" })
 	f.create(t, func(d *admin.Draft) { d.API, d.Type, d.Grants = "orders", token.ReadOnly, nil })
 	off, _ := f.create(t, func(d *admin.Draft) { d.Name = "off" })
-	if _, err := f.SetEnabled(t.Context(), off.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(time.Hour)
@@ -73,7 +73,7 @@ func TestList(t *testing.T) {
 		{admin.Filter{Status: token.Disabled}, "articles/off"},
 		{admin.Filter{Status: token.Active, API: "articles"}, "articles/ci"},
 	} {
-		tokens, err := f.List(t.Context(), test.filter)
+		tokens, err := f.List(t.Context(), operator, test.filter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestList(t *testing.T) {
 			t.Errorf("%+v picks %s; want %s", test.filter, got, test.want)
 		}
 	}
-	_, err := f.List(t.Context(), admin.Filter{API: "order"})
+	_, err := f.List(t.Context(), operator, admin.Filter{API: "order"})
 	if fields := problems(t, err); fields != "api" {
 		t.Errorf("got %v", err)
 	}
@@ -121,7 +121,7 @@ func TestListWithAnUnreadableRecord(t *testing.T) {
 	f.create(t, nil)
 	f.create(t, func(d *admin.Draft) { d.Name, d.Owner = "other", "bob" })
 	half := admin.New(halfReadable{f.store}, time.Now, rand.Reader)
-	tokens, err := half.List(t.Context(), admin.Filter{Owner: "bob"})
+	tokens, err := half.List(t.Context(), operator, admin.Filter{Owner: "bob"})
 	if len(tokens) != 1 || tokens[0].Name != "other" || !errors.Is(err, store.ErrUnreadable) {
 		t.Errorf("got %+v, %v", tokens, err)
 	}

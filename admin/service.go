@@ -1,4 +1,4 @@
-// Package admin manages tokens: one service with all rules. The command line,
+// Package admin manages tokens, accounts and roles: one service with all rules. The command line,
 // the REST API and the pages are thin over it, so that they can't differ.
 package admin
 
@@ -22,6 +22,10 @@ type Service struct {
 	clock  func() time.Time
 	random io.Reader
 	known  []store.Catalog
+
+	passwords *passwords
+	throttle  *throttle
+	refusals  *pace // of events of refused sign-ins
 }
 
 // New returns a service on the given store, clock and source of randomness.
@@ -29,7 +33,10 @@ type Service struct {
 // yet; they count instead of the store's for the same API. This lets tokens be
 // made before a gateway runs for the first time.
 func New(s store.Store, now func() time.Time, random io.Reader, known ...store.Catalog) *Service {
-	return &Service{store: s, clock: now, random: random, known: known}
+	return &Service{
+		store: s, clock: now, random: random, known: known,
+		throttle: newThrottle(), refusals: &pace{},
+	}
 }
 
 // now returns the time as tokens hold it.
@@ -87,7 +94,14 @@ func problem(field, format string, args ...any) error {
 }
 
 // Catalogs returns the catalogs of all known APIs, sorted by API.
-func (s *Service) Catalogs(ctx context.Context) ([]store.Catalog, error) {
+func (s *Service) Catalogs(ctx context.Context, actor Actor) ([]store.Catalog, error) {
+	who, err := s.fresh(ctx, s.store, actor)
+	if err != nil {
+		return nil, err
+	}
+	if err := who.needAny(APIRead); err != nil {
+		return nil, err
+	}
 	return s.catalogs(ctx, s.store)
 }
 
@@ -101,6 +115,9 @@ func (s *Service) catalogs(ctx context.Context, r store.Reader) ([]store.Catalog
 		if indexAPI(s.known, c.API) < 0 {
 			all = append(all, c)
 		}
+	}
+	if i := indexAPI(all, ManagementAPI); i >= 0 {
+		all[i].Permissions = ManagementPermissions() // what its tokens may do is said here alone
 	}
 	slices.SortFunc(all, func(a, b store.Catalog) int { return strings.Compare(a.API, b.API) })
 	return all, nil

@@ -9,105 +9,21 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// Create makes a token and mints its secret. This is the only time that the
-// secret can be seen. Broken rules are FieldErrors.
-func (s *Service) Create(ctx context.Context, d Draft) (token.Token, token.Secret, error) {
-	secret, err := token.Mint(s.random)
-	if err != nil {
-		return token.Token{}, token.Secret{}, err
-	}
-	t, err := s.create(ctx, d, secret, nil)
-	if err != nil {
-		return token.Token{}, token.Secret{}, err
-	}
-	return t, secret, nil
-}
-
-// Import makes a token for a secret that another system minted, so that its
-// clients need not change. Broken rules are FieldErrors; none has the secret in it.
-func (s *Service) Import(ctx context.Context, d Draft, secretText string) (token.Token, error) {
-	var p FieldErrors
-	secret, err := token.Import(secretText)
-	if errors.Is(err, token.ErrForeignSecret) {
-		p.addf("secret", "%v", err)
-	} else if err != nil {
-		return token.Token{}, err
-	}
-	return s.create(ctx, d, secret, p)
-}
-
-// create adds the token that was drafted. earlier are problems found before.
-func (s *Service) create(ctx context.Context, d Draft, secret token.Secret, earlier FieldErrors) (token.Token, error) {
-	id, err := token.NewID(s.random)
-	if err != nil {
-		return token.Token{}, err
-	}
-	now := s.now()
-	drafted, problems, err := d.token(id, now)
-	if err != nil {
-		return token.Token{}, err
-	}
-	problems = append(earlier, problems...)
-	return s.change(ctx, id, func(tx store.Tx) error {
-		p := append(FieldErrors(nil), problems...)
-		if err := s.checkNew(ctx, tx, &drafted, &p); err != nil {
-			return err
-		}
-		if err := p.err(); err != nil {
-			return err
-		}
-		if err := tx.CreateToken(ctx, drafted); err != nil {
-			return nameProblem(err, &drafted)
-		}
-		if err := tx.AddSecret(ctx, id, stored(secret, now)); err != nil {
-			return secretProblem(err)
-		}
-		return s.keepCatalog(ctx, tx, drafted.API)
-	})
-}
-
-// checkNew checks what a new token must fulfil beyond its single fields.
-func (s *Service) checkNew(ctx context.Context, tx store.Tx, t *token.Token, p *FieldErrors) error {
-	if _, err := s.catalog(ctx, tx, t.API); err != nil {
-		// Grants have no meaning without an API, so they are not looked at.
-		return p.add(err)
-	}
-	if err := checkNameFree(ctx, tx, t, p); err != nil {
-		return err
-	}
-	return s.checkRights(ctx, tx, t, nil, p)
-}
-
-// checkNameFree looks before the store would refuse, so that a taken name is
-// told together with the other problems.
-func checkNameFree(ctx context.Context, tx store.Tx, t *token.Token, p *FieldErrors) error {
-	switch other, err := tx.TokenByName(ctx, t.API, t.Name); {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case errors.Is(err, store.ErrUnreadable):
-		return p.add(nameProblem(store.ErrNameTaken, t))
-	case err != nil:
-		return err
-	case other.ID != t.ID:
-		return p.add(nameProblem(store.ErrNameTaken, t))
-	}
-	return nil
-}
-
 // Update changes what the edit names. Broken rules are FieldErrors; an edit of
 // another version than the present one is store.ErrConflict.
-func (s *Service) Update(ctx context.Context, id string, e Edit) (token.Token, error) {
-	return s.change(ctx, id, func(tx store.Tx) error {
-		old, err := tx.Token(ctx, id)
-		if err != nil {
-			return err
-		}
+func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (token.Token, error) {
+	return s.change(ctx, actor, id, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
 		if e.Version != 0 && e.Version != old.Version {
 			return store.ErrConflict
 		}
-		edited, p, err := e.apply(old, s.now())
+		edited, p, err := e.apply(*old, s.now())
 		if err != nil {
 			return err
+		}
+		if edited.Owner != old.Owner {
+			if err := s.checkOwner(ctx, tx, who, TokenUpdate, &edited, &p); err != nil {
+				return err
+			}
 		}
 		if err := checkNameFree(ctx, tx, &edited, &p); err != nil {
 			return err
@@ -115,29 +31,52 @@ func (s *Service) Update(ctx context.Context, id string, e Edit) (token.Token, e
 		if err := s.checkRights(ctx, tx, &edited, old.Grants, &p); err != nil {
 			return err
 		}
+		if err := s.checkCeiling(ctx, tx, who, &edited, &p); err != nil {
+			return err
+		}
 		if err := p.err(); err != nil {
 			return err
 		}
-		return nameProblem(tx.UpdateToken(ctx, edited), &edited)
+		if err := tx.UpdateToken(ctx, edited); err != nil {
+			return nameProblem(err, &edited)
+		}
+		return s.noteToken(ctx, tx, who, tokenUpdate, old, &edited)
 	})
 }
 
 // SetEnabled switches a token on or off. A token that is so already stays
 // untouched.
-func (s *Service) SetEnabled(ctx context.Context, id string, enabled bool) (token.Token, error) {
-	return s.change(ctx, id, func(tx store.Tx) error {
-		t, err := tx.Token(ctx, id)
-		if err != nil || t.Enabled == enabled {
-			return err
+func (s *Service) SetEnabled(ctx context.Context, actor Actor, id string, enabled bool) (token.Token, error) {
+	return s.change(ctx, actor, id, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
+		if old.Enabled == enabled {
+			return nil
 		}
-		t.Enabled, t.Updated = enabled, s.now()
-		return tx.UpdateToken(ctx, t)
+		if enabled && !who.command {
+			if err := s.judge(tx, who).refuse(ctx, TokenUpdate, old); err != nil {
+				return err
+			}
+		}
+		return s.switchTo(ctx, tx, who, old, enabled)
 	})
+}
+
+// switchTo enables or disables a token.
+func (s *Service) switchTo(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, enabled bool) error {
+	t := *old
+	t.Enabled, t.Updated = enabled, s.now()
+	if err := tx.UpdateToken(ctx, t); err != nil {
+		return err
+	}
+	action := tokenDisable
+	if enabled {
+		action = tokenEnable
+	}
+	return s.noteToken(ctx, tx, who, action, old, &t)
 }
 
 // Regenerate mints a new secret for a token. The old ones end at once, or after
 // the overlap, so that a client can be moved without an outage.
-func (s *Service) Regenerate(ctx context.Context, id string, overlap time.Duration) (token.Token, token.Secret, error) {
+func (s *Service) Regenerate(ctx context.Context, actor Actor, id string, overlap time.Duration) (token.Token, token.Secret, error) {
 	if overlap < 0 {
 		return token.Token{}, token.Secret{}, problem("overlap", "%s is negative", overlap)
 	}
@@ -145,20 +84,11 @@ func (s *Service) Regenerate(ctx context.Context, id string, overlap time.Durati
 	if err != nil {
 		return token.Token{}, token.Secret{}, err
 	}
-	t, err := s.change(ctx, id, func(tx store.Tx) error {
-		t, err := tx.Token(ctx, id)
-		if err != nil {
+	t, err := s.change(ctx, actor, id, TokenRegenerate, func(tx store.Tx, who *Actor, old *token.Token) error {
+		if err := s.mayHaveSecret(ctx, tx, who, old); err != nil {
 			return err
 		}
-		now := s.now()
-		if err := tx.EndSecrets(ctx, id, now, now.Add(overlap)); err != nil {
-			return err
-		}
-		if err := tx.AddSecret(ctx, id, stored(secret, now)); err != nil {
-			return err
-		}
-		t.Updated = now
-		return tx.UpdateToken(ctx, t)
+		return s.replaceSecret(ctx, tx, who, old, secret, overlap)
 	})
 	if err != nil {
 		return token.Token{}, token.Secret{}, err
@@ -166,29 +96,92 @@ func (s *Service) Regenerate(ctx context.Context, id string, overlap time.Durati
 	return t, secret, nil
 }
 
-// Delete removes a token for good and returns it as it was; of one whose record
-// can't be understood only the id.
-func (s *Service) Delete(ctx context.Context, id string) (token.Token, error) {
-	var t token.Token
-	err := s.store.Change(ctx, func(tx store.Tx) (err error) {
-		if t, err = tx.Token(ctx, id); errors.Is(err, store.ErrUnreadable) {
-			t = token.Token{ID: id}
-		} else if err != nil {
-			return err
-		}
-		return tx.DeleteToken(ctx, id)
-	})
-	return t, wrapNotFound(err, "", id)
+// mayHaveSecret refuses a new secret of a token that is mightier than the actor,
+// or that acts for somebody else: with its secret the actor would be them.
+func (s *Service) mayHaveSecret(ctx context.Context, tx store.Tx, who *Actor, t *token.Token) error {
+	if who.command {
+		return nil
+	}
+	if t.API == ManagementAPI && t.Owner != who.Name() {
+		return forbidden(TokenRegenerate, "a token of API %s acts for its owner, so only %s may have its secret", ManagementAPI, t.Owner)
+	}
+	return s.judge(tx, who).refuse(ctx, TokenRegenerate, t)
 }
 
-// change runs fn in one transaction and returns the token as it is at its end.
-func (s *Service) change(ctx context.Context, id string, fn func(store.Tx) error) (token.Token, error) {
+func (s *Service) replaceSecret(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, secret token.Secret, overlap time.Duration) error {
+	now := s.now()
+	if err := tx.EndSecrets(ctx, old.ID, now, now.Add(overlap)); err != nil {
+		return err
+	}
+	if err := tx.AddSecret(ctx, old.ID, stored(secret, now)); err != nil {
+		return err
+	}
+	t := *old
+	t.Updated = now
+	if err := tx.UpdateToken(ctx, t); err != nil {
+		return err
+	}
+	t.Hint = secret.Hint()
+	return s.noteToken(ctx, tx, who, tokenRegenerate, old, &t)
+}
+
+// Delete removes a token for good and returns it as it was; of one whose record
+// can't be understood only the id.
+func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Token, error) {
 	var t token.Token
 	err := s.store.Change(ctx, func(tx store.Tx) error {
-		if err := fn(tx); err != nil {
+		who, err := s.fresh(ctx, tx, actor)
+		if err != nil {
 			return err
 		}
-		var err error
+		t, err = tx.Token(ctx, id)
+		switch {
+		case errors.Is(err, store.ErrUnreadable) && who.Scope(TokenDelete) == store.All:
+			t = token.Token{ID: id} // whose it is can't be said
+		case errors.Is(err, store.ErrUnreadable):
+			return store.ErrNotFound
+		case err != nil:
+			return err
+		case !who.sees(&t):
+			return store.ErrNotFound
+		}
+		if err := who.need(TokenDelete, &t); err != nil {
+			return err
+		}
+		return s.remove(ctx, tx, &who, &t)
+	})
+	if err != nil {
+		return token.Token{}, wrapNotFound(err, "", id)
+	}
+	return t, nil
+}
+
+func (s *Service) remove(ctx context.Context, tx store.Tx, who *Actor, t *token.Token) error {
+	if err := tx.DeleteToken(ctx, t.ID); err != nil {
+		return err
+	}
+	return s.noteToken(ctx, tx, who, tokenDelete, t, nil)
+}
+
+// change runs fn in one transaction, if the actor as of this transaction has the
+// right for the token, and returns the token as it is at its end.
+func (s *Service) change(ctx context.Context, actor Actor, id string, right Right, fn func(store.Tx, *Actor, *token.Token) error) (token.Token, error) {
+	var t token.Token
+	err := s.store.Change(ctx, func(tx store.Tx) error {
+		who, err := s.fresh(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		old, err := s.seen(ctx, tx, &who, id)
+		if err != nil {
+			return err
+		}
+		if err := who.need(right, &old); err != nil {
+			return err
+		}
+		if err := fn(tx, &who, &old); err != nil {
+			return err
+		}
 		t, err = tx.Token(ctx, id)
 		return err
 	})
@@ -196,6 +189,16 @@ func (s *Service) change(ctx context.Context, id string, fn func(store.Tx) error
 		return token.Token{}, wrapNotFound(err, "", id)
 	}
 	return t, nil
+}
+
+// seen returns the token, or store.ErrNotFound if the actor may not know of it.
+// Nobody can tell the one from the other.
+func (s *Service) seen(ctx context.Context, r store.Reader, who *Actor, id string) (token.Token, error) {
+	t, err := r.Token(ctx, id)
+	if errors.Is(err, store.ErrUnreadable) && who.ofRole(TokenRead) != store.All || err == nil && !who.sees(&t) {
+		return token.Token{}, wrapNotFound(store.ErrNotFound, "", id)
+	}
+	return t, wrapNotFound(err, "", id)
 }
 
 // stored is the only form in which a secret goes to the store.

@@ -35,13 +35,13 @@ func TestUnreadableTokenCanBeDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var taken *token.FieldError
-	if _, _, err := f.Create(t.Context(), draft(nil)); !errors.As(err, &taken) || taken.Field != "name" {
+	if _, _, err := f.Create(t.Context(), operator, draft(nil)); !errors.As(err, &taken) || taken.Field != "name" {
 		t.Errorf("another of the same name: %v", err)
 	}
-	if gone, err := f.Delete(t.Context(), made.ID); err != nil || gone.ID != made.ID {
+	if gone, err := f.Delete(t.Context(), operator, made.ID); err != nil || gone.ID != made.ID {
 		t.Errorf("deleting: %v, %v", gone, err)
 	}
-	if _, _, err := f.Create(t.Context(), draft(nil)); err != nil {
+	if _, _, err := f.Create(t.Context(), operator, draft(nil)); err != nil {
 		t.Errorf("the name is free again: %v", err)
 	}
 }

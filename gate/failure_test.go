@@ -263,8 +263,8 @@ func TestRefreshKeepsNothingOfAnotherToken(t *testing.T) {
 		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); k.Token.Name != "weak" || reason != MissingPermission {
 			t.Errorf("%s: %q", k.Token.Name, reason)
 		}
-		if k.usage.tokenID != "tok_weak" {
-			t.Errorf("its uses count for %s", k.usage.tokenID)
+		if k.usage.tokenID != "tok_weak" || k.usage.secret != k.digest {
+			t.Errorf("its uses count for %s and %x", k.usage.tokenID, k.usage.secret)
 		}
 	})
 }

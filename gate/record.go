@@ -12,10 +12,11 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// usage counts what happens with one token until the next flush. A request
-// costs a few atomic additions; nothing waits for anything.
+// usage counts what happens with one secret of a token until the next flush. A
+// request costs a few atomic additions; nothing waits for anything.
 type usage struct {
 	tokenID string
+	secret  token.Digest
 	days    [2]dayUsage // today and, around midnight, the other day: by parity
 	dirty   atomic.Bool // it is, or will at once be, in the recorder's list
 	next    *usage      // in that list
@@ -28,7 +29,7 @@ type dayUsage struct {
 	refused atomic.Uint64
 }
 
-// Recorder keeps the use of tokens in memory and writes it in batches. It is
+// Recorder keeps the use of tokens, by their secrets, in memory and writes it in batches. It is
 // safe for concurrent use.
 type Recorder struct {
 	config  RecorderConfig
@@ -40,7 +41,7 @@ type Recorder struct {
 	early   chan struct{} // asks for a flush before its time
 
 	flush   sync.Mutex // held by the one that flushes
-	unsaved map[tokenDay]token.Use
+	unsaved map[secretDay]token.Use
 	backlog atomic.Int64 // length of unsaved
 
 	stop    context.CancelFunc
@@ -53,7 +54,7 @@ type RecorderConfig struct {
 	Write func(context.Context, []token.Use) error
 	// Interval is how often uses are written.
 	Interval time.Duration
-	// Limit is how many tokens' uses are kept while the store can't take them.
+	// Limit is how many secrets' uses are kept while the store can't take them.
 	Limit int
 	// Failed is told of writes that failed; the uses are kept for the next one.
 	Failed func(error)
@@ -64,16 +65,19 @@ const (
 	writeTimeout = 30 * time.Second
 )
 
-type tokenDay struct {
-	id  string
-	day int64 // unix days
+// secretDay is what uses are added up by. The token is part of it, since an id
+// that is given anew, and with it the secret, is another token.
+type secretDay struct {
+	id     string
+	secret token.Digest
+	day    int64 // unix days
 }
 
 // NewRecorder starts a recorder. Close stops it.
 func NewRecorder(c RecorderConfig) *Recorder {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Recorder{
-		config: c, early: make(chan struct{}, 1), unsaved: map[tokenDay]token.Use{},
+		config: c, early: make(chan struct{}, 1), unsaved: map[secretDay]token.Use{},
 		stop: stop, stopped: make(chan struct{}),
 	}
 	go r.run(ctx)
@@ -193,7 +197,7 @@ func (r *Recorder) collect() {
 		for i := range u.days {
 			d := &u.days[i]
 			allowed, refused := d.allowed.Swap(0), d.refused.Swap(0) // before day and time, see record
-			r.merge(tokenDay{u.tokenID, d.day.Load()}, d.last.Load(), allowed, refused)
+			r.merge(secretDay{u.tokenID, u.secret, d.day.Load()}, d.last.Load(), allowed, refused)
 		}
 		u = next
 	}
@@ -201,7 +205,7 @@ func (r *Recorder) collect() {
 	r.pending.Add(-collected)
 }
 
-func (r *Recorder) merge(key tokenDay, last int64, allowed, refused uint64) {
+func (r *Recorder) merge(key secretDay, last int64, allowed, refused uint64) {
 	if allowed+refused == 0 {
 		return
 	}
@@ -210,7 +214,7 @@ func (r *Recorder) merge(key tokenDay, last int64, allowed, refused uint64) {
 		r.dropped.Add(allowed + refused)
 		return
 	}
-	use.TokenID, use.Day = key.id, time.Unix(key.day*24*60*60, 0).UTC()
+	use.TokenID, use.Secret, use.Day = key.id, key.secret, time.Unix(key.day*24*60*60, 0).UTC()
 	use.Allowed += allowed
 	use.Refused += refused
 	if t := time.UnixMilli(last).UTC(); last/msPerDay == key.day && t.After(use.Last) {
@@ -233,7 +237,7 @@ func (r *Recorder) Close(ctx context.Context) error {
 
 // Stats is what a recorder has at hand and has done.
 type Stats struct {
-	Pending int64  // tokens with uses that are not written yet
+	Pending int64  // secrets with uses that are not written yet
 	Writes  uint64 // statements, failed ones included
 	Failed  uint64 // statements that failed; their uses are kept
 	Dropped uint64 // requests not counted, since too many uses were pending

@@ -19,7 +19,7 @@ import (
 // useTable merges uses as a store does.
 type useTable struct {
 	mu     sync.Mutex
-	uses   map[string]token.Use // by token and day
+	uses   map[string]token.Use // by token, day and secret
 	writes int
 	err    error
 }
@@ -33,6 +33,9 @@ func (s *useTable) write(_ context.Context, uses []token.Use) error {
 	}
 	for _, u := range uses {
 		key := u.TokenID + u.Day.Format(" 2006-01-02")
+		if u.Secret != (token.Digest{}) {
+			key += fmt.Sprintf(" %x", u.Secret[:2])
+		}
 		sum := s.uses[key]
 		sum.Allowed += u.Allowed
 		sum.Refused += u.Refused
@@ -101,6 +104,21 @@ func TestRecord(t *testing.T) {
 	r.Record(one(a), Allow, noon.Add(-time.Hour)) // the clock was set back
 	_ = r.Flush(t.Context())
 	s.expect(t, "a 2026-11-22: 3+2 07:00:02", "b 2026-11-22: 1+0 07:00:00", "c 2026-11-22: 1+0 07:00:00", "d 2026-11-22: 0+1 00:00:00")
+}
+
+// While a regenerated token has two secrets, what came with either counts apart.
+func TestRecordPerSecret(t *testing.T) {
+	s := &useTable{}
+	r := newRecorder(t, func(c *RecorderConfig) { c.Write = s.write; c.Interval = time.Hour })
+	old := &Known{usage: &usage{tokenID: "a", secret: token.Digest{1, 1}}}
+	fresh := &Known{usage: &usage{tokenID: "a", secret: token.Digest{2, 2}}}
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for i := range 3 {
+		r.Record(one(old), Allow, noon.Add(time.Duration(i)*time.Second))
+	}
+	r.Record(Tokens{First: fresh, Rest: []*Known{old}}, AmbiguousRequest, noon)
+	_ = r.Flush(t.Context())
+	s.expect(t, "a 2026-11-22 0101: 3+1 12:00:02", "a 2026-11-22 0202: 0+1 00:00:00")
 }
 
 // A request counts for the day on which it came, not for that of the flush.

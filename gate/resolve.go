@@ -355,7 +355,7 @@ func (r *Resolver) newKnown(digest token.Digest, generation uint64, old *Known, 
 			k.compiled.Store(old.compiled.Load())
 		}
 	} else {
-		k.usage = &usage{tokenID: t.ID}
+		k.usage = &usage{tokenID: t.ID, secret: digest}
 	}
 	if r.config.Attach != nil {
 		k.Attachment = r.config.Attach(&k.Token)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/token"
@@ -31,6 +32,15 @@ const (
 	Own  Scope = "own"
 	All  Scope = "all"
 )
+
+// ParseScope returns the scope with the given name.
+func ParseScope(s string) (Scope, error) {
+	switch scope := Scope(s); scope {
+	case None, Own, All:
+		return scope, nil
+	}
+	return "", fmt.Errorf("%q is not a scope; use none, own or all", s)
+}
 
 // Role says what its accounts may do. Those that are built in are in no store.
 type Role struct {
@@ -89,7 +99,7 @@ type Event struct {
 // EventQuery picks events. Empty fields pick all.
 type EventQuery struct {
 	Actor, Action, Subject, API string
-	Since, Until                time.Time // Since is included
+	Since, Until                time.Time // Since is included, Until is not
 	Before                      int64     // only those with a smaller ID
 	Limit                       int       // at most so many; 0 is all
 }
@@ -115,12 +125,13 @@ type TokenQuery struct {
 	Now         time.Time // for Status and ExpiresBy
 	Sort        TokenOrder
 	Descending  bool
-	After       string // Next of the page before
+	After       string // Next of the page before; the other fields are as they were then
 	Limit       int    // at least 1
 }
 
-// TokenOrder is what tokens are sorted by; ties are by id. Never sorts as before
-// all times for last use, and as after all for expiry.
+// TokenOrder is what tokens are sorted by; ties are by id, in the same direction.
+// Case doesn't matter for names and owners, but for APIs. Never sorts as before all
+// times for last use, and as after all for expiry.
 type TokenOrder string
 
 // The closed list of orders. The default is by name.
@@ -150,10 +161,14 @@ type SecretUse struct {
 // roles and sessions are few, and read anew for every request, so that what
 // changes holds with the next one on every gateway.
 type Management interface {
-	// TokenPage returns a page of tokens. Rows that can't be understood are
-	// left out. It returns ErrBadCursor for an After that is not of this query.
+	// TokenPage returns a page of tokens. Rows that can't be understood are left
+	// out, and such a page is shorter than its limit. It returns ErrBadCursor for
+	// an After that is no cursor or one of another order. A token that changes
+	// place between two pages may be on both or none; all others are on one.
 	TokenPage(ctx context.Context, q TokenQuery) (TokenPage, error)
-	// Secrets returns the secrets of a token that have not ended by then, newest first.
+	// Secrets returns the secrets of a token that have not ended by then, newest
+	// first; none if there is no such token. Those that can't be understood are
+	// left out and joined into the error, as in all lists below.
 	Secrets(ctx context.Context, tokenID string, now time.Time) ([]SecretUse, error)
 
 	// Account returns the account with the given id, or ErrNotFound.
@@ -166,9 +181,10 @@ type Management interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	// Roles returns all roles in the store, sorted by name.
 	Roles(ctx context.Context) ([]Role, error)
-	// Session returns the session of a digest, or ErrNotFound. Whether it has ended is for the caller to see.
+	// Session returns the session of a digest, or ErrNotFound. Whether it has ended
+	// is for the caller to see.
 	Session(ctx context.Context, digest token.Digest) (Session, error)
-	// Sessions returns the sessions of an account, or of all for "", newest first.
+	// Sessions returns the sessions of an account, or all for "", newest first.
 	Sessions(ctx context.Context, account string) ([]Session, error)
 	// Events returns entries of the audit trail, newest first.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
@@ -181,8 +197,9 @@ type ManagementTx interface {
 	// CreateAccount adds an account (version 1), or returns ErrNameTaken or ErrSubjectTaken.
 	CreateAccount(ctx context.Context, a Account) error
 	// UpdateAccount writes role, password, subject, enabled, updated and signed-in
-	// if a.Version is still the version in the store, and raises that. It returns
-	// ErrNotFound, ErrSubjectTaken or ErrConflict otherwise.
+	// if a.Version is still the version in the store, and raises that, unless
+	// nothing differs but signed-in. It returns ErrNotFound, ErrSubjectTaken or
+	// ErrConflict otherwise.
 	UpdateAccount(ctx context.Context, a Account) error
 	// DeleteAccount removes an account and its sessions, or returns ErrNotFound.
 	// Its tokens are for the caller to see to.
@@ -194,14 +211,18 @@ type ManagementTx interface {
 	UpdateRole(ctx context.Context, r Role) error
 	// DeleteRole removes a role, or returns ErrNotFound.
 	DeleteRole(ctx context.Context, name string) error
-	// CreateSession adds a session.
+	// CreateSession adds a session, or returns ErrNotFound if its account is gone
+	// and ErrConflict if its id or digest is taken.
 	CreateSession(ctx context.Context, s Session) error
 	// DeleteSession removes a session by its id, or returns ErrNotFound: of two
 	// that want the same, one gets it.
 	DeleteSession(ctx context.Context, id string) error
-	// DeleteSessions removes all sessions of an account but the one with the id except.
+	// DeleteSessions removes all sessions of an account but the one with the id
+	// except; for "" all set-up links.
 	DeleteSessions(ctx context.Context, account, except string) error
-	// AppendEvent adds an entry to the audit trail and gives it its ID.
+	// AppendEvent adds an entry to the audit trail and gives it its ID. Its texts
+	// may come from anywhere: what no store can keep becomes U+FFFD, as it does in
+	// the address and agent of a session.
 	AppendEvent(ctx context.Context, e Event) error
 	// SaveIdempotent remembers what was created with a key, or returns ErrConflict if the key is taken.
 	SaveIdempotent(ctx context.Context, i Idempotent) error
@@ -212,6 +233,7 @@ type Housekeeping interface {
 	// TouchSession notes when a session was used, if that is later than what it has.
 	TouchSession(ctx context.Context, id string, seen time.Time) error
 	// PruneManagement removes sessions that ended, memories of keys older than a
-	// day, and events from before the given time, if that is not zero.
+	// day, and events from before the given time, if that is not zero. There is no
+	// other way to remove an event, and none to change one.
 	PruneManagement(ctx context.Context, now, eventsBefore time.Time) error
 }

@@ -51,9 +51,9 @@ type Store interface {
 	// Change returns, the watchers of this store have been told of it.
 	Change(ctx context.Context, fn func(tx Tx) error) error
 
-	// RecordUse merges uses in one statement, whatever their number: counts are
-	// added, times only move forward. Uses of tokens that are gone are ignored.
-	// It raises no version and tells no watcher.
+	// RecordUse merges uses in one transaction of a statement or two, whatever
+	// their number: counts are added, times only move forward. Uses of tokens that
+	// are gone are ignored. It raises no version and tells no watcher.
 	RecordUse(ctx context.Context, uses []token.Use) error
 
 	// Watch calls notify for every change of tokens and secrets that commits
@@ -79,7 +79,8 @@ type Reader interface {
 	// API and name. Rows that can't be understood are left out and joined into
 	// an ErrUnreadable error that comes beside the readable ones.
 	Tokens(ctx context.Context, api string) ([]token.Token, error)
-	// Usage returns what the token did per UTC day since the given day, oldest first.
+	// Usage returns what the token did per UTC day since the given day, oldest
+	// first, with all its secrets.
 	Usage(ctx context.Context, tokenID string, since time.Time) ([]token.Use, error)
 	// Catalogs returns what the gateways on this store protect, sorted by API.
 	Catalogs(ctx context.Context) ([]Catalog, error)

@@ -79,6 +79,7 @@ func (t *Token) Status(now time.Time) Status {
 // Use is what happened with one token on one UTC day since the last flush.
 type Use struct {
 	TokenID string
+	Secret  Digest    // the secret that came; zero if that isn't known, or for all
 	Day     time.Time // midnight UTC
 	Last    time.Time // newest request that the live token made, allowed or not; zero if none
 	Allowed uint64

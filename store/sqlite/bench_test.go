@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -92,9 +93,16 @@ func fill(s *Store, size int) error {
 	}
 	defer tx.Rollback()
 	if _, err := tx.Exec(`WITH RECURSIVE number(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM number WHERE value < ?2)
-		INSERT INTO tokens SELECT printf('tok_%016d', value), 'articles', 'token ' || value, '', 'custom',
-		'["article.find","article.create","POST /api/search"]', 'ada', 1, 'trv_…abcd', NULL, ?1, ?1, 1
+		INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version,
+			folded_name, folded_owner, folded_text, folded_hint)
+		SELECT printf('tok_%016d', value), 'articles', 'token ' || value, 'for the nightly build of ' || value, 'custom',
+		'["article.find","article.create","POST /api/search"]', 'ada ' || (value % 100), value % 10 > 0, 'trv_…abcd',
+		CASE WHEN value % 3 THEN ?1 + value * 1000 END, ?1 - value * 7919 % 1000003 * 10000, ?1, 1,
+		'token ' || value, 'ada ' || (value % 100), 'token ' || value || x'1f' || 'for the nightly build of ' || value || x'1f' || 'ada ' || (value % 100), 'trv_…abcd'
 		FROM number`, now.UnixMilli(), size-1); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE last_uses SET last_used = ? - substr(token_id, 5) * 104729 % 1000003 * 5000 WHERE substr(token_id, 5) % 7`, now.UnixMilli()); err != nil {
 		return err
 	}
 	insert, err := tx.Prepare(`INSERT INTO secrets VALUES (?, 'sha256', 'trv_…abcd', ?, ?, NULL)`)
@@ -109,4 +117,62 @@ func fill(s *Store, size int) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// BenchmarkTokenPage measures pages of 50: the first one, one in the middle, and
+// those of filters that pick many, few or none.
+func BenchmarkTokenPage(b *testing.B) {
+	sizes := []int{10_000}
+	if os.Getenv("TOKENREEVE_BENCH_LARGE") != "" {
+		sizes = append(sizes, 1_000_000)
+	}
+	for _, size := range sizes {
+		s := openWith(b, size)
+		for name, q := range pageQueries(size) {
+			b.Run(fmt.Sprint(size, " tokens/", name), func(b *testing.B) {
+				q.Now, q.Limit = now, 50
+				for b.Loop() {
+					if _, err := s.TokenPage(b.Context(), q); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func pageQueries(size int) map[string]store.TokenQuery {
+	queries := map[string]store.TokenQuery{
+		"search that many pass":   {Search: "NIGHTLY"},
+		"search that one passes":  {Search: fmt.Sprint("token ", size-1)},
+		"search that none passes": {Search: "nowhere"},
+		"owner of few":            {Owner: fmt.Sprint("ada ", 7), Sort: store.ByLastUsed},
+		"API of all":              {API: "articles", Sort: store.ByCreated},
+		"disabled":                {Status: token.Disabled, Sort: store.ByOwner},
+		"unused":                  {UnusedSince: now.AddDate(0, 0, -30), Sort: store.ByLastUsed},
+		"expired":                 {Status: token.Expired},
+		"expires soon":            {ExpiresBy: now.Add(time.Minute)},
+		"type of none":            {Type: token.ReadOnly},
+	}
+	for _, order := range []store.TokenOrder{store.ByName, store.ByAPI, store.ByOwner, store.ByCreated, store.ByLastUsed, store.ByExpiry} {
+		for _, descending := range []bool{false, true} {
+			q := store.TokenQuery{Sort: order, Descending: descending}
+			name := fmt.Sprintf("by %s %v", order, descending)
+			queries[name+" first"] = q
+			middle := store.Cursor{Sort: order, Descending: descending, ID: bulkID(size / 2)}
+			switch order {
+			case store.ByName:
+				middle.Text = "token 5"
+			case store.ByAPI:
+				middle.Text = "articles"
+			case store.ByOwner:
+				middle.Text = "ada 50"
+			case store.ByCreated, store.ByLastUsed, store.ByExpiry:
+				middle.Number = now.UnixMilli() - 2_000_000_000
+			}
+			q.After = middle.String()
+			queries[name+" middle"] = q
+		}
+	}
+	return queries
 }

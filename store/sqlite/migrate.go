@@ -14,6 +14,9 @@ const applicationID = 0x54525631
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+// fillIns are run after the scripts of some versions, in their transactions.
+var fillIns = map[int]func(context.Context, *sql.Tx) error{2: foldTokens}
+
 // migrations returns the scripts in order; the first makes version 1.
 func migrations() ([]string, error) {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted
@@ -69,6 +72,11 @@ func (s *Store) migrateOnce(ctx context.Context, scripts []string) (done bool, e
 	}
 	if _, err := tx.ExecContext(ctx, scripts[version]); err != nil {
 		return false, fmt.Errorf("migrating to version %d: %w", version+1, err)
+	}
+	if fill := fillIns[version+1]; fill != nil {
+		if err := fill(ctx, tx); err != nil {
+			return false, fmt.Errorf("filling the tables of version %d: %w", version+1, err)
+		}
 	}
 	if err := setNumber(ctx, tx, "application_id", applicationID); err != nil {
 		return false, err

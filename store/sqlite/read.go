@@ -140,7 +140,8 @@ func (r reader) Tokens(ctx context.Context, api string) ([]token.Token, error) {
 // Usage implements store.Reader.
 func (r reader) Usage(ctx context.Context, tokenID string, since time.Time) ([]token.Use, error) {
 	var uses []token.Use
-	err := r.each(ctx, `SELECT day, allowed, refused, last_used FROM usage WHERE token_id = ? AND day >= ? ORDER BY day`,
+	err := r.each(ctx, `SELECT day, sum(allowed), sum(refused), max(last_used) FROM usage
+		WHERE token_id = ? AND day >= ? GROUP BY day ORDER BY day`,
 		[]any{tokenID, writeDay(since)}, func(rows *sql.Rows) error {
 			use := token.Use{TokenID: tokenID}
 			var day, last int64

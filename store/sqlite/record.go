@@ -13,7 +13,7 @@ import (
 // tokenColumns are what record.fields scans.
 const tokenColumns = `t.id, t.api, t.name, t.description, t.type, t.grants, t.owner, t.enabled,
 	t.hint, t.expiry, t.created, t.updated, t.version,
-	coalesce((SELECT max(u.last_used) FROM usage u WHERE u.token_id = t.id), 0)`
+	coalesce((SELECT l.last_used FROM last_uses l WHERE l.token_id = t.id), 0)`
 
 // record is a token as its row has it.
 type record struct {

@@ -51,10 +51,12 @@ func (t *tx) CreateToken(ctx context.Context, n token.Token) error {
 	if err != nil {
 		return fmt.Errorf("grants of token %q: %w", n.Name, err)
 	}
-	_, err = t.exec(ctx, `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+	_, err = t.exec(ctx, `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version,
+		folded_name, folded_owner, folded_text, folded_hint)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)`,
 		n.ID, n.API, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, n.Hint,
-		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli())
+		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli(),
+		store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n), store.Fold(n.Hint))
 	return t.outcome(ctx, fmt.Sprintf("token %q of API %q", n.Name, n.API), err)
 }
 
@@ -66,9 +68,9 @@ func (t *tx) UpdateToken(ctx context.Context, n token.Token) error {
 		return fmt.Errorf("grants of %s: %w", what, err)
 	}
 	result, err := t.exec(ctx, `UPDATE tokens SET name = ?, description = ?, type = ?, grants = ?, owner = ?, enabled = ?,
-		expiry = ?, updated = ?, version = version + 1 WHERE id = ? AND version = ?`,
-		n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled,
-		writeOptional(n.Expiry), n.Updated.UnixMilli(), n.ID, n.Version)
+		expiry = ?, updated = ?, folded_name = ?, folded_owner = ?, folded_text = ?, version = version + 1 WHERE id = ? AND version = ?`,
+		n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, writeOptional(n.Expiry), n.Updated.UnixMilli(),
+		store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n), n.ID, n.Version)
 	if err != nil {
 		return t.outcome(ctx, what, err)
 	}
@@ -107,7 +109,7 @@ func (t *tx) AddSecret(ctx context.Context, tokenID string, s store.Secret) erro
 	if err != nil {
 		return t.outcome(ctx, what, err)
 	}
-	if _, err := t.exec(ctx, `UPDATE tokens SET hint = ? WHERE id = ?`, s.Hint, tokenID); err != nil {
+	if _, err := t.exec(ctx, `UPDATE tokens SET hint = ?, folded_hint = ? WHERE id = ?`, s.Hint, store.Fold(s.Hint), tokenID); err != nil {
 		return t.outcome(ctx, what, err)
 	}
 	return t.touch(ctx, tokenID)
@@ -181,9 +183,9 @@ func (t *tx) outcome(ctx context.Context, what string, err error) error {
 		return err
 	}
 	switch code(err) {
-	case sqlite3.SQLITE_CONSTRAINT_UNIQUE: // only tokens (api, name) is unique without being a key
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE: // of tokens, only (api, name) is unique without being a key
 		return fmt.Errorf("%s: %w", what, store.ErrNameTaken)
-	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: // only secrets refer to tokens here
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: // of secrets to tokens, or of sessions to accounts
 		return fmt.Errorf("%s: %w", what, store.ErrNotFound)
 	}
 	return fmt.Errorf("%s: %w", what, t.failure(ctx, err))

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -11,13 +13,19 @@ import (
 // mergeUses adds what the JSON array ?1 holds to the table usage. WHERE true
 // keeps the parser from taking ON CONFLICT for a part of the join
 // (https://sqlite.org/lang_upsert.html, section 2.2).
-const mergeUses = `INSERT INTO usage (token_id, day, allowed, refused, last_used)
-	SELECT t.id, u.value ->> 'day', u.value ->> 'allowed', u.value ->> 'refused', u.value ->> 'last'
+const mergeUses = `INSERT INTO usage (token_id, day, secret, allowed, refused, last_used)
+	SELECT t.id, u.value ->> 'day', unhex(u.value ->> 'digest'), u.value ->> 'allowed', u.value ->> 'refused', u.value ->> 'last'
 	FROM json_each(?1) u JOIN tokens t ON t.id = u.value ->> 'token' WHERE true
-	ON CONFLICT (token_id, day) DO UPDATE SET
+	ON CONFLICT (token_id, day, secret) DO UPDATE SET
 		allowed = allowed + excluded.allowed,
 		refused = refused + excluded.refused,
 		last_used = max(last_used, excluded.last_used)`
+
+// moveLastUses keeps the newest of all times of each token, in the table by
+// which tokens are sorted.
+const moveLastUses = `UPDATE last_uses SET last_used = u.last
+	FROM (SELECT value ->> 'token' AS token, max(value ->> 'last') AS last FROM json_each(?1) GROUP BY 1) u
+	WHERE token_id = u.token AND last_used < u.last`
 
 // maxCount bounds what one call may add, so that a broken counter can't make
 // the sum overflow, which would fail all flushes to come.
@@ -26,6 +34,7 @@ const maxCount = 1 << 53
 // use is a token.Use as mergeUses reads it.
 type use struct {
 	Token   string `json:"token"`
+	Digest  string `json:"digest"` // of the secret, in hex; empty if it isn't known
 	Day     int64  `json:"day"`
 	Allowed uint64 `json:"allowed"`
 	Refused uint64 `json:"refused"`
@@ -52,16 +61,28 @@ func (s *Store) RecordUse(ctx context.Context, uses []token.Use) error {
 	if s.fileMissing() {
 		return fmt.Errorf("recording use: %w", s.errMissing())
 	}
-	// Not bound to the context: one that ends during the statement would report
-	// what is written as failed, and it would be written, and counted, again.
-	err = retryBusy(ctx, func() error {
-		_, err := conn.ExecContext(context.WithoutCancel(ctx), mergeUses, string(text))
-		return err
-	})
-	if err != nil {
+	if err := mergeAll(ctx, conn, string(text)); err != nil {
 		return fmt.Errorf("recording use: %w", s.failure(ctx, err))
 	}
 	return nil
+}
+
+// mergeAll adds uses, given as JSON, in one transaction. Once begun, it is not
+// bound to the context: one that ends meanwhile would report what is written as
+// failed, and it would be written, and counted, again.
+func mergeAll(ctx context.Context, conn *sql.Conn, uses string) error {
+	sqlTx, err := begin(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer sqlTx.Rollback() // does nothing after a commit
+	ctx = context.WithoutCancel(ctx)
+	for _, statement := range []string{mergeUses, moveLastUses} {
+		if _, err := sqlTx.ExecContext(ctx, statement, uses); err != nil {
+			return err
+		}
+	}
+	return sqlTx.Commit()
 }
 
 func writeUses(uses []token.Use) []use {
@@ -70,6 +91,9 @@ func writeUses(uses []token.Use) []use {
 		written[i] = use{
 			Token: u.TokenID, Day: writeDay(u.Day),
 			Allowed: min(u.Allowed, maxCount), Refused: min(u.Refused, maxCount),
+		}
+		if u.Secret != (token.Digest{}) {
+			written[i].Digest = hex.EncodeToString(u.Secret[:])
 		}
 		if !u.Last.IsZero() {
 			written[i].Last = u.Last.UnixMilli()

@@ -142,6 +142,11 @@ func (s *suite) everything(tx store.Tx, t, created token.Token) {
 	s.ok(tx.AddSecret(s.ctx, t.ID, newSecret("within")))
 	s.ok(tx.CreateToken(s.ctx, created))
 	s.ok(tx.SaveCatalog(s.ctx, store.Catalog{API: "within", Updated: now}))
+	s.ok(tx.CreateRole(s.ctx, s.sampleRole("within")))
+	s.ok(tx.CreateAccount(s.ctx, store.Account{ID: "acc_within", Name: "within", Created: now, Updated: now}))
+	s.ok(tx.CreateSession(s.ctx, s.sampleSession("within", "acc_within")))
+	s.ok(tx.AppendEvent(s.ctx, store.Event{Time: now, Action: "token.update"}))
+	s.ok(tx.SaveIdempotent(s.ctx, s.idempotent("acc_within", "key")))
 }
 
 // untouched fails if anything is left of everything.
@@ -153,6 +158,12 @@ func (s *suite) untouched(t token.Token, digest token.Digest, created token.Toke
 	catalogs, err := s.Store.Catalogs(s.ctx)
 	s.ok(err)
 	equal(s, catalogs, nil)
+	equal(s, s.roles(), nil)
+	equal(s, s.accounts(), nil)
+	equal(s, s.sessions(""), nil)
+	equal(s, s.events(store.EventQuery{}), nil)
+	_, err = s.Store.Idempotent(s.ctx, "acc_within", token.Hash("key"))
+	s.isOnly(err, store.ErrNotFound)
 }
 
 // testConcurrentChanges lets many writers on two handles raise one token's

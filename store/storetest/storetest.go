@@ -35,6 +35,11 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"change", changeTests},
 		{"use", useTests},
 		{"catalogs", catalogTests},
+		{"pages", pageTests},
+		{"accounts", accountTests},
+		{"roles", roleTests},
+		{"sessions", sessionTests},
+		{"events", eventTests},
 		{"watch", watchTests},
 		{"failures", failureTests},
 	}

@@ -84,6 +84,18 @@ var useTests = []test{
 		t.LastUsed = now
 		equal(s, s.token(t.ID), t)
 	}},
+	{"use counts for the secret that came, and adds up over secrets", testSecretUse},
+	{"secrets are listed while they live, newest first", func(s *suite) {
+		t, first := s.create("ci")
+		equal(s, s.secrets(t.ID, now), []store.SecretUse{{Secret: newSecret("ci")}})
+		second := newSecret("second")
+		second.Created, second.Expiry = now.Add(time.Hour), now.Add(time.Minute)
+		s.change(func(tx store.Tx) error { return tx.AddSecret(s.ctx, t.ID, second) })
+		equal(s, s.secrets(t.ID, now.Add(time.Minute-1)), []store.SecretUse{{Secret: second}, {Secret: newSecret("ci")}})
+		equal(s, s.secrets(t.ID, now.Add(time.Minute)), []store.SecretUse{{Secret: newSecret("ci")}})
+		equal(s, s.secrets(t.ID, now)[1].Digest, first)
+		equal(s, s.secrets("tok_0000000000000000", now), nil)
+	}},
 	{"no use is fine", func(s *suite) { s.recordUse() }},
 	{"10,000 uses go in one call", testManyUses},
 	{"handles merge their use", testMergedUse},
@@ -94,6 +106,47 @@ func (s *suite) lastUsed(id string, digest token.Digest, want time.Time) {
 	s.Helper()
 	equal(s, s.token(id).LastUsed, want)
 	equal(s, s.lookup(digest).Token.LastUsed, want)
+}
+
+func (s *suite) secrets(id string, now time.Time) []store.SecretUse {
+	s.Helper()
+	secrets, err := s.Store.Secrets(s.ctx, id, now)
+	s.ok(err)
+	return secrets
+}
+
+// testSecretUse rotates a secret with an overlap.
+func testSecretUse(s *suite) {
+	t, digest := s.create("ci")
+	other, _ := s.create("other")
+	old := token.Use{TokenID: t.ID, Secret: digest, Day: day, Last: now, Allowed: 1, Refused: 2}
+	unknown := token.Use{TokenID: t.ID, Day: day, Last: now.Add(-time.Hour), Allowed: 16}
+	s.recordUse(old, unknown)
+	equal(s, s.secrets(t.ID, now)[0].LastUsed, now)
+
+	s.endSecrets(t.ID, now, now.Add(time.Hour))
+	fresh := newSecret("fresh")
+	fresh.Created = now.Add(time.Second)
+	s.change(func(tx store.Tx) error { return tx.AddSecret(s.ctx, t.ID, fresh) })
+	equal(s, s.secrets(t.ID, now)[0].LastUsed, time.Time{})
+	later := now.Add(24 * time.Hour)
+	s.recordUse(
+		token.Use{TokenID: t.ID, Secret: fresh.Digest, Day: day, Last: now.Add(time.Minute), Allowed: 4},
+		token.Use{TokenID: t.ID, Secret: digest, Day: day, Last: now.Add(time.Second), Allowed: 8},
+		token.Use{TokenID: t.ID, Secret: digest, Day: day.AddDate(0, 0, 1), Refused: 1},
+		token.Use{TokenID: t.ID, Secret: fresh.Digest, Day: day.AddDate(0, 0, 1), Last: later, Allowed: 1},
+		token.Use{TokenID: other.ID, Secret: digest, Day: day, Last: later, Allowed: 1}, // not this token's
+	)
+	got := s.secrets(t.ID, now)
+	equal(s, len(got), 2)
+	equal(s, got[0], store.SecretUse{Secret: fresh, LastUsed: later})
+	equal(s, got[1].LastUsed, now.Add(time.Second))
+	equal(s, got[1].Expiry, now.Add(time.Hour))
+	equal(s, s.usage(t.ID, day), []token.Use{
+		{TokenID: t.ID, Day: day, Last: now.Add(time.Minute), Allowed: 29, Refused: 2},
+		{TokenID: t.ID, Day: day.AddDate(0, 0, 1), Last: later, Allowed: 1, Refused: 1},
+	})
+	s.lastUsed(t.ID, digest, later)
 }
 
 func testManyUses(s *suite) {
@@ -171,9 +224,10 @@ func testUseProperty(s *suite) {
 }
 
 func drawUse(id string) *rapid.Generator[token.Use] {
+	secrets := []token.Digest{{}, token.Hash("first"), token.Hash("second")}
 	return rapid.Custom(func(r *rapid.T) token.Use {
 		use := token.Use{
-			TokenID: id, Day: day.AddDate(0, 0, rapid.IntRange(0, 2).Draw(r, "day")),
+			TokenID: id, Secret: rapid.SampledFrom(secrets).Draw(r, "secret"), Day: day.AddDate(0, 0, rapid.IntRange(0, 2).Draw(r, "day")),
 			Allowed: rapid.Uint64Range(0, 1<<40).Draw(r, "allowed"), Refused: rapid.Uint64Range(0, 3).Draw(r, "refused"),
 		}
 		if rapid.Bool().Draw(r, "live") {
@@ -184,6 +238,7 @@ func drawUse(id string) *rapid.Generator[token.Use] {
 }
 
 func merge(a, b token.Use) token.Use {
+	b.Secret = token.Digest{}
 	b.Allowed += a.Allowed
 	b.Refused += a.Refused
 	if a.Last.After(b.Last) {

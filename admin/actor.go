@@ -1,0 +1,173 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Via says how an actor came here.
+type Via string
+
+// The closed list of ways.
+const (
+	ViaCommand Via = "command"
+	ViaPage    Via = "page"
+	ViaAPI     Via = "api"
+	ViaGateway Via = "gateway" // by itself
+)
+
+// Actor is who asks, as of this request; the zero Actor may do nothing. Its
+// fields are for showing: what an actor may do is read anew from the store, in
+// the transaction of every change, so that keeping an Actor keeps no right.
+type Actor struct {
+	Account     *AccountRecord // nil for the command line
+	Role        RoleRecord
+	Via         Via
+	Token       *token.Token // that it acts through; nil if none
+	Permissions []Right      // that this token has; nil without one
+	Session     string       // id of its session; empty if none
+	Address     string
+
+	command bool         // may do everything
+	system  string       // name of the system user of a command
+	digest  token.Digest // of its session
+	role    store.Role
+}
+
+// Operator returns the actor of the command line. Who may run a command on the
+// store may do everything anyway.
+func Operator(systemUser string) Actor {
+	return Actor{Role: roleRecord(&builtIn[0]), Via: ViaCommand, command: true, system: systemUser, role: builtIn[0]}
+}
+
+// Name returns the name of the account or of the system user: tokens of that
+// owner are the actor's own.
+func (a *Actor) Name() string {
+	if a.Account != nil {
+		return a.Account.Name
+	}
+	return a.system
+}
+
+// seenEvery is how often the use of a session is written at most.
+const seenEvery = time.Minute
+
+// SessionActor returns who acts by the secret of a session, and notes its use,
+// or ErrSignedOut.
+func (s *Service) SessionActor(ctx context.Context, secret, address string) (Actor, error) {
+	asked := Actor{Via: ViaPage, Session: "?", Address: address, digest: token.Hash(secret)}
+	actor, session, err := s.bySession(ctx, s.store, asked)
+	if err != nil {
+		return Actor{}, err
+	}
+	if now := s.now(); now.Sub(session.Seen) >= seenEvery {
+		err = s.store.TouchSession(ctx, session.ID, now)
+	}
+	return actor, err
+}
+
+// TokenActor returns who acts through a token of ManagementAPI that the gate let
+// through: the account of its owner. It is a *ForbiddenError if that has none
+// that is enabled.
+func (s *Service) TokenActor(ctx context.Context, tokenID, address string) (Actor, error) {
+	return s.byToken(ctx, s.store, Actor{Via: ViaAPI, Token: &token.Token{ID: tokenID}, Address: address})
+}
+
+// fresh reads anew who the actor is and what they may do. In a change, r is its transaction.
+func (s *Service) fresh(ctx context.Context, r store.Reader, a Actor) (Actor, error) {
+	switch {
+	case a.command:
+		return a, nil
+	case a.Token != nil:
+		return s.byToken(ctx, r, a)
+	case a.Session != "":
+		fresh, _, err := s.bySession(ctx, r, a)
+		return fresh, err
+	default:
+		return Actor{}, ErrSignedOut
+	}
+}
+
+func (s *Service) bySession(ctx context.Context, r store.Reader, a Actor) (Actor, store.Session, error) {
+	session, err := r.Session(ctx, a.digest)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !s.live(&session) {
+		return Actor{}, session, ErrSignedOut
+	}
+	if err != nil {
+		return Actor{}, session, err
+	}
+	account, err := r.Account(ctx, session.Account)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !account.Enabled {
+		return Actor{}, session, ErrSignedOut
+	}
+	if err != nil {
+		return Actor{}, session, err
+	}
+	a.Session = session.ID
+	err = s.fill(ctx, r, &a, &account)
+	return a, session, err
+}
+
+func (s *Service) byToken(ctx context.Context, r store.Reader, a Actor) (Actor, error) {
+	t, err := r.Token(ctx, a.Token.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (t.Status(s.now()) != token.Active || t.API != ManagementAPI) {
+		return Actor{}, ErrSignedOut
+	}
+	if err != nil {
+		return Actor{}, err
+	}
+	account, err := r.AccountByName(ctx, t.Owner)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !account.Enabled {
+		return Actor{}, forbidden("", "this token acts for its owner, and %q is no account that is enabled; make or enable it", t.Owner)
+	}
+	if err != nil {
+		return Actor{}, err
+	}
+	a.Token = &t
+	if a.Permissions, err = permissionsOf(&t); err != nil {
+		return Actor{}, err
+	}
+	err = s.fill(ctx, r, &a, &account)
+	return a, err
+}
+
+func (s *Service) fill(ctx context.Context, r store.Reader, a *Actor, account *store.Account) error {
+	role, err := s.role(ctx, r, account.Role)
+	if errors.Is(err, store.ErrNotFound) {
+		role = store.Role{Name: account.Role} // may do nothing
+	} else if err != nil {
+		return err
+	}
+	record := accountRecord(account)
+	a.Account, a.role, a.Role = &record, role, roleRecord(&role)
+	return nil
+}
+
+// permissionsOf returns the rights that a token of ManagementAPI has. One that is
+// allowed some operations of a right has it: which ones, the gate has decided.
+func permissionsOf(t *token.Token) ([]Right, error) {
+	catalog, err := permission.NewCatalog(ManagementPermissions())
+	if err != nil {
+		return nil, err
+	}
+	grants, err := catalog.Compile(t.Grants)
+	if err != nil {
+		return nil, err
+	}
+	rights := []Right{}
+	for _, p := range catalog.Permissions() {
+		for _, op := range p.Operations {
+			m := catalog.Find(op.Method, paths(op, 0)[0])
+			if t.Type == token.FullAccess || t.Type == token.ReadOnly && catalog.Reads(m) || t.Type == token.Custom && grants.Allow(m) {
+				rights = append(rights, Right(p.Name))
+				break
+			}
+		}
+	}
+	return rights, nil
+}

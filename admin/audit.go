@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"reflect"
+
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// The closed list of what the audit trail has.
+const (
+	tokenCreate     = "token.create"
+	tokenImport     = "token.import"
+	tokenUpdate     = "token.update"
+	tokenEnable     = "token.enable"
+	tokenDisable    = "token.disable"
+	tokenRegenerate = "token.regenerate"
+	tokenDelete     = "token.delete"
+	accountCreate   = "account.create"
+	accountUpdate   = "account.update"
+	accountPassword = "account.password"
+	accountDelete   = "account.delete"
+	roleCreate      = "role.create"
+	roleUpdate      = "role.update"
+	roleDelete      = "role.delete"
+	sessionDelete   = "session.delete"
+	signIn          = "sign-in"
+	signInRefused   = "sign-in.refused"
+	signOut         = "sign-out"
+	setUpLink       = "set-up.link"
+	setUp           = "set-up"
+)
+
+// Actions returns what the audit trail can have, for filters.
+func Actions() []string {
+	return []string{
+		tokenCreate, tokenImport, tokenUpdate, tokenEnable, tokenDisable, tokenRegenerate, tokenDelete,
+		accountCreate, accountUpdate, accountPassword, accountDelete, roleCreate, roleUpdate, roleDelete,
+		sessionDelete, signIn, signInRefused, signOut, setUpLink, setUp,
+	}
+}
+
+// fields is what the audit trail keeps of a record. Nobody puts a secret, a
+// password or a hash of one here: whether there is one is all that is said.
+type fields map[string]any
+
+func tokenFields(t *token.Token) fields {
+	return fields{
+		"api": t.API, "name": t.Name, "description": t.Description, "type": t.Type, "grants": append([]string{}, t.Grants...),
+		"owner": t.Owner, "enabled": t.Enabled, "expiry": moment(t.Expiry), "hint": t.Hint,
+	}
+}
+
+func accountFields(a *store.Account) fields {
+	return fields{
+		"name": a.Name, "role": a.Role, "enabled": a.Enabled, "subject": a.Subject, "has_password": a.Password != "",
+	}
+}
+
+func roleFields(r *store.Role) fields {
+	return fields{
+		"name": r.Name, "description": r.Description, "read": r.Read, "create": r.Create, "update": r.Update,
+		"regenerate": r.Regenerate, "delete": r.Delete, "accounts": r.Accounts, "audit": r.Audit,
+		"apis": r.Ceiling.APIs, "types": r.Ceiling.Types, "grants": r.Ceiling.Grants,
+	}
+}
+
+// note adds an event to the audit trail, by the actor and in their transaction.
+// before and after may be nil; of both, only what differs is kept.
+func (s *Service) note(ctx context.Context, tx store.Tx, a *Actor, e store.Event, before, after fields) error {
+	e.Time, e.Actor, e.Via, e.Address = s.now(), a.Name(), string(a.Via), a.Address
+	if a.Token != nil {
+		e.Token = a.Token.ID
+	}
+	if before != nil && after != nil {
+		before, after = differing(before, after), differing(after, before)
+		if len(before)+len(after) == 0 {
+			return nil // nothing changed
+		}
+	}
+	var err error
+	if e.Before, err = before.encode(); err != nil {
+		return err
+	}
+	if e.After, err = after.encode(); err != nil {
+		return err
+	}
+	return tx.AppendEvent(ctx, e)
+}
+
+// noteToken is note for a token as it was and as it is; one of them may be nil.
+func (s *Service) noteToken(ctx context.Context, tx store.Tx, a *Actor, action string, before, after *token.Token) error {
+	var was, is fields
+	subject := before
+	if before != nil {
+		was = tokenFields(before)
+	}
+	if after != nil {
+		is, subject = tokenFields(after), after
+	}
+	e := store.Event{Action: action, Subject: subject.ID, Name: subject.Name, API: subject.API, Owner: subject.Owner}
+	return s.note(ctx, tx, a, e, was, is)
+}
+
+// differing returns those fields that the other has not, or not so.
+func differing(f, other fields) fields {
+	f = maps.Clone(f)
+	maps.DeleteFunc(f, func(name string, value any) bool { return reflect.DeepEqual(value, other[name]) })
+	return f
+}
+
+func (f fields) encode() (json.RawMessage, error) {
+	if f == nil {
+		return nil, nil
+	}
+	return json.Marshal(f)
+}

@@ -1,0 +1,126 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// judge holds tokens against what an actor may hand out. It lives as long as one transaction.
+type judge struct {
+	service *Service
+	reader  store.Reader
+	role    store.Role
+	through *token.Token // that the actor acts through; nil if none
+	covers  map[string]*cover
+}
+
+// judge returns a judge of the tokens that the actor makes or changes.
+func (s *Service) judge(r store.Reader, a *Actor) *judge {
+	return &judge{service: s, reader: r, role: a.role, through: a.Token, covers: map[string]*cover{}}
+}
+
+// excess returns what of the token is more than may be handed out: nil if nothing is.
+func (j *judge) excess(ctx context.Context, t *token.Token) (FieldErrors, error) {
+	var p FieldErrors
+	c := &j.role.Ceiling
+	if c.APIs != nil && !slices.Contains(c.APIs, t.API) {
+		p.addf("api", "your role %s may hand out tokens of %s only", j.role.Name, strings.Join(c.APIs, ", "))
+	}
+	if types := typesOf(c); !slices.Contains(types, t.Type) {
+		p.addf("type", "your role %s may hand out %s only", j.role.Name, joinTypes(types))
+	}
+	if c.Grants != nil && t.Type == token.Custom {
+		cover, err := j.cover(ctx, t.API, c.Grants)
+		if err != nil {
+			return nil, err
+		}
+		for _, grant := range t.Grants {
+			if !cover.has(grant) {
+				p.addf("grants", "your role %s may not hand out %s", j.role.Name, grant)
+			}
+		}
+	}
+	if j.through != nil && t.API == ManagementAPI {
+		err := j.beyondActing(t, &p)
+		return p, err
+	}
+	return p, nil
+}
+
+// beyondActing adds what a token that acts for somebody has beyond the token that
+// makes or changes it: else a script could give itself what it was not given.
+func (j *judge) beyondActing(t *token.Token, p *FieldErrors) error {
+	acting := j.through
+	if ends := acting.Expiry; !ends.IsZero() && (t.Expiry.IsZero() || t.Expiry.After(ends)) {
+		p.addf("duration", "the token that you use ends at %s, and can't make or change one that works longer", ends.Format("2006-01-02T15:04Z"))
+	}
+	switch {
+	case acting.Type == token.FullAccess:
+		return nil
+	case acting.Type != token.Custom || t.Type != token.Custom:
+		p.addf("type", "the token that you use is %s, and can't make or change one that is %s", acting.Type, t.Type)
+		return nil
+	}
+	catalog, err := permission.NewCatalog(ManagementPermissions())
+	if err != nil {
+		return err
+	}
+	held := newCover(catalog, acting.Grants)
+	for _, grant := range t.Grants {
+		if !held.has(grant) {
+			p.addf("grants", "the token that you use lacks %s itself", grant)
+		}
+	}
+	return nil
+}
+
+// refuse is excess for actions that have no fields.
+func (j *judge) refuse(ctx context.Context, right Right, t *token.Token) error {
+	p, err := j.excess(ctx, t)
+	if err != nil || len(p) == 0 {
+		return err
+	}
+	return forbidden(right, "the token may do more than you may hand out (%v)", p)
+}
+
+func (j *judge) cover(ctx context.Context, api string, grants []string) (*cover, error) {
+	if known := j.covers[api]; known != nil {
+		return known, nil
+	}
+	catalog, err := j.service.compiled(ctx, j.reader, api)
+	if _, unknown := errors.AsType[FieldErrors](err); unknown {
+		catalog, err = permission.NewCatalog(nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	j.covers[api] = newCover(catalog, grants)
+	return j.covers[api], nil
+}
+
+// typesOf returns the types that the ceiling allows. A list of grants leaves out
+// the other types, whose rights it does not bound, unless they are named.
+func typesOf(c *store.Ceiling) []token.Type {
+	switch {
+	case c.Types != nil:
+		return c.Types
+	case c.Grants != nil:
+		return []token.Type{token.Custom}
+	default:
+		return token.Types()
+	}
+}
+
+func joinTypes(types []token.Type) string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = string(t)
+	}
+	return strings.Join(names, ", ")
+}

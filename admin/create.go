@@ -1,0 +1,250 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Idempotency lets a request to create be sent again without creating twice.
+type Idempotency struct {
+	Key     string       // 1 to 255 visible ASCII characters; kept for a day, by account
+	Request token.Digest // of everything that the request asks for
+}
+
+// creation is a token on its way into the store.
+type creation struct {
+	draft    token.Token
+	problems FieldErrors // of single fields
+	secret   token.Secret
+	action   string
+	key      *Idempotency
+	replayed bool // what the key stands for was there
+}
+
+// Create makes a token and mints its secret. This is the only time that the
+// secret can be seen. Broken rules are FieldErrors.
+func (s *Service) Create(ctx context.Context, actor Actor, d Draft) (token.Token, token.Secret, error) {
+	secret, err := token.Mint(s.random)
+	if err != nil {
+		return token.Token{}, token.Secret{}, err
+	}
+	t, err := s.create(ctx, actor, d, &creation{secret: secret, action: tokenCreate})
+	if err != nil {
+		return token.Token{}, token.Secret{}, err
+	}
+	return t, secret, nil
+}
+
+// CreateOnce is Create for requests with an Idempotency-Key. If the same request
+// came before, the token of then is returned as it is now, with replayed and
+// without its secret, which nobody keeps. Another request with the key is ErrKeyReused.
+func (s *Service) CreateOnce(ctx context.Context, actor Actor, d Draft, key Idempotency) (t token.Token, secret token.Secret, replayed bool, err error) {
+	if !isKey(key.Key) {
+		return t, secret, false, problem("idempotency_key", "is not 1 to 255 visible ASCII characters; a UUID will do")
+	}
+	if secret, err = token.Mint(s.random); err != nil {
+		return t, secret, false, err
+	}
+	c := &creation{secret: secret, action: tokenCreate, key: &key}
+	t, err = s.create(ctx, actor, d, c)
+	if errors.Is(err, store.ErrConflict) {
+		t, err = s.create(ctx, actor, d, c) // somebody else was first with this key
+	}
+	if err != nil || c.replayed {
+		return t, token.Secret{}, c.replayed, err
+	}
+	return t, secret, false, nil
+}
+
+func isKey(s string) bool {
+	return s != "" && len(s) <= 255 && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b <= ' ' || b >= 0x7f })
+}
+
+// Import makes a token for a secret that another system minted, so that its
+// clients need not change. Broken rules are FieldErrors; none has the secret in it.
+func (s *Service) Import(ctx context.Context, actor Actor, d Draft, secretText string) (token.Token, error) {
+	c := &creation{action: tokenImport}
+	var err error
+	c.secret, err = token.Import(secretText)
+	if errors.Is(err, token.ErrForeignSecret) {
+		c.problems.addf("secret", "%v", err)
+	} else if err != nil {
+		return token.Token{}, err
+	}
+	return s.create(ctx, actor, d, c)
+}
+
+// create adds the token that was drafted.
+func (s *Service) create(ctx context.Context, actor Actor, d Draft, c *creation) (token.Token, error) {
+	id, err := token.NewID(s.random)
+	if err != nil {
+		return token.Token{}, err
+	}
+	drafted, problems, err := d.token(id, s.now())
+	if err != nil {
+		return token.Token{}, err
+	}
+	c.draft = drafted
+	c.problems = append(slices.Clip(c.problems), problems...)
+	var t token.Token
+	err = s.store.Change(ctx, func(tx store.Tx) error {
+		who, err := s.fresh(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		if err := who.needAny(TokenCreate); err != nil {
+			return err
+		}
+		made := id
+		if c.key != nil {
+			if made, err = s.replay(ctx, tx, &who, c); err != nil {
+				return err
+			}
+		}
+		if !c.replayed {
+			made = id
+			if err := s.add(ctx, tx, &who, c); err != nil {
+				return err
+			}
+		}
+		t, err = s.seen(ctx, tx, &who, made)
+		return err
+	})
+	if err != nil {
+		return token.Token{}, err
+	}
+	return t, nil
+}
+
+// replay returns the id of the token that the key made before, if it did.
+func (s *Service) replay(ctx context.Context, tx store.Tx, who *Actor, c *creation) (string, error) {
+	c.replayed = false // the transaction may run more than once
+	before, err := tx.Idempotent(ctx, accountID(who), token.Hash(c.key.Key))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", err
+	case before.Request != c.key.Request:
+		return "", ErrKeyReused
+	}
+	c.replayed = true
+	return before.TokenID, nil
+}
+
+// accountID keeps the keys of accounts apart. Commands share one space.
+func accountID(who *Actor) string {
+	if who.Account == nil {
+		return ""
+	}
+	return who.Account.ID
+}
+
+// add checks the drafted token and adds it with its secret.
+func (s *Service) add(ctx context.Context, tx store.Tx, who *Actor, c *creation) error {
+	t := c.draft
+	if t.Owner == "" && !who.command {
+		t.Owner = who.Name()
+	}
+	p := slices.Clone(c.problems)
+	if err := s.checkOwner(ctx, tx, who, TokenCreate, &t, &p); err != nil {
+		return err
+	}
+	if err := s.checkNew(ctx, tx, &t, &p); err != nil {
+		return err
+	}
+	if err := s.checkCeiling(ctx, tx, who, &t, &p); err != nil {
+		return err
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	if err := tx.CreateToken(ctx, t); err != nil {
+		return nameProblem(err, &t)
+	}
+	if err := tx.AddSecret(ctx, t.ID, stored(c.secret, t.Created)); err != nil {
+		return secretProblem(err)
+	}
+	if err := s.keepCatalog(ctx, tx, t.API); err != nil {
+		return err
+	}
+	if err := s.keepKey(ctx, tx, who, c); err != nil {
+		return err
+	}
+	t.Hint = c.secret.Hint()
+	return s.noteToken(ctx, tx, who, c.action, nil, &t)
+}
+
+func (s *Service) keepKey(ctx context.Context, tx store.Tx, who *Actor, c *creation) error {
+	if c.key == nil {
+		return nil
+	}
+	return tx.SaveIdempotent(ctx, store.Idempotent{
+		Account: accountID(who), Key: token.Hash(c.key.Key), Request: c.key.Request, TokenID: c.draft.ID, Created: c.draft.Created,
+	})
+}
+
+// checkNew checks what a new token must fulfil beyond its single fields.
+func (s *Service) checkNew(ctx context.Context, tx store.Tx, t *token.Token, p *FieldErrors) error {
+	if _, err := s.catalog(ctx, tx, t.API); err != nil {
+		// Grants have no meaning without an API, so they are not looked at.
+		return p.add(err)
+	}
+	if err := checkNameFree(ctx, tx, t, p); err != nil {
+		return err
+	}
+	return s.checkRights(ctx, tx, t, nil, p)
+}
+
+// checkNameFree looks before the store would refuse, so that a taken name is
+// told together with the other problems.
+func checkNameFree(ctx context.Context, tx store.Tx, t *token.Token, p *FieldErrors) error {
+	switch other, err := tx.TokenByName(ctx, t.API, t.Name); {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case errors.Is(err, store.ErrUnreadable):
+		return p.add(nameProblem(store.ErrNameTaken, t))
+	case err != nil:
+		return err
+	case other.ID != t.ID:
+		return p.add(nameProblem(store.ErrNameTaken, t))
+	}
+	return nil
+}
+
+// checkOwner checks whom a token is made for or handed to.
+func (s *Service) checkOwner(ctx context.Context, tx store.Tx, who *Actor, right Right, t *token.Token, p *FieldErrors) error {
+	switch {
+	case who.command:
+		return nil
+	case t.API == ManagementAPI && (t.Owner != who.Name() || right == TokenUpdate):
+		// Whoever made it knows its secret, and with that would be the other.
+		p.addf("owner", "a token of API %s acts for its owner, so everybody makes their own", ManagementAPI)
+		return nil
+	case t.Owner == who.Name():
+		return nil
+	case who.Scope(right) != store.All:
+		return who.lacks(right)
+	}
+	switch account, err := tx.AccountByName(ctx, t.Owner); {
+	case errors.Is(err, store.ErrNotFound) || err == nil && !account.Enabled:
+		p.addf("owner", "%q is no account that is enabled; a token needs somebody who answers for it", t.Owner)
+		return nil
+	default:
+		return err
+	}
+}
+
+// checkCeiling checks that the token is not more than the actor may hand out.
+func (s *Service) checkCeiling(ctx context.Context, tx store.Tx, who *Actor, t *token.Token, p *FieldErrors) error {
+	if who.command {
+		return nil
+	}
+	excess, err := s.judge(tx, who).excess(ctx, t)
+	*p = append(*p, excess...)
+	return err
+}

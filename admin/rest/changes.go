@@ -1,0 +1,203 @@
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+var tokenChangeRoutes = []route{
+	{method: "POST", path: "/tokens", body: draftBody{}, handle: (*api).create},
+	{method: "POST", path: "/tokens/import", body: importBody{}, handle: (*api).importToken},
+	{method: "PATCH", path: "/tokens/{id}", body: editBody{}, handle: (*api).update},
+	{method: "POST", path: "/tokens/{id}/enable", handle: (*api).enable},
+	{method: "POST", path: "/tokens/{id}/disable", handle: (*api).disable},
+	{method: "POST", path: "/tokens/{id}/regenerate", body: regenerateBody{}, optional: true, handle: (*api).regenerate},
+	{method: "DELETE", path: "/tokens/{id}", handle: (*api).deleteToken},
+}
+
+// draftBody is a token as somebody asks for it.
+type draftBody struct {
+	API         string     `json:"api"`
+	Name        string     `json:"name"`
+	Description string     `json:"description"`
+	Type        token.Type `json:"type"`
+	Duration    string     `json:"duration"`
+	Grants      []string   `json:"grants"`
+	Owner       string     `json:"owner"` // the creator if empty
+}
+
+func (b draftBody) draft() admin.Draft {
+	return admin.Draft{
+		API: b.API, Name: b.Name, Description: b.Description, Type: b.Type, Duration: b.Duration, Grants: b.Grants, Owner: b.Owner,
+	}
+}
+
+// issued is a token with a new secret. This is the only time that it can be seen.
+type issued struct {
+	Token  admin.Record `json:"token"`
+	Secret *string      `json:"secret"` // null if the request came before
+}
+
+func (a *api) issue(c *call, status int, t *token.Token, secret token.Secret) {
+	body := issued{Token: a.Service.Record(t)}
+	if text := secret.Reveal(); text != "" {
+		body.Secret = &text
+	}
+	a.answerVersion(c, status, t.Version, body)
+}
+
+// create makes a token. With an Idempotency-Key it may be sent again, by a client
+// that did not hear the answer. The secret was in that answer and nowhere else:
+// who lost it regenerates the token.
+func (a *api) create(c *call) error {
+	var body draftBody
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	key, err := c.idempotency(body)
+	if err != nil {
+		return err
+	}
+	ctx, status, replayed := c.r.Context(), http.StatusCreated, false
+	var t token.Token
+	var secret token.Secret
+	if key == nil {
+		t, secret, err = a.Service.Create(ctx, c.actor, body.draft())
+	} else {
+		t, secret, replayed, err = a.Service.CreateOnce(ctx, c.actor, body.draft(), *key)
+	}
+	if err != nil {
+		return err
+	}
+	if replayed {
+		status = http.StatusOK
+	}
+	c.w.Header().Set("Location", admin.ManagementPath+"/tokens/"+t.ID)
+	a.issue(c, status, &t, secret)
+	return nil
+}
+
+// idempotency returns the key that the request came with, or nil. What it stands
+// for is what the body says, however that is laid out.
+func (c *call) idempotency(body draftBody) (*admin.Idempotency, error) {
+	keys := c.r.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	if len(keys) > 1 || !isKey(keys[0]) {
+		return nil, problem(http.StatusBadRequest, "invalid_header", "Idempotency-Key must stand there once and have 1 to 255 visible ASCII characters; a UUID will do.")
+	}
+	text, err := json.Marshal(body)
+	return &admin.Idempotency{Key: keys[0], Request: token.Hash(string(text))}, err
+}
+
+func isKey(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255
+}
+
+type importBody struct {
+	draftBody
+
+	Secret string `json:"secret"` // that another system minted
+}
+
+func (a *api) importToken(c *call) error {
+	var body importBody
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	t, err := a.Service.Import(c.r.Context(), c.actor, body.draft(), body.Secret)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Location", admin.ManagementPath+"/tokens/"+t.ID)
+	a.answerVersion(c, http.StatusCreated, t.Version, a.Service.Record(&t))
+	return nil
+}
+
+// editBody is what shall change about a token. What is missing stays.
+type editBody struct {
+	Name        *string     `json:"name"`
+	Description *string     `json:"description"`
+	Type        *token.Type `json:"type"`
+	Duration    *string     `json:"duration"` // from now
+	Grants      *[]string   `json:"grants"`
+	Owner       *string     `json:"owner"`
+}
+
+func (a *api) update(c *call) error {
+	var body editBody
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	t, err := a.Service.Update(c.r.Context(), c.actor, c.r.PathValue("id"), admin.Edit{
+		Version: version, Name: body.Name, Description: body.Description, Type: body.Type,
+		Duration: body.Duration, Grants: body.Grants, Owner: body.Owner,
+	})
+	return a.changed(c, &t, err)
+}
+
+func (a *api) enable(c *call) error { return a.setEnabled(c, true) }
+
+func (a *api) disable(c *call) error { return a.setEnabled(c, false) }
+
+func (a *api) setEnabled(c *call, enabled bool) error {
+	if err := c.decode(&struct{}{}); err != nil {
+		return err
+	}
+	t, err := a.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
+	return a.changed(c, &t, err)
+}
+
+// changed answers a token after a change, unless that failed.
+func (a *api) changed(c *call, t *token.Token, err error) error {
+	if err == nil {
+		a.answerVersion(c, http.StatusOK, t.Version, a.Service.Record(t))
+	}
+	return err
+}
+
+type regenerateBody struct {
+	Overlap string `json:"overlap"` // how long the old secret goes on; empty is not at all
+}
+
+func (a *api) regenerate(c *call) error {
+	var body regenerateBody
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	var overlap time.Duration
+	if body.Overlap != "" {
+		var err error
+		if overlap, err = token.ParseSpan(body.Overlap); err != nil {
+			return admin.FieldErrors{&token.FieldError{Field: "overlap", Problem: "is not a number of days or hours such as 1d or 36h"}}
+		}
+	}
+	t, secret, err := a.Service.Regenerate(c.r.Context(), c.actor, c.r.PathValue("id"), overlap)
+	if err != nil {
+		return err
+	}
+	a.issue(c, http.StatusOK, &t, secret)
+	return nil
+}
+
+func (a *api) deleteToken(c *call) error {
+	if err := c.decode(&struct{}{}); err != nil {
+		return err
+	}
+	_, err := a.Service.Delete(c.r.Context(), c.actor, c.r.PathValue("id"))
+	return a.done(c, err)
+}

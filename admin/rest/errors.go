@@ -1,0 +1,105 @@
+package rest
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+// outcomes are the answers to errors that are values. Their texts are for people
+// already; ErrConflict stands for two answers and is not here.
+var outcomes = []struct {
+	is     error
+	status int
+	code   string
+}{
+	{admin.ErrSignedOut, http.StatusUnauthorized, "not_signed_in"},
+	{admin.ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused"},
+	{admin.ErrSetUpLink, http.StatusForbidden, "set_up_link_invalid"},
+	{admin.ErrSetUpDone, http.StatusConflict, "set_up_done"},
+	{admin.ErrLastOwner, http.StatusConflict, "last_owner"},
+	{admin.ErrBuiltIn, http.StatusConflict, "built_in_role"},
+	{admin.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency_key_reused"},
+	{store.ErrNotFound, http.StatusNotFound, "not_found"},
+	{store.ErrNameTaken, http.StatusConflict, "name_taken"},
+	{store.ErrSecretTaken, http.StatusConflict, "secret_taken"},
+	{store.ErrSubjectTaken, http.StatusConflict, "subject_taken"},
+	{store.ErrBadCursor, http.StatusBadRequest, "invalid_cursor"},
+}
+
+// problemOf turns an error into its answer. Technical failures are told without
+// detail: that is for the log.
+func problemOf(r *http.Request, err error) *ProblemError {
+	if p := problemOfType(r, err); p != nil {
+		return p
+	}
+	for _, outcome := range outcomes {
+		if errors.Is(err, outcome.is) {
+			return problem(outcome.status, outcome.code, sentence(err))
+		}
+	}
+	switch {
+	case errors.Is(err, store.ErrConflict) && r.Header.Get("If-Match") != "":
+		return problem(http.StatusPreconditionFailed, "version_mismatch", "It was changed in the meantime. Read it again, and make the change to what it is now.")
+	case errors.Is(err, store.ErrConflict):
+		return problem(http.StatusConflict, "conflict", "It was changed in the meantime. Try again.")
+	case errors.Is(err, store.ErrUnreadable):
+		return problem(http.StatusInternalServerError, "unreadable_record", "The record can't be understood. Delete it, or mend it in the store.")
+	case errors.Is(err, store.ErrUnavailable):
+		return problem(http.StatusServiceUnavailable, "store_unavailable", "The store can't be reached. Try again soon.").with("Retry-After", "2")
+	default:
+		return problem(http.StatusInternalServerError, "failure", "Something failed here. The log of the server says what.")
+	}
+}
+
+// problemOfType is problemOf for errors that say more than which they are.
+func problemOfType(r *http.Request, err error) *ProblemError {
+	if p, ok := errors.AsType[*ProblemError](err); ok {
+		return p
+	}
+	if fields, ok := errors.AsType[admin.FieldErrors](err); ok {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodDelete: // these have no body
+			return problem(http.StatusBadRequest, "invalid_parameter", sentence(fields)).because(fields)
+		}
+		return problem(http.StatusUnprocessableEntity, "invalid_fields", sentence(fields)).because(fields)
+	}
+	if e, ok := errors.AsType[*admin.ForbiddenError](err); ok {
+		p := problem(http.StatusForbidden, "forbidden", sentence(errors.New(e.Problem)))
+		p.Permission = string(e.Right)
+		return p
+	}
+	if e, ok := errors.AsType[*admin.ThrottledError](err); ok {
+		return problem(http.StatusTooManyRequests, "throttled", sentence(e)).with("Retry-After", seconds(e.RetryAfter))
+	}
+	if e, ok := errors.AsType[*admin.PlanError](err); ok {
+		p := problem(http.StatusConflict, "plan_needed", sentence(e))
+		p.Tokens = e.Tokens
+		return p
+	}
+	if e, ok := errors.AsType[*admin.RoleInUseError](err); ok {
+		p := problem(http.StatusConflict, "role_in_use", sentence(e))
+		p.Accounts = e.Accounts
+		return p
+	}
+	return nil
+}
+
+// sentence makes the text of an error a sentence. One that begins with the name
+// of a field goes on doing so.
+func sentence(err error) string {
+	text := err.Error() + "."
+	if _, ok := errors.AsType[admin.FieldErrors](err); ok {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// seconds rounds up, so that whoever waits that long has waited long enough.
+func seconds(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }

@@ -1,0 +1,90 @@
+package rest
+
+import (
+	"math"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Rate bounds how often somebody may ask.
+type Rate struct {
+	PerSecond float64
+	Burst     int // so many at once after a pause
+}
+
+func (r Rate) or(standard Rate) Rate {
+	if r.PerSecond <= 0 || r.Burst <= 0 {
+		return standard
+	}
+	return r
+}
+
+// maxBuckets bounds the memory of a limiter: it has at most twice as many.
+const maxBuckets = 10_000
+
+// limiter has a bucket for each key that asked of late. Those that did not ask
+// while maxBuckets others did are forgotten, and begin with a full one again.
+type limiter struct {
+	rate Rate
+	now  func() time.Time
+
+	mu         sync.Mutex
+	young, old map[string]*bucket
+}
+
+type bucket struct {
+	left float64
+	at   time.Time
+}
+
+func newLimiter(rate Rate, now func() time.Time) *limiter {
+	return &limiter{rate: rate, now: now, young: map[string]*bucket{}}
+}
+
+// take returns 0, or how long to wait for if the key asked too often.
+func (l *limiter) take(key string) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, now := l.bucket(key), l.now()
+	if passed := now.Sub(b.at).Seconds(); passed > 0 {
+		b.left = math.Min(float64(l.rate.Burst), b.left+passed*l.rate.PerSecond)
+		b.at = now
+	}
+	if b.left >= 1 {
+		b.left--
+		return 0
+	}
+	return time.Duration((1 - b.left) / l.rate.PerSecond * float64(time.Second))
+}
+
+func (l *limiter) bucket(key string) *bucket {
+	if b := l.young[key]; b != nil {
+		return b
+	}
+	b := l.old[key]
+	if b == nil {
+		b = &bucket{left: float64(l.rate.Burst), at: l.now()}
+	}
+	if len(l.young) >= maxBuckets {
+		l.young, l.old = make(map[string]*bucket, maxBuckets), l.young
+	}
+	l.young[key] = b
+	return b
+}
+
+// addressKey stands for everything that one customer of a provider can choose
+// from: with IPv6 that is a /64 at least.
+func addressKey(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		if prefix, err := ip.Prefix(64); err == nil {
+			return prefix.String()
+		}
+	}
+	return ip.String()
+}

@@ -1,0 +1,147 @@
+// Package rest is the REST API of managing tokens: HTTP in front of package
+// admin, which has all rules. What its routes take and answer is in openapi.yaml.
+package rest
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+)
+
+// Path is where the API begins.
+const Path = admin.ManagementPath + "/"
+
+// Authenticator says who asks. If nobody may be said to, it returns an error that
+// package admin has for it, such as admin.ErrSignedOut, or a *ProblemError that is
+// answered as it is. It is called once for each request that isn't public.
+type Authenticator func(r *http.Request) (admin.Actor, error)
+
+// Config is what the API needs to know.
+type Config struct {
+	Service *admin.Service
+	// Authenticate says who asks; nil is BySession. Who takes tokens as well
+	// refuses a request that has both a token and a session.
+	Authenticate Authenticator
+	Cookie       Cookie // empty is HostCookie
+	// Hosts are the names under which the API answers, beside those of loopback:
+	// else a page of any site could have its own name resolve to this server and
+	// read what it answers (DNS rebinding). "*.example.com" is every name right
+	// below it, "*" every name at all, for those who check it themselves.
+	Hosts []string
+	// Address returns the IP address of who asks; nil is that of the connection.
+	Address func(r *http.Request) string
+	// AccountRate is for each account, AddressRate for those without one. Zero is
+	// the default. Attempts to sign in are throttled by the service beside it.
+	AccountRate, AddressRate Rate
+	Now                      func() time.Time
+	// Failed is told of technical failures, which are answered without detail. It may be nil.
+	Failed func(r *http.Request, err error)
+}
+
+// api serves the REST API.
+type api struct {
+	Config
+
+	mux      *http.ServeMux
+	crossing http.CrossOriginProtection
+	accounts *limiter
+	unknown  *limiter // addresses of those who have no account
+}
+
+// New returns a handler of everything below Path.
+func New(c Config) http.Handler {
+	if c.Cookie == "" {
+		c.Cookie = HostCookie
+	}
+	if c.Address == nil {
+		c.Address = remoteAddress
+	}
+	if c.Failed == nil {
+		c.Failed = func(*http.Request, error) {}
+	}
+	if c.Authenticate == nil {
+		c.Authenticate = BySession(c.Service, c.Cookie, c.Address)
+	}
+	a := &api{
+		Config: c, mux: http.NewServeMux(),
+		accounts: newLimiter(c.AccountRate.or(Rate{PerSecond: 50, Burst: 200}), c.Now),
+		unknown:  newLimiter(c.AddressRate.or(Rate{PerSecond: 5, Burst: 50}), c.Now),
+	}
+	for _, route := range routes() {
+		a.mux.HandleFunc(route.method+" "+admin.ManagementPath+route.path, a.serve(route))
+	}
+	return a
+}
+
+// BySession says who asks by the session of a browser alone.
+func BySession(s *admin.Service, cookie Cookie, address func(*http.Request) string) Authenticator {
+	return func(r *http.Request) (admin.Actor, error) {
+		secret := cookie.Secret(r)
+		if secret == "" {
+			return admin.Actor{}, admin.ErrSignedOut
+		}
+		return s.SessionActor(r.Context(), secret, address(r))
+	}
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	protect(w.Header())
+	if !a.isOurs(r.Host) {
+		a.fail(w, r, problem(http.StatusMisdirectedRequest, "unknown_host",
+			"There is nothing here under this name. Whoever runs this server lists the names of its management page in its configuration."))
+		return
+	}
+	if err := a.crossing.Check(r); err != nil {
+		a.fail(w, r, problem(http.StatusForbidden, "cross_origin", "A page of another origin made this request; only pages of this one may."))
+		return
+	}
+	if refused := a.unrouted(w, r); refused != nil {
+		a.fail(w, r, refused)
+		return
+	}
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent) // unrouted has set Allow
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// protect sets what holds for every answer: nobody keeps it, frames it, guesses
+// its type, or hears of its address.
+func protect(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// isOurs reports whether the host of a request is one under which the API answers.
+func (a *api) isOurs(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "."))
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	for _, known := range a.Hosts {
+		known = strings.ToLower(known)
+		_, parent, below := strings.Cut(host, ".")
+		if known == "*" || known == host || below && known == "*."+parent {
+			return true
+		}
+	}
+	return false
+}
+
+func remoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

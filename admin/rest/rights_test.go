@@ -1,0 +1,248 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// matrix is what each role gets for each action, on what is its own and on what
+// is somebody else's. {own} and {other} are ids of tokens. clerk is a role that
+// was added: it reads all tokens, and changes its own.
+const matrix = `
+                                                  owner manager member auditor clerk
+GET    /tokens/{own}                              200   200     200    200     200
+GET    /tokens/{other}                            200   200     404    200     200
+GET    /tokens/{own}/secrets                      200   200     200    200     200
+GET    /tokens/{other}/secrets                    200   200     404    200     200
+GET    /tokens/{own}/usage                        200   200     200    200     200
+GET    /tokens/{other}/usage                      200   200     404    200     200
+GET    /tokens/{own}/events                       200   200     200    200     200
+GET    /tokens/{other}/events                     200   200     404    200     200
+POST   /tokens/{own}/explain                      200   200     200    200     200
+POST   /tokens/{other}/explain                    200   200     404    200     200
+PATCH  /tokens/{own}                              200   200     200    403     200
+PATCH  /tokens/{other}                            200   200     404    403     403
+POST   /tokens/{own}/enable                       200   200     200    403     200
+POST   /tokens/{other}/enable                     200   200     404    403     403
+POST   /tokens/{own}/disable                      200   200     200    403     200
+POST   /tokens/{other}/disable                    200   200     404    403     403
+POST   /tokens/{own}/regenerate                   200   200     200    403     403
+POST   /tokens/{other}/regenerate                 200   200     404    403     403
+DELETE /tokens/{own}                              204   204     204    403     403
+DELETE /tokens/{other}                            204   204     404    403     403
+POST   /tokens for-me                             201   201     201    403     201
+POST   /tokens for-other                          201   201     403    403     403
+POST   /tokens/import for-me                      201   201     201    403     201
+POST   /tokens/import for-other                   201   201     403    403     403
+GET    /tokens                                    200   200     200    200     200
+GET    /apis                                      200   200     200    200     200
+GET    /apis/articles                             200   200     200    200     200
+GET    /account                                   200   200     200    200     200
+GET    /accounts                                  200   403     403    200     403
+GET    /accounts/{me}                             200   200     200    200     200
+GET    /accounts/ben                              200   404     404    200     404
+POST   /accounts                                  201   403     403    403     403
+PATCH  /accounts/ben                              200   403     403    403     403
+DELETE /accounts/ben?delete_tokens=true           200   403     403    403     403
+GET    /roles                                     200   403     403    200     403
+GET    /roles/{role}                              200   200     200    200     200
+GET    /roles/spare                               200   404     404    200     404
+POST   /roles                                     201   403     403    403     403
+PUT    /roles/spare                               200   403     403    403     403
+POST   /roles/spare/overreach                     200   403     403    403     403
+DELETE /roles/spare                               204   403     403    403     403
+GET    /sessions                                  200   200     200    200     200
+GET    /sessions?account=ben                      200   404     404    404     404
+GET    /sessions?account=*                        200   404     404    404     404
+DELETE /sessions?account=ben                      204   404     404    404     404
+GET    /events                                    200   403     403    200     403
+GET    /events/export                             200   403     403    200     403
+DELETE /sessions                                  204   204     204    204     204
+`
+
+// TestRightsMatrix: every role × action × own and other, by a session and by a
+// token that acts for the same account.
+func TestRightsMatrix(t *testing.T) {
+	lines := strings.Split(strings.Trim(matrix, "\n"), "\n")
+	for column, role := range strings.Fields(lines[0]) {
+		t.Run(role, func(t *testing.T) {
+			m := newMatrix(t, role)
+			for _, line := range lines[1:] {
+				words := strings.Fields(line)
+				statuses := words[len(words)-5:]
+				var want int
+				_, _ = fmt.Sscan(statuses[column], &want)
+				for _, who := range []*client{m.session, m.script} {
+					m.restore(t)
+					got := m.ask(t, who, words[0], words[1], words[2:len(words)-5])
+					if got.StatusCode != want {
+						t.Errorf("%s by token %v: got %d, want %d: %s", strings.Join(words[:len(words)-5], " "), who == m.script, got.StatusCode, want, got.body)
+					}
+				}
+			}
+			if n := m.f.failed.Load(); n > 0 {
+				t.Errorf("%d technical failures", n)
+			}
+		})
+	}
+}
+
+// cells is a fixture for the cells of one role.
+type cells struct {
+	f               *fixture
+	role            string
+	session, script *client
+	own, other      token.Token
+	count           int
+}
+
+func newMatrix(t *testing.T, role string) *cells {
+	f := newFixture(t)
+	clerk := store.Role{Name: "clerk", Read: store.All, Create: store.Own, Update: store.Own, Regenerate: store.None, Delete: store.None}
+	if _, err := f.CreateRole(t.Context(), operator, clerk); err != nil {
+		t.Fatal(err)
+	}
+	m := &cells{f: f, role: role, session: f.member(t, "ann", role)}
+	m.script = f.scriptOf(t, "ann")
+	return m
+}
+
+// restore brings back what the cell before changed.
+func (m *cells) restore(t *testing.T) {
+	t.Helper()
+	ctx, f := t.Context(), m.f
+	m.count++
+	if _, err := f.Account(ctx, operator, "ben"); err != nil {
+		if _, _, err := f.CreateAccount(ctx, operator, admin.AccountDraft{Name: "ben", Role: admin.RoleMember, Password: password}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.Role(ctx, operator, "spare"); err != nil {
+		none := store.None
+		if _, err := f.CreateRole(ctx, operator, store.Role{Name: "spare", Read: none, Create: none, Update: none, Regenerate: none, Delete: none}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for owner, made := range map[string]*token.Token{"ann": &m.own, "ben": &m.other} {
+		if _, err := f.Find(ctx, operator, "", made.ID); err != nil || made.ID == "" {
+			*made = f.token(t, owner, fmt.Sprintf("%s %d", owner, m.count))
+		}
+	}
+}
+
+func (m *cells) ask(t *testing.T, who *client, method, path string, more []string) answer {
+	t.Helper()
+	path = strings.NewReplacer("{own}", m.own.ID, "{other}", m.other.ID, "{me}", "ann", "{role}", m.role).Replace(path)
+	name := fmt.Sprintf("made %d", m.count)
+	owner := "ann"
+	if len(more) > 0 && more[0] == "for-other" {
+		owner = "ben"
+	}
+	headers := []string{"If-Match", "*"}
+	var body any
+	switch shape := method + " " + strings.NewReplacer(m.own.ID, "{}", m.other.ID, "{}").Replace(path); shape {
+	case "POST /tokens/{}/explain":
+		body = object{"method": "GET", "path": "/api/articles/42"}
+	case "PATCH /tokens/{}":
+		body = object{"description": name}
+	case "POST /tokens":
+		body = draft(name, object{"owner": owner})
+	case "POST /tokens/import":
+		body = draft(name, object{"owner": owner, "secret": fmt.Sprintf("minted-elsewhere-%06d", m.count)})
+	case "POST /accounts":
+		body = object{"name": fmt.Sprintf("made%d", m.count), "role": "member", "password": password}
+	case "PATCH /accounts/ben":
+		body = object{"enabled": true}
+	case "POST /roles":
+		body = object{"name": fmt.Sprintf("made%d", m.count), "read": "own"}
+	case "PUT /roles/spare", "POST /roles/spare/overreach":
+		body = object{"read": "own", "create": "own"}
+	}
+	return who.do(t, method, path, body, headers...)
+}
+
+// A token of somebody else answers like one that is not there.
+func TestUnreadableTokenIsNotThere(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	_ = f.member(t, "ben", admin.RoleMember)
+	other := f.token(t, "ben", "his")
+	gone := f.token(t, "ann", "gone")
+	if _, err := f.Delete(t.Context(), operator, gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"GET", "PATCH", "DELETE"} {
+		there := ann.do(t, method, "/tokens/"+other.ID, patchBody(method), "If-Match", "*").refused(t, http.StatusNotFound, "not_found")
+		not := ann.do(t, method, "/tokens/"+gone.ID, patchBody(method), "If-Match", "*").refused(t, http.StatusNotFound, "not_found")
+		if strings.ReplaceAll(there.Detail, other.ID, gone.ID) != not.Detail {
+			t.Errorf("%s tells them apart: %q, %q", method, there.Detail, not.Detail)
+		}
+	}
+}
+
+func patchBody(method string) any {
+	if method == "PATCH" {
+		return object{"description": "new"}
+	}
+	return nil
+}
+
+// A token acts for its owner, never beyond its own permissions.
+func TestScriptIsBoundToItsToken(t *testing.T) {
+	f := newFixture(t)
+	_ = f.member(t, "ann", admin.RoleOwner)
+	script := f.scriptOf(t, "ann", "token.read", "token.create")
+	script.do(t, "GET", "/tokens", nil).want(t, http.StatusOK)
+	made := read[issued](t, script.do(t, "POST", "/tokens", draft("made")).want(t, http.StatusCreated))
+	if made.Token.Owner != "ann" {
+		t.Errorf("owner is %q", made.Token.Owner)
+	}
+	p := script.do(t, "DELETE", "/tokens/"+made.Token.ID, nil).refused(t, http.StatusForbidden, "missing_permission")
+	if p.Permission != "token.delete" {
+		t.Errorf("permission is %q", p.Permission)
+	}
+	own := draft("mightier", object{"api": admin.ManagementAPI, "grants": []string{"account.manage"}, "duration": "7d"})
+	p = script.do(t, "POST", "/tokens", own).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+	if p.Errors[0].Field != "grants" {
+		t.Errorf("errors are %v", p.Errors)
+	}
+	who := script.do(t, "GET", "/session", nil)
+	who.refused(t, http.StatusForbidden, "missing_permission") // not in the catalog
+	if event := read[page[admin.EventRecord]](t, f.signIn(t, "ann").do(t, "GET", "/events?action=token.create&api=articles", nil)); len(event.Items) != 1 ||
+		event.Items[0].Via != "api" || event.Items[0].Actor != "ann" || !token.IsID(event.Items[0].Token) {
+		t.Errorf("events are %+v", event.Items)
+	}
+}
+
+// A role that changes holds for its members with their next request.
+func TestRoleChangesWhileMemberWorks(t *testing.T) {
+	f := newFixture(t)
+	owner := f.member(t, "ann", admin.RoleOwner)
+	owner.do(t, "POST", "/roles", object{"name": "team", "read": "own", "create": "own", "update": "own"}).want(t, http.StatusCreated)
+	ben := f.member(t, "ben", "team")
+	made := read[issued](t, ben.do(t, "POST", "/tokens", draft("ben's", object{"type": "full-access", "grants": []string{}})).want(t, http.StatusCreated))
+
+	shrunk := object{"read": "own", "ceiling": object{"apis": []string{"articles"}, "types": []string{"read-only"}, "grants": nil}}
+	over := read[page[admin.Record]](t, owner.do(t, "POST", "/roles/team/overreach", shrunk).want(t, http.StatusOK))
+	if len(over.Items) != 1 || over.Items[0].ID != made.Token.ID || !over.Items[0].Enabled {
+		t.Errorf("overreach is %+v", over.Items)
+	}
+	ben.do(t, "PATCH", "/tokens/"+made.Token.ID, object{"description": "still"}, "If-Match", `"1"`).want(t, http.StatusOK)
+
+	shrunk["disable_overreach"] = true
+	role := owner.do(t, "GET", "/roles/team", nil).want(t, http.StatusOK)
+	changed := read[struct{ Overreach []admin.Record }](t,
+		owner.do(t, "PUT", "/roles/team", shrunk, "If-Match", role.Header.Get("ETag")).want(t, http.StatusOK))
+	if len(changed.Overreach) != 1 || changed.Overreach[0].Enabled {
+		t.Errorf("overreach is %+v", changed.Overreach)
+	}
+	ben.do(t, "PATCH", "/tokens/"+made.Token.ID, object{"description": "no more"}, "If-Match", "*").refused(t, http.StatusForbidden, "forbidden")
+	ben.do(t, "POST", "/tokens", draft("another")).refused(t, http.StatusForbidden, "forbidden")
+	owner.do(t, "PUT", "/roles/team", object{"read": "own"}, "If-Match", role.Header.Get("ETag")).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+}

@@ -1,0 +1,353 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func TestLifeOfAToken(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	created := ann.do(t, "POST", "/tokens", draft("ci", object{"description": "for the build"})).want(t, http.StatusCreated)
+	made := read[issued](t, created)
+	path := "/tokens/" + made.Token.ID
+	switch {
+	case made.Secret == nil || !token.WellFormed(*made.Secret):
+		t.Fatalf("no secret: %s", created.body)
+	case created.Header.Get("Location") != admin.ManagementPath+path || created.Header.Get("ETag") != `"1"`:
+		t.Errorf("headers are %v", created.Header)
+	case made.Token.Owner != "ann" || made.Token.Status != token.Active:
+		t.Errorf("got %+v", made.Token)
+	}
+	edited := ann.do(t, "PATCH", path, object{"name": "build", "duration": "unlimited"}, "If-Match", `"1"`).want(t, http.StatusOK)
+	if got := read[admin.Record](t, edited); got.Name != "build" || got.Expiry != nil || edited.Header.Get("ETag") != `"2"` {
+		t.Errorf("got %s", edited.body)
+	}
+	if got := read[admin.Record](t, ann.do(t, "POST", path+"/disable", nil).want(t, http.StatusOK)); got.Enabled {
+		t.Errorf("got %+v", got)
+	}
+	if got := read[admin.Record](t, ann.do(t, "POST", path+"/enable", "{}").want(t, http.StatusOK)); !got.Enabled {
+		t.Errorf("got %+v", got)
+	}
+	rotated := read[issued](t, ann.do(t, "POST", path+"/regenerate", object{"overlap": "36h"}).want(t, http.StatusOK))
+	secrets := read[page[admin.SecretRecord]](t, ann.do(t, "GET", path+"/secrets", nil).want(t, http.StatusOK))
+	if len(secrets.Items) != 2 || secrets.Items[0].Hint != rotated.Token.Hint || secrets.Items[1].Expiry == nil {
+		t.Errorf("secrets are %+v", secrets.Items)
+	}
+	f.use(t, made.Token.ID, *made.Secret)
+	secrets = read[page[admin.SecretRecord]](t, ann.do(t, "GET", path+"/secrets", nil).want(t, http.StatusOK))
+	if secrets.Items[0].LastUsed != nil || secrets.Items[1].LastUsed == nil {
+		t.Errorf("only the old secret was used: %+v", secrets.Items)
+	}
+	usage := ann.do(t, "GET", path+"/usage", nil).want(t, http.StatusOK)
+	if days := read[page[struct{ Allowed, Refused int }]](t, usage); len(days.Items) != 1 || days.Items[0].Allowed != 3 {
+		t.Errorf("usage is %s", usage.body)
+	}
+	if late := read[page[any]](t, ann.do(t, "GET", path+"/usage?since=2999-01-01", nil).want(t, http.StatusOK)); len(late.Items) != 0 {
+		t.Errorf("usage is %v", late.Items)
+	}
+	read[issued](t, ann.do(t, "POST", path+"/regenerate", nil).want(t, http.StatusOK))
+	secrets = read[page[admin.SecretRecord]](t, ann.do(t, "GET", path+"/secrets", nil).want(t, http.StatusOK))
+	if len(secrets.Items) != 1 {
+		t.Errorf("secrets are %+v", secrets.Items)
+	}
+	events := ann.do(t, "GET", path+"/events?limit=3", nil).want(t, http.StatusOK)
+	if p := read[page[admin.EventRecord]](t, events); len(p.Items) != 3 || p.Next == nil {
+		t.Errorf("events are %s", events.body)
+	}
+	ann.do(t, "DELETE", path, nil).want(t, http.StatusNoContent)
+	ann.do(t, "GET", path, nil).refused(t, http.StatusNotFound, "not_found")
+	for _, answered := range []string{string(usage.body), string(events.body), string(edited.body)} {
+		for _, secret := range []string{*made.Secret, *rotated.Secret} {
+			if strings.Contains(answered, secret) {
+				t.Error("a secret is in another answer")
+			}
+		}
+	}
+}
+
+// use records that a secret was used today.
+func (f *fixture) use(t *testing.T, id, secret string) {
+	t.Helper()
+	now := f.now().UTC().Truncate(time.Millisecond)
+	err := f.store.RecordUse(t.Context(), []token.Use{{
+		TokenID: id, Secret: token.Hash(secret), Day: now.Truncate(24 * time.Hour), Last: now, Allowed: 3, Refused: 1,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTwoEditors(t *testing.T) {
+	f := newFixture(t)
+	ann, ben := f.member(t, "ann", admin.RoleManager), f.member(t, "ben", admin.RoleManager)
+	path := "/tokens/" + f.token(t, "ann", "ci").ID
+	seenByAnn, seenByBen := ann.do(t, "GET", path, nil).Header.Get("ETag"), ben.do(t, "GET", path, nil).Header.Get("ETag")
+	ann.do(t, "PATCH", path, object{"description": "ann's"}, "If-Match", seenByAnn).want(t, http.StatusOK)
+	ben.do(t, "PATCH", path, object{"description": "ben's"}, "If-Match", seenByBen).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+	ben.do(t, "PATCH", path, object{"description": "ben's"}).refused(t, http.StatusPreconditionRequired, "version_needed")
+	for _, bad := range []string{"1", `W/"1"`, `"1", "2"`, `"01"`, `"0"`, `"-1"`, `""`, `"x"`} {
+		ben.do(t, "PATCH", path, object{"description": "ben's"}, "If-Match", bad).refused(t, http.StatusBadRequest, "invalid_header")
+	}
+	if got := read[admin.Record](t, ben.do(t, "GET", path, nil)); got.Description != "ann's" {
+		t.Errorf("got %+v", got)
+	}
+	ben.do(t, "PATCH", path, object{"description": "ben's"}, "If-Match", "*").want(t, http.StatusOK)
+}
+
+// Of many editors of one version, one wins.
+func TestEditorsAtOnce(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleManager)
+	path := "/tokens/" + f.token(t, "ann", "ci").ID
+	statuses := make([]int, 8)
+	var editors sync.WaitGroup
+	for i := range statuses {
+		editors.Go(func() {
+			statuses[i] = ann.do(t, "PATCH", path, object{"description": fmt.Sprint(i)}, "If-Match", `"1"`).StatusCode
+		})
+	}
+	editors.Wait()
+	won := 0
+	for _, status := range statuses {
+		switch status {
+		case http.StatusOK:
+			won++
+		case http.StatusPreconditionFailed:
+		default:
+			t.Errorf("got %d", status)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d editors won: %v", won, statuses)
+	}
+}
+
+func TestCreateOnce(t *testing.T) {
+	f := newFixture(t)
+	ann, ben := f.member(t, "ann", admin.RoleMember), f.member(t, "ben", admin.RoleMember)
+	const key = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+	first := read[issued](t, ann.do(t, "POST", "/tokens", draft("ci"), "Idempotency-Key", key).want(t, http.StatusCreated))
+	// The same request, laid out another way.
+	again := ann.do(t, "POST", "/tokens", `{ "name": "ci", "grants": ["article.find"], "type": "custom",
+		"duration": "30d", "api": "articles" }`, "Idempotency-Key", key).want(t, http.StatusOK)
+	if got := read[issued](t, again); got.Secret != nil || got.Token.ID != first.Token.ID || again.Header.Get("Location") == "" {
+		t.Errorf("got %s", again.body)
+	}
+	ann.do(t, "POST", "/tokens", draft("other"), "Idempotency-Key", key).refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
+	ben.do(t, "POST", "/tokens", draft("ben's"), "Idempotency-Key", key).want(t, http.StatusCreated)
+	for _, bad := range []string{"", "a b", strings.Repeat("x", 256)} {
+		ann.do(t, "POST", "/tokens", draft("bad"), "Idempotency-Key", bad).refused(t, http.StatusBadRequest, "invalid_header")
+	}
+	// Many at once make one.
+	var mu sync.Mutex
+	made := map[string]int{}
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			got := ann.do(t, "POST", "/tokens", draft("at once"), "Idempotency-Key", "at-once")
+			mu.Lock()
+			defer mu.Unlock()
+			made[fmt.Sprint(got.StatusCode, " ", read[issued](t, got).Token.ID)]++
+		})
+	}
+	clients.Wait()
+	if len(made) != 2 {
+		t.Errorf("got %v; want one 201 and seven 200 of one id", made)
+	}
+	ann.do(t, "DELETE", "/tokens/"+first.Token.ID, nil).want(t, http.StatusNoContent)
+	ann.do(t, "POST", "/tokens", draft("ci"), "Idempotency-Key", key).refused(t, http.StatusNotFound, "not_found")
+}
+
+func TestFieldErrors(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	f.token(t, "ann", "taken")
+	for name, test := range map[string]struct {
+		body   object
+		fields string
+	}{
+		"everything":         {object{}, "duration name type api"},
+		"name taken":         {draft("taken"), "name"},
+		"unknown permission": {draft("x", object{"grants": []string{"article.fly"}}), "grants"},
+		"unknown API":        {draft("x", object{"api": "nothing", "grants": []string{"GET /"}}), "api"},
+		"long":               {draft("x", object{"description": strings.Repeat("x", 201)}), "description"},
+		"past":               {draft("x", object{"duration": "2001-01-01"}), "duration"},
+		"like a secret":      {draft("trv_x"), "name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := ann.do(t, "POST", "/tokens", test.body).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+			for field := range strings.FieldsSeq(test.fields) {
+				found := false
+				for _, e := range p.Errors {
+					found = found || e.Field == field && e.Problem != ""
+				}
+				if !found {
+					t.Errorf("nothing about %s in %v", field, p.Errors)
+				}
+			}
+		})
+	}
+	path := "/tokens/" + f.token(t, "ann", "mine").ID
+	for body, field := range map[string]string{
+		`{"name":"taken"}`: "name", `{"type":"nothing"}`: "type", `{"grants":[]}`: "grants",
+	} {
+		if p := ann.do(t, "PATCH", path, body, "If-Match", "*").refused(t, http.StatusUnprocessableEntity, "invalid_fields"); p.Errors[0].Field != field {
+			t.Errorf("%s: got %v", body, p.Errors)
+		}
+	}
+	for _, overlap := range []string{"x", "-1h", "0h", "1"} {
+		p := ann.do(t, "POST", path+"/regenerate", object{"overlap": overlap}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+		if p.Errors[0].Field != "overlap" {
+			t.Errorf("%s: got %v", overlap, p.Errors)
+		}
+	}
+	p := ann.do(t, "POST", "/tokens/import", draft("x", object{"secret": "short"})).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+	if p.Errors[0].Field != "secret" || strings.Contains(p.Detail, "short\"") {
+		t.Errorf("got %+v", p)
+	}
+}
+
+func TestCursorsWalk(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleManager)
+	const many = 23
+	for i := range many {
+		f.token(t, "ann", fmt.Sprintf("token %02d", i%7*10+i/7))
+	}
+	for _, query := range []string{"", "sort=created&order=desc", "sort=last_used", "sort=expiry", "sort=owner&order=desc", "sort=api", "search=TOKEN"} {
+		seen := map[string]bool{}
+		next, pages := "", 0
+		for {
+			p := read[page[admin.Record]](t, ann.do(t, "GET", "/tokens?limit=5&"+query+"&cursor="+url.QueryEscape(next), nil).want(t, http.StatusOK))
+			for _, item := range p.Items {
+				if seen[item.ID] {
+					t.Errorf("%s: %s came twice", query, item.Name)
+				}
+				seen[item.ID] = true
+			}
+			pages++
+			if p.Next == nil {
+				break
+			}
+			next = *p.Next
+		}
+		if len(seen) != many || pages != 5 {
+			t.Errorf("%q: %d tokens on %d pages", query, len(seen), pages)
+		}
+	}
+	p := read[page[admin.Record]](t, ann.do(t, "GET", "/tokens?limit=5", nil))
+	for _, query := range []string{"sort=created&cursor=" + url.QueryEscape(*p.Next), "cursor=nonsense", "order=desc&cursor=" + url.QueryEscape(*p.Next)} {
+		ann.do(t, "GET", "/tokens?"+query, nil).refused(t, http.StatusBadRequest, "invalid_cursor")
+	}
+	next, names := "", 0
+	for {
+		p := read[page[admin.RoleRecord]](t, f.signInAs(t, admin.RoleOwner).do(t, "GET", "/roles?limit=1&cursor="+url.QueryEscape(next), nil).want(t, http.StatusOK))
+		names += len(p.Items)
+		if p.Next == nil {
+			break
+		}
+		next = *p.Next
+	}
+	if names != 4 {
+		t.Errorf("got %d roles", names)
+	}
+}
+
+// signInAs signs in to an account of the role, named after it.
+func (f *fixture) signInAs(t *testing.T, role string) *client {
+	t.Helper()
+	if _, err := f.Account(t.Context(), operator, role); err != nil {
+		return f.member(t, role, role)
+	}
+	return f.signIn(t, role)
+}
+
+func TestFilters(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleManager)
+	_ = f.member(t, "ben", admin.RoleMember)
+	f.token(t, "ann", "one")
+	off := f.token(t, "ben", "two")
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	f.use(t, off.ID, "trv_whatever")
+	tomorrow := f.now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	for query, want := range map[string]string{
+		"owner=ben": "two", "status=disabled": "two", "status=active": "one", "search=NE": "one", "type=full-access": "",
+		"api=orders": "", "api=articles&owner=ann": "one", "unused_since=" + tomorrow: "one two", "unused_since=2001-01-01": "",
+		"expires_by=2999-01-01": "one", "expires_by=" + tomorrow: "", "status=&owner=ann": "one",
+	} {
+		var names []string
+		for _, item := range read[page[admin.Record]](t, ann.do(t, "GET", "/tokens?"+query, nil).want(t, http.StatusOK)).Items {
+			names = append(names, item.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	for query, field := range map[string]string{
+		"api=nothing": "api", "type=x": "type", "status=x": "status", "sort=x": "sort", "order=x": "order", "limit=0": "limit",
+		"limit=501": "limit", "limit=x": "limit", "unused_since=yesterday": "unused_since", "expires_by=2027-13-01": "expires_by",
+		"nothing=1": "nothing", "owner=a&owner=b": "owner",
+	} {
+		p := ann.do(t, "GET", "/tokens?"+query, nil).refused(t, http.StatusBadRequest, "invalid_parameter")
+		if len(p.Errors) != 1 || p.Errors[0].Field != field {
+			t.Errorf("%s: got %v", query, p.Errors)
+		}
+	}
+	ann.do(t, "GET", "/tokens?a=%zz", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
+	ann.do(t, "GET", "/tokens?owner=ann;type=custom", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
+}
+
+func TestExplain(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	path := "/tokens/" + f.token(t, "ann", "ci").ID + "/explain"
+	for _, test := range []struct {
+		method, target string
+		allowed        bool
+		reason         string
+	}{
+		{"GET", "/api/articles?page=2", true, "allowed"},
+		{"POST", "/api/articles", false, "missing_permission"},
+		{"mutation", "createArticle", false, "missing_permission"},
+		{"GET", "/api/../x", false, "ambiguous_request"},
+	} {
+		got := read[struct {
+			Allowed bool
+			Reason  string
+		}](t, ann.do(t, "POST", path, object{"method": test.method, "path": test.target}).want(t, http.StatusOK))
+		if got.Allowed != test.allowed || got.Reason != test.reason {
+			t.Errorf("%s %s: got %+v", test.method, test.target, got)
+		}
+	}
+	ann.do(t, "POST", path, object{"method": "get", "path": "/"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+	ann.do(t, "POST", path, object{"method": "GET", "path": "no path"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+}
+
+func TestCatalogs(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	all := read[page[struct {
+		Name  string
+		Count int `json:"permission_count"`
+	}]](t, ann.do(t, "GET", "/apis", nil).want(t, http.StatusOK))
+	if len(all.Items) != 3 || all.Items[0].Name != "articles" || all.Items[0].Count == 0 {
+		t.Errorf("got %+v", all)
+	}
+	one := ann.do(t, "GET", "/apis/"+admin.ManagementAPI, nil).want(t, http.StatusOK)
+	if !strings.Contains(string(one.body), "GET "+admin.ManagementPath+"/tokens/{id}") {
+		t.Errorf("got %s", one.body)
+	}
+	ann.do(t, "GET", "/apis/nothing", nil).refused(t, http.StatusNotFound, "not_found")
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// This file is for drivers, so that all of them sort, search and write alike.
+
+// Fold returns a text without the difference between upper and lower case, for
+// searching and sorting. Stores keep what it returned, and compare byte by byte.
+func Fold(s string) string { return strings.Map(foldRune, s) }
+
+// foldRune returns one and the same rune for all that differ in case only: the
+// lower case of the smallest, so that ſ and S are s, and the Kelvin sign is k.
+func foldRune(r rune) rune {
+	switch {
+	case r == fieldEnd:
+		return ' '
+	case r <= unicode.MaxASCII:
+		return unicode.ToLower(r)
+	}
+	least := r
+	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+		least = min(least, other)
+	}
+	return unicode.ToLower(least)
+}
+
+// FoldedText is what is searched in a token, beside its hint.
+func FoldedText(t *token.Token) string {
+	return Fold(t.Name) + string(fieldEnd) + Fold(t.Description) + string(fieldEnd) + Fold(t.Owner)
+}
+
+// fieldEnd stands in no folded text, and so no search finds what is on both sides of it.
+const fieldEnd = '\x1f'
+
+// Clean returns a text without what a store may not be able to keep.
+func Clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, string(unicode.ReplacementChar)), "\x00", string(unicode.ReplacementChar))
+}
+
+// Cursor is a place in a sorted list of tokens: just behind the one with this
+// value and id.
+type Cursor struct {
+	Sort       TokenOrder `json:"s"`
+	Descending bool       `json:"d,omitempty"`
+	Text       string     `json:"t,omitempty"` // the value that is sorted by, if it is a text
+	Number     int64      `json:"n,omitempty"` // the same, if it is not
+	ID         string     `json:"i"`
+}
+
+// String writes the cursor as TokenPage.Next has it.
+func (c *Cursor) String() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "" // texts and numbers can always be written
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// Cursor reads After. It returns nil if that is empty, and ErrBadCursor if it is
+// no cursor or one of another order.
+func (q *TokenQuery) Cursor() (*Cursor, error) {
+	if q.After == "" {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	text, err := base64.RawURLEncoding.Strict().DecodeString(q.After)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadCursor, err)
+	}
+	var c Cursor
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadCursor, err)
+	}
+	if c.Sort != q.Order() || c.Descending != q.Descending {
+		return nil, fmt.Errorf("%w: it is of another order", ErrBadCursor)
+	}
+	if c.ID == "" || c.String() != q.After {
+		return nil, fmt.Errorf("%w: it is not complete", ErrBadCursor)
+	}
+	return &c, nil
+}
+
+// Order returns what the query sorts by.
+func (q *TokenQuery) Order() TokenOrder {
+	if q.Sort == "" {
+		return ByName
+	}
+	return q.Sort
+}
+
+// Ceil returns the first millisecond that is not before t, since stores keep
+// milliseconds: what is before t is before that.
+func Ceil(t time.Time) int64 { return t.Add(time.Millisecond - 1).UnixMilli() }
+
+// WriteList writes a list as JSON, or nil for a nil one, which means everything.
+func WriteList[S ~string](list []S) (*string, error) {
+	if list == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	written := string(text)
+	return &written, nil
+}
+
+// ReadList reads what WriteList wrote. What is no list is an error, and never
+// taken for everything.
+func ReadList[S ~string](text *string) ([]S, error) {
+	if text == nil {
+		return nil, nil
+	}
+	var list []S
+	if err := json.Unmarshal([]byte(*text), &list); err != nil {
+		return nil, err
+	}
+	if list == nil {
+		return nil, fmt.Errorf("%s is not a list", *text)
+	}
+	return list, nil
+}
