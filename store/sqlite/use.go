@@ -19,6 +19,8 @@ const mergeUses = `INSERT INTO usage (token_id, day, allowed, refused, last_used
 		refused = refused + excluded.refused,
 		last_used = max(last_used, excluded.last_used)`
 
+const insertUse = `INSERT INTO usage (token_id, day, allowed, refused, last_used) VALUES (?, ?, ?, ?, ?)`
+
 // maxCount bounds what one call may add, so that a broken counter can't make
 // the sum overflow, which would fail all flushes to come.
 const maxCount = 1 << 53
