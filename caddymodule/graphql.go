@@ -49,7 +49,7 @@ const (
 	maxGraphQLBody  = 64 << 20
 	maxGraphQLCount = 1_000_000
 	maxGraphQLBatch = 1000
-	maxGraphQLDepth = 1000 // that of the parser
+	maxGraphQLDepth = 1000 // the parser recurses
 )
 
 // open checks the configuration and makes what the gate needs. It returns nil

@@ -128,7 +128,7 @@ func (q *GraphQL) readNothing(r *http.Request) {
 		r.Body, r.ContentLength = http.NoBody, 0
 		return
 	}
-	r.Body = &graphQLBody{by: q, closer: r.Body, err: errGetBody}
+	r.Body = &graphQLBody{by: q, closer: r.Body, err: errGetBody, unread: errGetBody}
 }
 
 // describePage is for a GET without a document: a page such as GraphiQL, or the
@@ -196,13 +196,22 @@ func reasonOf(err error) Reason {
 	return AmbiguousRequest
 }
 
-// graphQLBody is a body that was read, from its beginning.
+// graphQLBody is a body that was read, from its beginning. One that could not be
+// read fails whoever reads it: an empty one would be another request.
 type graphQLBody struct {
-	bytes.Reader
+	text    bytes.Reader
 	by      *GraphQL // other gates read it anew
 	closer  io.Closer
 	request graphql.Request
 	err     error
+	unread  error // why it could not be read to its end
+}
+
+func (b *graphQLBody) Read(p []byte) (int, error) {
+	if b.unread != nil {
+		return 0, b.unread
+	}
+	return b.text.Read(p)
 }
 
 func (b *graphQLBody) Close() error { return b.closer.Close() }
@@ -212,8 +221,8 @@ func (q *GraphQL) readBody(r *http.Request) {
 	body := &graphQLBody{by: q, closer: r.Body}
 	text, err := q.readAll(r)
 	r.Body = body
-	body.Reset(text)
-	if err == nil {
+	if body.unread = err; err == nil {
+		body.text.Reset(text)
 		body.request, err = q.read(r.Header, text)
 	}
 	body.err = err

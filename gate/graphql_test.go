@@ -396,9 +396,23 @@ func TestGraphQLWithAnotherMethod(t *testing.T) {
 	for who, want := range map[uint64]Reason{gqlFinder: MethodOverride, gqlPage: MethodOverride, gqlReadOnly: MethodOverride, gqlFull: Allow} {
 		r := postGraphQL(who, document("{ articles }"))
 		r.Header.Set("X-HTTP-Method-Override", "DELETE")
-		if d := checkForms(g, r); d.Reason != want || (want == MethodOverride) != (d.Err == errOverride) {
+		if d := checkForms(g, r); d.Reason != want || (want == MethodOverride) != errors.Is(d.Err, errOverride) {
 			t.Errorf("%d: %q, %v; want %q", who, d.Reason, d.Err, want)
 		}
+	}
+}
+
+// A body that could not be read is not taken for an empty one by whoever comes
+// next, such as a gate that asks for nothing by then.
+func TestUnreadBodyStaysUnread(t *testing.T) {
+	g := graphQLGate(t, func(q *GraphQL) { q.MaxBody = 100 })
+	r := postGraphQL(gqlFinder, strings.Repeat("x", 200))
+	r.ContentLength = -1
+	if d := checkForms(g, r); d.Reason != TooLarge {
+		t.Fatalf("%q, %v", d.Reason, d.Err)
+	}
+	if got, err := io.ReadAll(r.Body); len(got) > 0 || err == nil {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
 

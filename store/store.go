@@ -6,6 +6,7 @@ package store
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -33,6 +34,8 @@ var (
 	// ErrUnavailable: the store can't be reached or did not answer in time.
 	// Only this failure lets a known token go on for a while (rule 15).
 	ErrUnavailable = errors.New("store is unavailable")
+	// ErrNotEmpty: the store has tokens already.
+	ErrNotEmpty = errors.New("store is not empty")
 )
 
 // Store keeps tokens, the digests of their secrets, their use and the catalogs
@@ -56,12 +59,32 @@ type Store interface {
 	// are gone are ignored. It raises no version and tells no watcher.
 	RecordUse(ctx context.Context, uses []token.Use) error
 
+	// PruneUse removes the use of days before the given one, but the newest of
+	// each token, which says when it was used last. Like RecordUse, it raises no
+	// version, tells no watcher, and makes no change wait.
+	PruneUse(ctx context.Context, before time.Time) error
+
 	// Watch calls notify for every change of tokens and secrets that commits
 	// after Watch was called, by this or any other process, until the context
-	// ends; it returns the context's error then. Changes of this process are
-	// told before Change returns, others within a second. It begins with telling
-	// of everything, once it listens, and does so again on any doubt.
+	// ends or the store is closed, and for no other reason; it returns the
+	// context's error, or ErrUnavailable. Changes of this process are told before
+	// Change returns, also while nothing can be heard of others; those within a
+	// second. It begins with telling of everything, once it listens, and does so
+	// again on any doubt.
 	Watch(ctx context.Context, notify func(Changed)) error
+
+	// Clock returns the time by the store's own clock; where the store has none,
+	// by this machine's. An answer says that the store can be read now.
+	Clock(ctx context.Context) (time.Time, error)
+
+	// Export calls yield for every token, as of one moment, in the order of their
+	// ids. It ends with yield's error, if that returns one. A row that can't be
+	// understood ends it with ErrUnreadable.
+	Export(ctx context.Context, yield func(Record) error) error
+
+	// Import adds tokens to a store that has none (ErrNotEmpty otherwise), all
+	// or none of them. Versions begin at 1 again.
+	Import(ctx context.Context, records iter.Seq2[Record, error]) error
 
 	// Close releases the store. Calls after it fail.
 	Close() error
@@ -124,6 +147,13 @@ type Secret struct {
 type Found struct {
 	Token        token.Token
 	SecretExpiry time.Time // when this secret ends before its token does; zero if it doesn't
+}
+
+// Record is a token with all that a store has about it, for moving it to another.
+type Record struct {
+	Token   token.Token // LastUsed follows from Uses
+	Secrets []Secret
+	Uses    []token.Use // per UTC day
 }
 
 // Changed names the secrets whose tokens changed. A reader that holds any of

@@ -12,8 +12,12 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// parameters reads a query in which only some names may stand, each once. One
-// without a value counts as missing, as forms send it.
+// mayBeEmpty are parameters that say the same without a value as when they are
+// missing. Of others that would be an unset variable of a script, say, and answer
+// more than was asked for.
+var mayBeEmpty = []string{"cursor", "search"}
+
+// parameters reads a query in which only some names may stand, each once.
 func parameters(raw string, known []string) (map[string]string, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -28,7 +32,9 @@ func parameters(raw string, known []string) (map[string]string, error) {
 			p = append(p, &token.FieldError{Field: shorten(name), Problem: "is no parameter here; there is " + list(known)})
 		case len(all) > 1:
 			p = append(p, &token.FieldError{Field: name, Problem: "stands there more than once"})
-		case all[0] != "":
+		case all[0] == "" && !slices.Contains(mayBeEmpty, name):
+			p = append(p, &token.FieldError{Field: name, Problem: "has no value; leave it out instead"})
+		default:
 			query[name] = all[0]
 		}
 	}

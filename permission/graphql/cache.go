@@ -81,8 +81,8 @@ func (e *entry) size() int {
 
 // texts remembers documents by how they stand in JSON, for who sends one over and
 // over: to compare it costs less than to decode it and to take its SHA-256. Like
-// cache it is a fixed table without locks; its texts take 8 MiB at most. The seed
-// keeps clients from filling one slot.
+// cache it is a fixed table without locks. It takes 16 MiB at most, half of it entries
+// that cache may have forgotten. The seed keeps clients from filling one slot.
 type texts struct {
 	seed  maphash.Seed
 	table [slots]atomic.Pointer[quotedText]

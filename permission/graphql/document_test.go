@@ -89,10 +89,10 @@ func TestReadDocumentRefuses(t *testing.T) {
 		{"{ a(x: \"\x00\") }", "control character"},
 		{"{ a(x: \"\"\"\x00\"\"\") }", "control character"},
 		{"{\va }", "control character"},
-		{"{\u00A0a }", "the character \u00A0"},
+		{"{\u00A0a }", "the invisible character U+00A0"},
 		{"{ é }", "the character é"},
-		{"{ a\u200B }", "which can stand in strings only"},
-		{"{ a \x7f }", "which can stand in strings only"},
+		{"{ a\u200B }", "U+200B"},
+		{"{ a \x7f }", "control character"},
 		// Ends of comments to lexers of the first drafts.
 		{"{ a } #\u2028 mutation { deleteAll }", "end of line"},
 		{"{ a } #\u2029 mutation { deleteAll }", "end of line"},

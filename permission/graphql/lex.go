@@ -1,7 +1,9 @@
 package graphql
 
 import (
+	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -165,8 +167,10 @@ func (x *lexer) stray() *Error {
 	switch {
 	case r == '\uFEFF':
 		return x.fail("a byte order mark (leave it out)")
-	case r < ' ':
+	case unicode.IsControl(r):
 		return x.control()
+	case !unicode.IsPrint(r):
+		return x.fail(fmt.Sprintf("the invisible character %U (leave it out)", r))
 	}
 	return x.fail("the character " + string(r) + ", which can stand in strings only,")
 }

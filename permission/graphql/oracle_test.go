@@ -165,7 +165,7 @@ func FuzzReadsAsGqlparserDoes(f *testing.F) {
 	}
 	for _, seed := range []string{
 		"{ a }", `"d" query Q($a: [Int!]! = [1] @d, $b: T = {x: "y"}) @c(x: $a) { b: a(x: $a, y: {z: [$b]}) @d { c } ...F ... on T @e { d } ... { e } }`,
-		"fragment F on T @d { ...G a { ...G } } query A { ...F } mutation B { ...F } fragment G on T { g }", "query query { query } fragment fragment on T { on }",
+		"fragment F on T @d { ...G a { ...G } } query A { ...F } mutation B { ...F } fragment G on T { g }", "query mutation { subscription } fragment mutation on On { on }",
 		"{ a ( ) }", "query () { a }", "{ a(x: []) b(x: {}) }", `"d" { a }`, `"d" fragment F on T { a } { b }`, "{ a: b: c }", "{ a @ }", "fragment F($x: T) on T { a } { a }",
 		"{ ...F } fragment F on T { ...F }", "{{{{{{{{{", "{ a { b { c { d { e { f { g { h { i } } } } } } } } }", "query A{a}query B{a}query C{a}query D{a}", "{a:b c:d e:f g:h i:j}", "{ a } 1", "{ ...on }",
 	} {

@@ -1,6 +1,9 @@
 package graphql
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // parser reads a document by the grammar of the GraphQL specification
 // (https://spec.graphql.org/September2025/#sec-Language, definitions of types
@@ -19,12 +22,7 @@ type parser struct {
 func (p *parser) next() byte { return p.tokens[p.at].kind }
 
 // fail ends the reading.
-func (p *parser) fail(err *Error) {
-	if p.err == nil {
-		p.err = err
-	}
-	p.at = len(p.tokens) - 1
-}
+func (p *parser) fail(err *Error) { p.err, p.at = err, len(p.tokens)-1 }
 
 // expected ends the reading at something else than what should be there.
 func (p *parser) expected(what string) {
@@ -73,12 +71,17 @@ func (p *parser) name(what string) string {
 	return name
 }
 
-// some reads one or more items in brackets, if the opening one is there.
-func (p *parser) some(opener, closer byte, item func(*parser)) {
-	for more := p.skip(opener); more; {
-		item(p)
-		more = p.err == nil && !p.skip(closer)
+// more reports whether another item follows, or else passes over the closing
+// bracket. Where neither can be, both are named: one of them was forgotten.
+func (p *parser) more(closer byte, starts string, what string) bool {
+	switch next := p.next(); {
+	case p.err != nil || p.skip(closer):
+		return false
+	case strings.IndexByte(starts, next) < 0:
+		p.expected(what)
+		return false
 	}
+	return true
 }
 
 // document reads all definitions.
@@ -104,7 +107,9 @@ func (p *parser) document() {
 func (p *parser) operation(kind Kind) {
 	name := p.word()
 	p.skip(aName)
-	p.some('(', ')', (*parser).variable)
+	for more := p.skip('('); more; more = p.more(')', `$"`, "another variable or )") {
+		p.variable()
+	}
 	p.directives()
 	p.doc.begin(kind, name)
 	p.selectionSet(1)
@@ -161,12 +166,12 @@ func (p *parser) directives() {
 	}
 }
 
-func (p *parser) arguments() { p.some('(', ')', (*parser).argument) }
-
-func (p *parser) argument() {
-	p.name("the name of an argument")
-	p.take(':', "a colon")
-	p.value()
+func (p *parser) arguments() {
+	for more := p.skip('('); more; more = p.more(')', "a", "another argument or )") {
+		p.name("the name of an argument")
+		p.take(':', "a colon")
+		p.value()
+	}
 }
 
 func (p *parser) value() { p.literal((*parser).value, true) }
@@ -182,11 +187,11 @@ func (p *parser) literal(inner func(*parser), variables bool) {
 		p.at++
 		p.name("the name of a variable")
 	case kind == '[':
-		for p.at++; p.err == nil && !p.skip(']'); {
+		for p.at++; p.more(']', `a0"${[`, "a value or ]"); {
 			inner(p)
 		}
 	case kind == '{':
-		for p.at++; p.err == nil && !p.skip('}'); {
+		for p.at++; p.more('}', "a", "the name of a field or }"); {
 			p.name("the name of a field")
 			p.take(':', "a colon")
 			inner(p)
@@ -201,13 +206,12 @@ func (p *parser) literal(inner func(*parser), variables bool) {
 func (p *parser) selectionSet(level int) {
 	p.doc.reaches(level)
 	p.take('{', "a selection of fields")
-	for more := true; more; {
+	for more := true; more; more = p.more('}', "a.", "another field or }") {
 		if p.skip(theDots) {
 			p.spread(level)
 		} else {
 			p.field(level)
 		}
-		more = p.err == nil && !p.skip('}')
 	}
 }
 

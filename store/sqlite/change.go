@@ -112,7 +112,7 @@ func (t *tx) recordChange(ctx context.Context, hash any) error {
 
 // changed returns the secrets whose tokens this transaction changed.
 func (t *tx) changed() store.Changed {
-	if len(t.touched) > maxNamed {
+	if t.all || len(t.touched) > maxNamed {
 		return store.Changed{All: true}
 	}
 	digests := make([]token.Digest, 0, len(t.touched))

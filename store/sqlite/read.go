@@ -144,21 +144,27 @@ func (r reader) Usage(ctx context.Context, tokenID string, since time.Time) ([]t
 		WHERE token_id = ? AND day >= ? GROUP BY day ORDER BY day`,
 		[]any{tokenID, writeDay(since)}, func(rows *sql.Rows) error {
 			use := token.Use{TokenID: tokenID}
-			var day, last int64
-			if err := rows.Scan(&day, &use.Allowed, &use.Refused, &last); err != nil {
-				return err
-			}
-			use.Day = readTime(day)
-			if last != 0 {
-				use.Last = readTime(last)
-			}
+			err := scanUse(rows, &use)
 			uses = append(uses, use)
-			return nil
+			return err
 		})
 	if err != nil {
 		return nil, fmt.Errorf("use of token %q: %w", tokenID, err)
 	}
 	return uses, nil
+}
+
+// scanUse reads the columns day, allowed, refused and last_used after others.
+func scanUse(rows *sql.Rows, use *token.Use, before ...any) error {
+	var day, last int64
+	if err := rows.Scan(append(before, &day, &use.Allowed, &use.Refused, &last)...); err != nil {
+		return err
+	}
+	use.Day = readTime(day)
+	if last != 0 {
+		use.Last = readTime(last)
+	}
+	return nil
 }
 
 // Catalogs implements store.Reader. Those that can't be understood are left

@@ -35,6 +35,9 @@ func TestConformance(t *testing.T) {
 		return storetest.Subject{
 			Store:  s,
 			Second: func(t *testing.T) store.Store { return open(t, path) },
+			Another: func(t *testing.T) store.Store {
+				return open(t, filepath.Join(t.TempDir(), "another.db"))
+			},
 			Spoil: func(t *testing.T, id string) {
 				execute(t, s, `UPDATE tokens SET type = 'mighty' WHERE id = ?`, id)
 			},

@@ -20,6 +20,7 @@ type tx struct {
 
 	sql     *sql.Tx
 	touched map[token.Digest]struct{}
+	all     bool // all secrets are touched
 	// failed is the first technical error. SQLite may have rolled back by
 	// itself then, and whatever came after would be kept alone; so nothing may.
 	failed error
@@ -45,18 +46,34 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (sql.Result, e
 	return t.sql.ExecContext(ctx, query, args...)
 }
 
+const (
+	insertToken = `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version,
+		folded_name, folded_owner, folded_text, folded_hint)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)`
+	insertSecret = `INSERT INTO secrets (hash, scheme, hint, token_id, created, expiry) VALUES (?, ?, ?, ?, ?, ?)`
+)
+
+// tokenValues are what insertToken takes.
+func tokenValues(n token.Token, grants string) []any {
+	return []any{
+		n.ID, n.API, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, n.Hint,
+		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli(),
+		store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n), store.Fold(n.Hint),
+	}
+}
+
+// secretValues are what insertSecret takes.
+func secretValues(tokenID string, s store.Secret) []any {
+	return []any{s.Digest[:], string(s.Scheme), s.Hint, tokenID, s.Created.UnixMilli(), writeOptional(s.Expiry)}
+}
+
 // CreateToken implements store.Tx.
 func (t *tx) CreateToken(ctx context.Context, n token.Token) error {
 	grants, err := writeGrants(n.Grants)
 	if err != nil {
 		return fmt.Errorf("grants of token %q: %w", n.Name, err)
 	}
-	_, err = t.exec(ctx, `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version,
-		folded_name, folded_owner, folded_text, folded_hint)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)`,
-		n.ID, n.API, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, n.Hint,
-		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli(),
-		store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n), store.Fold(n.Hint))
+	_, err = t.exec(ctx, insertToken, tokenValues(n, grants)...)
 	return t.outcome(ctx, fmt.Sprintf("token %q of API %q", n.Name, n.API), err)
 }
 
@@ -101,13 +118,8 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 // is gone.
 func (t *tx) AddSecret(ctx context.Context, tokenID string, s store.Secret) error {
 	what := fmt.Sprintf("secret for token %q", tokenID)
-	_, err := t.exec(ctx, `INSERT INTO secrets (hash, scheme, hint, token_id, created, expiry) VALUES (?, ?, ?, ?, ?, ?)`,
-		s.Digest[:], string(s.Scheme), s.Hint, tokenID, s.Created.UnixMilli(), writeOptional(s.Expiry))
-	if code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
-		return fmt.Errorf("%s: %w", what, store.ErrSecretTaken)
-	}
-	if err != nil {
-		return t.outcome(ctx, what, err)
+	if _, err := t.exec(ctx, insertSecret, secretValues(tokenID, s)...); err != nil {
+		return t.secretOutcome(ctx, what, err)
 	}
 	if _, err := t.exec(ctx, `UPDATE tokens SET hint = ?, folded_hint = ? WHERE id = ?`, s.Hint, store.Fold(s.Hint), tokenID); err != nil {
 		return t.outcome(ctx, what, err)
@@ -171,6 +183,14 @@ func (t *tx) mustExist(ctx context.Context, id string) error {
 		return fmt.Errorf("token %q: %w", id, store.ErrNotFound)
 	}
 	return nil
+}
+
+// secretOutcome is outcome for adding a secret.
+func (t *tx) secretOutcome(ctx context.Context, what string, err error) error {
+	if code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return fmt.Errorf("%s: %w", what, store.ErrSecretTaken)
+	}
+	return t.outcome(ctx, what, err)
 }
 
 // outcome turns the error of a statement into one of the contract. After a

@@ -29,7 +29,7 @@ func (s *suite) isOnly(err, want error) {
 	s.is(err, want)
 	for _, other := range []error{
 		store.ErrNotFound, store.ErrNameTaken, store.ErrSecretTaken,
-		store.ErrConflict, store.ErrSubjectTaken, store.ErrBadCursor, store.ErrUnreadable, store.ErrUnavailable,
+		store.ErrConflict, store.ErrSubjectTaken, store.ErrBadCursor, store.ErrUnreadable, store.ErrUnavailable, store.ErrNotEmpty,
 	} {
 		if !errors.Is(want, other) && errors.Is(err, other) {
 			s.Fatalf("error %v is also %v", err, other)

@@ -19,6 +19,8 @@ type Subject struct {
 	Store store.Store
 	// Second opens another handle on the same data, as another process would.
 	Second func(t *testing.T) store.Store
+	// Another opens a store of its own, which is empty.
+	Another func(t *testing.T) store.Store
 	// Spoil gives the token with this id a type that nobody knows.
 	Spoil func(t *testing.T, id string)
 }
@@ -34,6 +36,9 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"secrets", secretTests},
 		{"change", changeTests},
 		{"use", useTests},
+		{"prune", pruneTests},
+		{"clock", clockTests},
+		{"move", moveTests},
 		{"catalogs", catalogTests},
 		{"pages", pageTests},
 		{"accounts", accountTests},

@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+// importPart is how many tokens Import has in memory at once.
+const importPart = 5_000
+
+// beginImport is beginChange for one that takes long.
+const beginImport = beginChange + `;
+	SET LOCAL statement_timeout = '5min';
+	SET LOCAL idle_in_transaction_session_timeout = '5min'`
+
+// Import implements store.Store. Changes wait for its end. Records that come
+// from a slow source may take as long as the context allows.
+func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, error]) error {
+	if s.closed.Load() {
+		return errClosed
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	beginning, cancelBeginning := s.bound(ctx, changeTimeout)
+	defer cancelBeginning()
+	sqlTx, err := s.changes.BeginTx(beginning, pgx.TxOptions{BeginQuery: beginImport})
+	if err != nil {
+		return fmt.Errorf("importing: %w", s.failure(beginning, err))
+	}
+	defer rollBack(sqlTx) // does nothing after a commit
+	t := newTx(s, sqlTx)
+	t.all = true
+	if err := t.mustBeEmpty(ctx); err != nil {
+		return err
+	}
+	if err := t.copyAll(ctx, records); err != nil {
+		return err
+	}
+	if _, err := s.recordChanges(ctx, t, recordQuietly); err != nil {
+		return fmt.Errorf("importing: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("importing: %w", s.failure(ctx, err))
+	}
+	if _, err := s.commit(ctx, sqlTx); err != nil {
+		return fmt.Errorf("importing: %w", err)
+	}
+	s.tell(t.changed())
+	return nil
+}
+
+// mustBeEmpty also removes the use of tokens that are gone, which may have the
+// ids of those that come.
+func (t *tx) mustBeEmpty(ctx context.Context) error {
+	var some bool
+	err := t.run(ctx, func(ctx context.Context, db queryer) error {
+		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tokens)`).Scan(&some)
+	})
+	if err != nil {
+		return fmt.Errorf("importing: %w", err)
+	}
+	if some {
+		return fmt.Errorf("importing: %w", store.ErrNotEmpty)
+	}
+	if _, err := t.exec(ctx, `DELETE FROM usage`); err != nil {
+		return fmt.Errorf("importing: %w", err)
+	}
+	return nil
+}
+
+// copyAll adds the records, part by part.
+func (t *tx) copyAll(ctx context.Context, records iter.Seq2[store.Record, error]) error {
+	var p part
+	for record, err := range records {
+		if err == nil {
+			err = p.add(record)
+		}
+		if err == nil && len(p.tokens) >= importPart {
+			err = t.copyPart(ctx, &p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return t.copyPart(ctx, &p)
+}
+
+// part is some records as rows of the tables.
+type part struct{ tokens, secrets, uses [][]any }
+
+func (p *part) add(r store.Record) error {
+	n := r.Token
+	grants, err := writeGrants(n.Grants)
+	if err != nil {
+		return fmt.Errorf("grants of token %q: %w", n.ID, err)
+	}
+	p.tokens = append(p.tokens, []any{
+		n.ID, n.API, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, n.Hint,
+		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli(), int64(1),
+	})
+	for _, s := range r.Secrets {
+		p.secrets = append(p.secrets, []any{s.Digest[:], string(s.Scheme), s.Hint, n.ID, s.Created.UnixMilli(), writeOptional(s.Expiry)})
+	}
+	uses := writeUses(r.Uses)
+	for i, day := range uses.days {
+		p.uses = append(p.uses, []any{n.ID, day, uses.allowed[i], uses.refused[i], uses.last[i]})
+	}
+	return nil
+}
+
+// copyPart writes a part and empties it.
+func (t *tx) copyPart(ctx context.Context, p *part) error {
+	for _, table := range []struct {
+		name    string
+		columns []string
+		rows    [][]any
+	}{
+		{"tokens", []string{"id", "api", "name", "description", "type", "grants", "owner", "enabled", "hint", "expiry", "created", "updated", "version"}, p.tokens},
+		{"secrets", []string{"hash", "scheme", "hint", "token_id", "created", "expiry"}, p.secrets},
+		{"usage", []string{"token_id", "day", "allowed", "refused", "last_used"}, p.uses},
+	} {
+		if len(table.rows) == 0 {
+			continue
+		}
+		_, err := t.sql.CopyFrom(ctx, pgx.Identifier{table.name}, table.columns, pgx.CopyFromRows(table.rows))
+		if err != nil {
+			return fmt.Errorf("importing %s: %w", table.name, t.taken(ctx, err))
+		}
+	}
+	*p = part{}
+	return nil
+}
+
+// taken turns a violated constraint into the contract's error for it. Only the
+// text of the server on names is repeated: that on secrets has a hash.
+func (t *tx) taken(ctx context.Context, err error) error {
+	pgErr, _ := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case pgErr == nil || pgErr.Code != uniqueViolation:
+		return failure(ctx, err)
+	case pgErr.ConstraintName == "tokens_api_name_key":
+		return fmt.Errorf("%w: %s", store.ErrNameTaken, pgErr.Detail)
+	case pgErr.ConstraintName == "secrets_pkey":
+		return fmt.Errorf("%w: two tokens have the same", store.ErrSecretTaken)
+	}
+	return err
+}

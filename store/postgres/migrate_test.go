@@ -1,0 +1,288 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tokenreeve/tokenreeve/internal/pgtest"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+// The number in a migration's name is the version that it makes.
+func TestMigrationsAreNumbered(t *testing.T) {
+	files, err := migrationFiles.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, file := range files {
+		if want := fmt.Sprintf("%04d_", i+1); !strings.HasPrefix(file.Name(), want) {
+			t.Errorf("%s doesn't begin with %s", file.Name(), want)
+		}
+	}
+}
+
+// Both stores have the same tables with the same columns, after each migration.
+func TestMigrationsAreTheSameAsOfSQLite(t *testing.T) {
+	here, there := shape(t, "migrations"), shape(t, "../sqlite/migrations")
+	if !slices.Equal(here, there) {
+		t.Errorf("Postgres has\n%s\nSQLite has\n%s", strings.Join(here, "\n"), strings.Join(there, "\n"))
+	}
+}
+
+var (
+	tablePattern  = regexp.MustCompile(`(?ms)^CREATE TABLE (\w+) \(\n(.*?)^\)`)
+	columnPattern = regexp.MustCompile(`(?m)^\t([a-z_]+) `)
+	alterPattern  = regexp.MustCompile(`(?m)^ALTER TABLE .*(ADD|DROP|RENAME).*;$`)
+)
+
+// shape reads the number of each migration, its tables and their columns.
+func shape(t *testing.T, folder string) (lines []string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(folder, "*.sql"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %d files, %v", folder, len(names), err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := filepath.Base(name)[:4]
+		for _, table := range tablePattern.FindAllStringSubmatch(string(text), -1) {
+			for _, column := range columnPattern.FindAllStringSubmatch(table[2], -1) {
+				lines = append(lines, number+" "+table[1]+"."+column[1])
+			}
+		}
+		for _, alter := range alterPattern.FindAllString(string(text), -1) {
+			fields := strings.Fields(alter) // ALTER TABLE x ADD COLUMN y
+			lines = append(lines, number+" "+strings.Join(fields[:min(6, len(fields))], " "))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func TestStoresOpenAtOnce(t *testing.T) {
+	server := pgtest.Shared(t)
+	c := Config{DSN: server.DSN(server.Database(t), pgtest.Superuser)}
+	const stores = 8
+	ended := make(chan error)
+	for i := range stores {
+		go func() {
+			s, err := Open(t.Context(), c)
+			if err == nil {
+				err = errors.Join(add(t.Context(), s, fmt.Sprint("store-", i)), s.Close())
+			}
+			ended <- err
+		}()
+	}
+	for range stores {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	s := open(t, c)
+	for i := range stores {
+		mustFind(t, s, fmt.Sprint("store-", i))
+	}
+}
+
+func TestStatusAndMigrate(t *testing.T) {
+	server := pgtest.Shared(t)
+	c := Config{DSN: server.DSN(server.Database(t), pgtest.Superuser)}
+	scripts, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func(want int) {
+		t.Helper()
+		if got, err := ReadStatus(t.Context(), c); err != nil || got != (Status{want, len(scripts)}) {
+			t.Errorf("status is %+v, %v", got, err)
+		}
+	}
+	status(0)
+	if tables := query[int](t, c, `SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`); tables != 0 {
+		t.Errorf("reading the status made %d tables", tables)
+	}
+	for _, from := range []int{0, len(scripts)} {
+		if was, is, err := Migrate(t.Context(), c); err != nil || was != from || is != len(scripts) {
+			t.Errorf("migrated from %d to %d, %v", was, is, err)
+		}
+	}
+	status(len(scripts))
+	mustAdd(t, open(t, c), "ci")
+}
+
+// A migration that fails leaves nothing behind, and the next start repeats it.
+func TestMigrationThatFails(t *testing.T) {
+	s, c := fresh(t, pgtest.Shared(t))
+	mustAdd(t, s, "ci")
+	scripts, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := append(slices.Clone(scripts), `DELETE FROM tokens; CREATE TABLE more (x text); INSERT INTO nowhere VALUES (1)`)
+	if _, _, err := migrateTo(t.Context(), s.changes, bad); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("migrating to version %d", len(bad))) {
+		t.Error(err)
+	}
+	mustFind(t, s, "ci")
+	good := append(slices.Clone(scripts), `CREATE TABLE more (x text)`)
+	for _, from := range []int{len(scripts), len(good)} {
+		if was, is, err := migrateTo(t.Context(), s.changes, good); was != from || is != len(good) || err != nil {
+			t.Errorf("from %d to %d, %v", was, is, err)
+		}
+	}
+	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "newer Tokenreeve: they have version 2, this one knows 1; upgrade Tokenreeve") {
+		t.Error(err)
+	}
+}
+
+// A database that isn't ours is left as it is.
+func TestOpenRefuses(t *testing.T) {
+	server := pgtest.Shared(t)
+	for _, c := range []struct{ name, statements, want string }{
+		{"tables of another program", `CREATE TABLE tokens (jwt text); CREATE TABLE usage (x int)`, "tables of another program (tokens, usage)"},
+		{"the versions of another program", `CREATE TABLE schema_version (version int)`, "tables of another program (schema_version)"},
+		{"a view", `CREATE VIEW secrets AS SELECT 1`, "tables of another program (secrets)"},
+		{"no version", `CREATE TABLE schema_version (tokenreeve int)`, "is empty"},
+		{"newer version", `CREATE TABLE schema_version (tokenreeve int); INSERT INTO schema_version VALUES (99)`, "newer Tokenreeve: they have version 99, this one knows 1; upgrade"},
+		{"no schema", `DROP SCHEMA public`, "no schema in the search_path"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			database := server.Database(t)
+			execute(t, server, database, c.statements)
+			config := Config{DSN: server.DSN(database, pgtest.Superuser)}
+			const everything = `SELECT coalesce(string_agg(relname || relfilenode, ' ' ORDER BY relname), '') FROM pg_class WHERE relnamespace > 16384 OR relnamespace = 2200`
+			before := query[string](t, config, everything)
+			s, err := Open(t.Context(), config)
+			if err == nil {
+				s.Close()
+				t.Fatal("it opened")
+			}
+			if !strings.Contains(err.Error(), c.want) || errors.Is(err, store.ErrUnavailable) {
+				t.Error(err)
+			}
+			if after := query[string](t, config, everything); after != before {
+				t.Errorf("tables changed from %s to %s", before, after)
+			}
+		})
+	}
+	t.Run("encoding", func(t *testing.T) {
+		execute(t, server, "postgres", `CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'`)
+		t.Cleanup(func() { server.DropDatabase("latin") })
+		_, err := Open(t.Context(), Config{DSN: server.DSN("latin", pgtest.Superuser)})
+		if err == nil || !strings.Contains(err.Error(), "encoding LATIN1") {
+			t.Error(err)
+		}
+	})
+}
+
+// Other schemas of the search path are someone else's.
+func TestSchemas(t *testing.T) {
+	server := pgtest.Shared(t)
+	database := server.Database(t)
+	execute(t, server, database, `CREATE TABLE tokens (x int); CREATE SCHEMA "Ours, too"; CREATE SCHEMA theirs`)
+	dsn := server.DSN(database, pgtest.Superuser)
+	s := open(t, Config{DSN: dsn + `&search_path=%22Ours%2C%20too%22,public`})
+	mustAdd(t, s, "ci")
+	if other := open(t, inSchema(dsn, "theirs")); other != nil {
+		tokens, err := other.Tokens(t.Context(), "")
+		if err != nil || len(tokens) != 0 {
+			t.Errorf("%d tokens in another schema, %v", len(tokens), err)
+		}
+	}
+	mustFind(t, s, "ci")
+}
+
+// A role that may not change tables opens them when they are up to date, and
+// says what to do when they aren't.
+func TestRoleThatMayNotMigrate(t *testing.T) {
+	server := pgtest.Shared(t)
+	database := server.Database(t)
+	schema := newSchema(t, server, database)
+	owner := inSchema(server.DSN(database, pgtest.Superuser), schema)
+	if err := server.CreateRole("tokenreeve_serve"); err != nil {
+		t.Fatal(err)
+	}
+	serving := inSchema(server.DSN(database, "tokenreeve_serve"), schema)
+
+	_, err := Open(t.Context(), serving)
+	wantText(t, err, "no schema in the search_path")
+	execute(t, server, database, "GRANT USAGE ON SCHEMA "+schema+" TO tokenreeve_serve")
+	_, err = Open(t.Context(), serving)
+	wantText(t, err, "the tables have version 0, this Tokenreeve needs 1, and the role may not change them; run `api-tokens migrate` with a role that may")
+
+	open(t, owner)
+	_, err = Open(t.Context(), serving)
+	wantText(t, err, "the role lacks rights")
+	s := open(t, granted(t, server, database, schema, GrantsToServe))
+	for _, statement := range []string{
+		`CREATE TABLE more (x int)`, `ALTER TABLE tokens ADD COLUMN x int`, `DROP TABLE tokens`, `TRUNCATE tokens`,
+		`UPDATE schema_version SET tokenreeve = 9`, `UPDATE changes SET revision = 9`,
+	} {
+		if _, err := s.changes.Exec(t.Context(), statement); code(err) != insufficientRights {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	scripts, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = migrateTo(t.Context(), s.changes, append(scripts, `ALTER TABLE tokens ADD COLUMN x int`))
+	wantText(t, err, "version 1, this Tokenreeve needs 2, and the role may not change them; run `api-tokens migrate`")
+}
+
+// A read-only session opens tables that are up to date.
+func TestOpenReadOnly(t *testing.T) {
+	_, c := fresh(t, pgtest.Shared(t))
+	c.DSN += "&default_transaction_read_only=on"
+	open(t, c)
+	empty := Config{DSN: pgtest.Shared(t).DSN(pgtest.Shared(t).Database(t), pgtest.Superuser) + "&default_transaction_read_only=on"}
+	_, err := Open(t.Context(), empty)
+	wantText(t, err, "run `api-tokens migrate`")
+}
+
+func wantText(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error is %v, without %q", err, want)
+	}
+}
+
+// A look-up reads by keys whatever the size of the tables.
+func TestLookupScansNothing(t *testing.T) {
+	s, _ := fresh(t, pgtest.Shared(t))
+	err := s.reads.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
+		if _, err := conn.Exec(t.Context(), `SET enable_seqscan = off`); err != nil { // the tables are too small otherwise
+			return err
+		}
+		rows, err := conn.Query(t.Context(), `EXPLAIN `+strings.ReplaceAll(lookupSecret, "$1", `'\x00'`))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var step string
+			if err := rows.Scan(&step); err != nil {
+				return err
+			}
+			if strings.Contains(step, "Seq Scan") {
+				t.Error(step)
+			}
+		}
+		_, err = conn.Exec(context.WithoutCancel(t.Context()), `RESET enable_seqscan`)
+		return errors.Join(rows.Err(), err)
+	})
+	if err != nil && !strings.Contains(err.Error(), "busy") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,20 @@
+package postgres
+
+// GrantsToServe are the rights of a role that serves requests and manages
+// tokens, but can't change the tables: gateways and the command line work with
+// it once the owner of the tables has run `api-tokens migrate`. The owner runs
+// these statements, with their own names for the schema and the role.
+const GrantsToServe = `GRANT USAGE ON SCHEMA public TO tokenreeve_serve;
+GRANT SELECT ON schema_version TO tokenreeve_serve;
+GRANT SELECT, INSERT, UPDATE, DELETE ON tokens, secrets, usage TO tokenreeve_serve;
+GRANT SELECT, INSERT, UPDATE ON catalogs TO tokenreeve_serve;
+GRANT SELECT, INSERT, DELETE ON changes TO tokenreeve_serve;
+`
+
+// GrantsToGate are the rights of a role for gateways that only check tokens:
+// all changes come from elsewhere.
+const GrantsToGate = `GRANT USAGE ON SCHEMA public TO tokenreeve_gate;
+GRANT SELECT ON schema_version, tokens, secrets, usage, catalogs, changes TO tokenreeve_gate;
+GRANT INSERT, UPDATE, DELETE ON usage TO tokenreeve_gate;
+GRANT INSERT, UPDATE ON catalogs TO tokenreeve_gate;
+`

@@ -1,0 +1,228 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// tx implements store.Tx. Changes run one after the other, so what a statement
+// here finds out still holds at the next. Refusals must not be errors of
+// statements, since these abort a transaction.
+type tx struct {
+	reader
+
+	sql     pgx.Tx
+	touched map[token.Digest]struct{}
+	all     bool // all secrets are touched
+	// failed is the first technical error, as callers get it, and cause the same
+	// as it came. The transaction is aborted then, so nothing may be kept.
+	failed, cause error
+}
+
+func newTx(s *Store, sqlTx pgx.Tx) *tx {
+	t := &tx{sql: sqlTx, touched: map[token.Digest]struct{}{}}
+	t.reader = reader{run: func(ctx context.Context, do func(context.Context, queryer) error) error {
+		if t.failed != nil {
+			return t.failed
+		}
+		ctx, cancel := s.bound(ctx, changeTimeout)
+		defer cancel()
+		err := s.failure(ctx, t.keepCause(do(ctx, sqlTx)))
+		if t.cause != nil {
+			t.failed = err
+		}
+		return err
+	}}
+	return t
+}
+
+func (t *tx) keepCause(err error) error {
+	if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // the row's own answer, not wrapped
+		t.cause = err
+	}
+	return err
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t *tx) exec(ctx context.Context, statement string, args ...any) (rows int64, err error) {
+	err = t.run(ctx, func(ctx context.Context, _ queryer) error {
+		tag, err := t.sql.Exec(ctx, statement, args...)
+		rows = tag.RowsAffected()
+		return err
+	})
+	return rows, err
+}
+
+// CreateToken implements store.Tx.
+func (t *tx) CreateToken(ctx context.Context, n token.Token) error {
+	what := fmt.Sprintf("token %q of API %q", n.Name, n.API)
+	grants, err := writeGrants(n.Grants)
+	if err != nil {
+		return fmt.Errorf("grants of %s: %w", what, err)
+	}
+	created, err := t.exec(ctx, `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version)
+		VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11, $12, 1) ON CONFLICT (api, name) DO NOTHING`,
+		n.ID, n.API, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, n.Hint,
+		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli())
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", what, err)
+	case created == 0:
+		return fmt.Errorf("%s: %w", what, store.ErrNameTaken)
+	}
+	return nil
+}
+
+// updateToken changes no row if the version is another, or the name taken.
+const updateToken = `UPDATE tokens t SET name = $2, description = $3, type = $4, grants = $5::jsonb, owner = $6, enabled = $7,
+	expiry = $8, updated = $9, version = version + 1 WHERE id = $1 AND version = $10
+	AND NOT EXISTS (SELECT FROM tokens o WHERE o.api = t.api AND o.name = $2 AND o.id <> t.id)`
+
+// UpdateToken implements store.Tx.
+func (t *tx) UpdateToken(ctx context.Context, n token.Token) error {
+	what := fmt.Sprintf("token %q", n.ID)
+	grants, err := writeGrants(n.Grants)
+	if err != nil {
+		return fmt.Errorf("grants of %s: %w", what, err)
+	}
+	updated, err := t.exec(ctx, updateToken, n.ID, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled,
+		writeOptional(n.Expiry), n.Updated.UnixMilli(), n.Version)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", what, err)
+	case updated == 0:
+		return fmt.Errorf("%s: %w", what, t.whyNotUpdated(ctx, n))
+	}
+	return t.touch(ctx, n.ID)
+}
+
+func (t *tx) whyNotUpdated(ctx context.Context, n token.Token) error {
+	version, err := t.version(ctx, n.ID)
+	switch {
+	case err != nil:
+		return err
+	case version != n.Version:
+		return store.ErrConflict
+	}
+	return store.ErrNameTaken
+}
+
+// version returns the version of a token, or store.ErrNotFound.
+func (t *tx) version(ctx context.Context, id string) (version int64, err error) {
+	if !storable(id) {
+		return 0, store.ErrNotFound
+	}
+	err = t.run(ctx, func(ctx context.Context, db queryer) error {
+		return db.QueryRow(ctx, `SELECT version FROM tokens WHERE id = $1`, id).Scan(&version)
+	})
+	if err == pgx.ErrNoRows { //nolint:errorlint // the row's own answer, not wrapped
+		return 0, store.ErrNotFound
+	}
+	return version, err
+}
+
+// deleteUses passes by the rows that a flush is writing just now, and doesn't
+// wait for it (rule 17); nobody reads them any more, and PruneUse removes them.
+const deleteUses = `DELETE FROM usage u USING (SELECT token_id, day FROM usage WHERE token_id = $1 FOR UPDATE SKIP LOCKED) free
+	WHERE u.token_id = free.token_id AND u.day = free.day`
+
+// DeleteToken implements store.Tx.
+func (t *tx) DeleteToken(ctx context.Context, id string) error {
+	what := fmt.Sprintf("token %q", id)
+	if err := t.touchExisting(ctx, id); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, `DELETE FROM tokens WHERE id = $1`, id); err != nil { // cascades to secrets
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if _, err := t.exec(ctx, deleteUses, id); err != nil {
+		return fmt.Errorf("use of %s: %w", what, err)
+	}
+	return nil
+}
+
+// AddSecret implements store.Tx.
+func (t *tx) AddSecret(ctx context.Context, tokenID string, s store.Secret) error {
+	what := fmt.Sprintf("secret for token %q", tokenID)
+	if _, err := t.version(ctx, tokenID); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	added, err := t.exec(ctx, `INSERT INTO secrets (hash, scheme, hint, token_id, created, expiry)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING`,
+		s.Digest[:], string(s.Scheme), s.Hint, tokenID, s.Created.UnixMilli(), writeOptional(s.Expiry))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", what, err)
+	case added == 0:
+		return fmt.Errorf("%s: %w", what, store.ErrSecretTaken)
+	}
+	if _, err := t.exec(ctx, `UPDATE tokens SET hint = $2 WHERE id = $1`, tokenID, s.Hint); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return t.touch(ctx, tokenID)
+}
+
+// EndSecrets implements store.Tx.
+func (t *tx) EndSecrets(ctx context.Context, tokenID string, now, until time.Time) error {
+	if err := t.touchExisting(ctx, tokenID); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("secrets of token %q", tokenID)
+	if _, err := t.exec(ctx, `UPDATE secrets SET expiry = least(expiry, $2) WHERE token_id = $1`, tokenID, until.UnixMilli()); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if _, err := t.exec(ctx, `DELETE FROM secrets WHERE token_id = $1 AND expiry <= $2`, tokenID, now.UnixMilli()); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// SaveCatalog implements store.Tx.
+func (t *tx) SaveCatalog(ctx context.Context, c store.Catalog) error {
+	what := fmt.Sprintf("catalog of API %q", c.API)
+	permissions, err := json.Marshal(c.Permissions)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if _, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, updated) VALUES ($1, $2::jsonb, $3)
+		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, updated = excluded.updated`,
+		c.API, string(permissions), c.Updated.UnixMilli()); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// touch notes all secrets of a token: those who hold one must forget it.
+func (t *tx) touch(ctx context.Context, tokenID string) error {
+	err := t.run(ctx, func(ctx context.Context, db queryer) error {
+		return each(ctx, db, `SELECT hash FROM secrets WHERE token_id = $1`, []any{tokenID}, func(rows pgx.Rows) error {
+			var hash []byte
+			if err := rows.Scan(&hash); err != nil {
+				return err
+			}
+			if len(hash) != len(token.Digest{}) {
+				return fmt.Errorf("a hash of token %q has %d bytes", tokenID, len(hash))
+			}
+			t.touched[token.Digest(hash)] = struct{}{}
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("secrets of token %q: %w", tokenID, err)
+	}
+	return nil
+}
+
+func (t *tx) touchExisting(ctx context.Context, id string) error {
+	if _, err := t.version(ctx, id); err != nil {
+		return fmt.Errorf("token %q: %w", id, err)
+	}
+	return t.touch(ctx, id)
+}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+// watchers are the running Watches of one Store.
+type watchers struct {
+	mu   sync.Mutex
+	list []*watcher
+}
+
+// watcher tells one change after the other, and none when it has ended.
+type watcher struct {
+	mu     sync.Mutex
+	ended  bool
+	notify func(store.Changed)
+}
+
+func (w *watchers) add(notify func(store.Changed)) *watcher {
+	one := &watcher{notify: notify}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, one)
+	return one
+}
+
+func (w *watchers) remove(one *watcher) {
+	w.mu.Lock()
+	w.list = slices.DeleteFunc(w.list, func(other *watcher) bool { return other == one })
+	w.mu.Unlock()
+
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.ended = true
+}
+
+func (w *watchers) tell(changed store.Changed) {
+	w.mu.Lock()
+	list := slices.Clone(w.list)
+	w.mu.Unlock()
+	for _, one := range list {
+		one.tell(changed)
+	}
+}
+
+func (w *watcher) tell(changed store.Changed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		w.notify(changed)
+	}
+}
+
+// Watch implements store.Store. Changes of this Store may be told twice: when
+// they commit, and when they are read like those of others. While the database
+// is away there is nothing to tell but these; when it is back, Watch tells of
+// everything.
+func (s *Store) Watch(ctx context.Context, notify func(store.Changed)) error {
+	if s.closed.Load() {
+		return errClosed
+	}
+	one := s.watchers.add(notify)
+	defer s.watchers.remove(one)
+
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	f := follower{settings: s.settings}
+	defer f.stop()
+	pause := backoff{}
+	for watching.Err() == nil {
+		changed, err := f.look(watching)
+		if err != nil {
+			f.stop()
+			pause.wait(watching)
+			continue
+		}
+		pause = backoff{}
+		if changed.All || len(changed.Digests) > 0 {
+			one.tell(changed)
+		}
+		f.await(watching)
+	}
+	if s.closed.Load() {
+		return errClosed
+	}
+	return ctx.Err()
+}
+
+const (
+	shortestPause = 50 * time.Millisecond
+	longestPause  = time.Second
+)
+
+// backoff waits longer each time, and some more or less, so that gateways
+// don't come back all at once.
+type backoff struct{ next time.Duration }
+
+func (b *backoff) wait(ctx context.Context) {
+	b.next = min(max(2*b.next, shortestPause), longestPause)
+	var random [1]byte
+	_, _ = rand.Read(random[:]) // never fails
+	sleep(ctx, b.next/2+b.next/2*time.Duration(random[0])/256)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
