@@ -45,6 +45,16 @@ func TestCreateAccount(t *testing.T) {
 			t.Errorf("%s: problems with %q (%v); want %q", test.name, got, err, test.fields)
 		}
 	}
+	f.account(t, "off", admin.RoleMember)
+	if _, err := f.UpdateAccount(t.Context(), operator, "off", admin.AccountEdit{Enabled: new(false)}); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := f.AccountNames(t.Context(), operator); err != nil || strings.Join(names, " ") != "ann@example.com" {
+		t.Errorf("tokens can be handed to %q, %v", names, err)
+	}
+	if _, err := f.DeleteAccount(t.Context(), operator, "off", admin.TokenPlan{}); err != nil {
+		t.Fatal(err)
+	}
 	page, err := f.Accounts(t.Context(), operator, admin.Paging{Limit: 1})
 	if err != nil || len(page.Items) != 1 || page.Next != "" {
 		t.Errorf("got %+v, %v", page, err)

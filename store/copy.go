@@ -8,9 +8,11 @@ import (
 
 var errStopped = errors.New("the importing store stopped")
 
-// Copy moves all tokens with their secrets and their use, and the catalogs, from
-// one store into another that has no tokens yet (ErrNotEmpty otherwise), and
-// returns how many tokens there were. Tokens come all or not at all.
+// Copy moves all tokens with their secrets and their use, roles, accounts, the
+// audit trail and the catalogs from one store into another that has no tokens,
+// roles and accounts yet (ErrNotEmpty otherwise), and returns how many tokens
+// there were. All but the catalogs comes as a whole or not at all. People sign in
+// anew: sessions are not moved.
 func Copy(ctx context.Context, from, to Store) (n int, err error) {
 	catalogs, err := from.Catalogs(ctx)
 	if err != nil {
@@ -22,7 +24,9 @@ func Copy(ctx context.Context, from, to Store) (n int, err error) {
 			if !yield(r, nil) {
 				return errStopped
 			}
-			n++
+			if r.IsToken() {
+				n++
+			}
 			return nil
 		})
 		if err != nil && !errors.Is(err, errStopped) {
@@ -41,7 +45,7 @@ func Copy(ctx context.Context, from, to Store) (n int, err error) {
 		return nil
 	})
 	if err != nil {
-		return n, fmt.Errorf("all tokens are copied, but not the catalogs, which gateways write when they start: %w", err)
+		return n, fmt.Errorf("all is copied but the catalogs, which gateways write when they start: %w", err)
 	}
 	return n, nil
 }

@@ -34,7 +34,7 @@ var (
 	// ErrUnavailable: the store can't be reached or did not answer in time.
 	// Only this failure lets a known token go on for a while (rule 15).
 	ErrUnavailable = errors.New("store is unavailable")
-	// ErrNotEmpty: the store has tokens already.
+	// ErrNotEmpty: the store has tokens, roles or accounts already.
 	ErrNotEmpty = errors.New("store is not empty")
 )
 
@@ -60,8 +60,9 @@ type Store interface {
 	RecordUse(ctx context.Context, uses []token.Use) error
 
 	// PruneUse removes the use of days before the given one, but the newest of
-	// each token, which says when it was used last. Like RecordUse, it raises no
-	// version, tells no watcher, and makes no change wait.
+	// each secret, which says when it was used last; of secrets that ended, all.
+	// Like RecordUse, it raises no version, tells no watcher, and makes no change
+	// wait.
 	PruneUse(ctx context.Context, before time.Time) error
 
 	// Watch calls notify for every change of tokens and secrets that commits
@@ -77,13 +78,15 @@ type Store interface {
 	// by this machine's. An answer says that the store can be read now.
 	Clock(ctx context.Context) (time.Time, error)
 
-	// Export calls yield for every token, as of one moment, in the order of their
-	// ids. It ends with yield's error, if that returns one. A row that can't be
-	// understood ends it with ErrUnreadable.
+	// Export calls yield for every token, in the order of their ids, then for every
+	// role, account and event, oldest first; all as of one moment. Sessions and
+	// memories of keys are left behind. It ends with yield's error, if that returns
+	// one. A row that can't be understood ends it with ErrUnreadable.
 	Export(ctx context.Context, yield func(Record) error) error
 
-	// Import adds tokens to a store that has none (ErrNotEmpty otherwise), all
-	// or none of them. Versions begin at 1 again.
+	// Import adds records to a store that has no tokens, roles and accounts
+	// (ErrNotEmpty otherwise), all or none of them. Versions begin at 1 again, and
+	// events get new numbers.
 	Import(ctx context.Context, records iter.Seq2[Record, error]) error
 
 	// Close releases the store. Calls after it fail.
@@ -149,12 +152,20 @@ type Found struct {
 	SecretExpiry time.Time // when this secret ends before its token does; zero if it doesn't
 }
 
-// Record is a token with all that a store has about it, for moving it to another.
+// Record is a token with all that a store has about it, for moving it to
+// another store, or else a role, an account or an event.
 type Record struct {
-	Token   token.Token // LastUsed follows from Uses
+	Token   token.Token // its last use may be newer than those in Uses
 	Secrets []Secret
-	Uses    []token.Use // per UTC day
+	Uses    []token.Use // per UTC day and secret
+
+	Role    *Role
+	Account *Account
+	Event   *Event
 }
+
+// IsToken reports whether the record is one of a token.
+func (r *Record) IsToken() bool { return r.Role == nil && r.Account == nil && r.Event == nil }
 
 // Changed names the secrets whose tokens changed. A reader that holds any of
 // them must forget it.

@@ -3,14 +3,12 @@ package rest_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/rest"
-	"github.com/tokenreeve/tokenreeve/store"
 )
 
 // Security rule 22: no page of another site changes anything.
@@ -196,17 +194,5 @@ func TestStoreAway(t *testing.T) {
 	}
 	if f.failed.Load() == 0 || strings.Contains(string(got.body), "sql") {
 		t.Errorf("told %d times; answered %s", f.failed.Load(), got.body)
-	}
-}
-
-func TestUnavailableSaysWhenToRetry(t *testing.T) {
-	away := rest.New(rest.Config{
-		Service: admin.New(nil, time.Now, nil), Now: time.Now,
-		Authenticate: func(*http.Request) (admin.Actor, error) { return admin.Actor{}, store.ErrUnavailable },
-	})
-	w := httptest.NewRecorder()
-	away.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+admin.ManagementPath+"/tokens", nil))
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("got %d %v", w.Code, w.Header())
 	}
 }

@@ -36,7 +36,7 @@ func (s *Store) Export(ctx context.Context, yield func(store.Record) error) erro
 			return fmt.Errorf("exporting: %w", err)
 		}
 		if len(part) == 0 {
-			return nil
+			return s.exportManagement(ctx, sqlTx, yield)
 		}
 		for _, record := range part {
 			if err := yield(record); err != nil {
@@ -79,8 +79,8 @@ func (e *export) read(ctx context.Context, db queryer, after string) error {
 		return err
 	}
 	e.at = 0
-	return each(ctx, db, `SELECT u.token_id, u.day, u.allowed, u.refused, u.last_used FROM usage u JOIN tokens t ON t.id = u.token_id
-		WHERE u.token_id > $1 AND u.token_id <= $2 ORDER BY u.token_id, u.day`, within, e.use)
+	return each(ctx, db, `SELECT u.token_id, u.secret, u.day, u.allowed, u.refused, u.last_used FROM usage u JOIN tokens t ON t.id = u.token_id
+		WHERE u.token_id > $1 AND u.token_id <= $2 ORDER BY u.token_id, u.day, u.secret`, within, e.use)
 }
 
 func (e *export) token(rows pgx.Rows) error {
@@ -115,9 +115,11 @@ func (e *export) secret(rows pgx.Rows) error {
 
 func (e *export) use(rows pgx.Rows) error {
 	var use token.Use
-	if err := scanUse(rows, &use, &use.TokenID); err != nil {
+	var secret []byte
+	if err := scanUse(rows, &use, &use.TokenID, &secret); err != nil {
 		return err
 	}
+	copy(use.Secret[:], secret)
 	r := e.of(use.TokenID)
 	r.Uses = append(r.Uses, use)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -62,7 +63,7 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 func (t *tx) mustBeEmpty(ctx context.Context) error {
 	var some bool
 	err := t.run(ctx, func(ctx context.Context, db queryer) error {
-		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tokens)`).Scan(&some)
+		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tokens) OR EXISTS (SELECT FROM roles) OR EXISTS (SELECT FROM accounts)`).Scan(&some)
 	})
 	if err != nil {
 		return fmt.Errorf("importing: %w", err)
@@ -70,8 +71,10 @@ func (t *tx) mustBeEmpty(ctx context.Context) error {
 	if some {
 		return fmt.Errorf("importing: %w", store.ErrNotEmpty)
 	}
-	if _, err := t.exec(ctx, `DELETE FROM usage`); err != nil {
-		return fmt.Errorf("importing: %w", err)
+	for _, statement := range []string{`DELETE FROM usage`, `DELETE FROM last_uses`} {
+		if _, err := t.exec(ctx, statement); err != nil {
+			return fmt.Errorf("importing: %w", err)
+		}
 	}
 	return nil
 }
@@ -83,7 +86,7 @@ func (t *tx) copyAll(ctx context.Context, records iter.Seq2[store.Record, error]
 		if err == nil {
 			err = p.add(record)
 		}
-		if err == nil && len(p.tokens) >= importPart {
+		if err == nil && p.records >= importPart {
 			err = t.copyPart(ctx, &p)
 		}
 		if err != nil {
@@ -94,9 +97,16 @@ func (t *tx) copyAll(ctx context.Context, records iter.Seq2[store.Record, error]
 }
 
 // part is some records as rows of the tables.
-type part struct{ tokens, secrets, uses [][]any }
+type part struct {
+	records                                                  int
+	tokens, secrets, uses, lastUses, roles, accounts, events [][]any
+}
 
 func (p *part) add(r store.Record) error {
+	p.records++
+	if !r.IsToken() {
+		return p.addManagement(r)
+	}
 	n := r.Token
 	grants, err := writeGrants(n.Grants)
 	if err != nil {
@@ -105,14 +115,18 @@ func (p *part) add(r store.Record) error {
 	p.tokens = append(p.tokens, []any{
 		n.ID, n.API, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, n.Hint,
 		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli(), int64(1),
+		store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n), store.Fold(n.Hint),
 	})
+	last := writeLast(n.LastUsed)
 	for _, s := range r.Secrets {
 		p.secrets = append(p.secrets, []any{s.Digest[:], string(s.Scheme), s.Hint, n.ID, s.Created.UnixMilli(), writeOptional(s.Expiry)})
 	}
 	uses := writeUses(r.Uses)
 	for i, day := range uses.days {
-		p.uses = append(p.uses, []any{n.ID, day, uses.allowed[i], uses.refused[i], uses.last[i]})
+		p.uses = append(p.uses, []any{n.ID, day, uses.secrets[i], uses.allowed[i], uses.refused[i], uses.last[i]})
+		last = max(last, uses.last[i])
 	}
+	p.lastUses = append(p.lastUses, []any{n.ID, last})
 	return nil
 }
 
@@ -123,9 +137,16 @@ func (t *tx) copyPart(ctx context.Context, p *part) error {
 		columns []string
 		rows    [][]any
 	}{
-		{"tokens", []string{"id", "api", "name", "description", "type", "grants", "owner", "enabled", "hint", "expiry", "created", "updated", "version"}, p.tokens},
+		{"tokens", []string{
+			"id", "api", "name", "description", "type", "grants", "owner", "enabled", "hint", "expiry", "created", "updated", "version",
+			"folded_name", "folded_owner", "folded_text", "folded_hint",
+		}, p.tokens},
 		{"secrets", []string{"hash", "scheme", "hint", "token_id", "created", "expiry"}, p.secrets},
-		{"usage", []string{"token_id", "day", "allowed", "refused", "last_used"}, p.uses},
+		{"usage", []string{"token_id", "day", "secret", "allowed", "refused", "last_used"}, p.uses},
+		{"last_uses", []string{"token_id", "last_used"}, p.lastUses},
+		{"roles", append(strings.Split(roleColumns, ", "), "version"), p.roles},
+		{"accounts", strings.Split(accountColumns, ", "), p.accounts},
+		{"events", strings.Split(eventColumns, ", "), p.events},
 	} {
 		if len(table.rows) == 0 {
 			continue

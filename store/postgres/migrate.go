@@ -14,6 +14,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+// fillIns are run after the scripts of some versions, in their transactions.
+var fillIns = map[int]func(context.Context, pgx.Tx) error{2: foldTokens}
+
 // migrations returns the scripts in order; the first makes version 1.
 func migrations() ([]string, error) {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted
@@ -133,6 +136,11 @@ func migrateOnce(ctx context.Context, pool *pgxpool.Pool, scripts []string) (ver
 		return version, err
 	}
 	version++
+	if fill := fillIns[version]; fill != nil {
+		if err := fill(ctx, tx); err != nil {
+			return version - 1, err
+		}
+	}
 	if _, err := tx.Exec(ctx, `UPDATE schema_version SET tokenreeve = $1`, version); err != nil {
 		return version - 1, err
 	}
@@ -144,7 +152,8 @@ func migrateOnce(ctx context.Context, pool *pgxpool.Pool, scripts []string) (ver
 const schemaFacts = `SELECT current_database()::text, coalesce(current_schema()::text, ''), current_setting('server_encoding'),
 	EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.version AND a.attname = 'tokenreeve'),
 	coalesce((SELECT string_agg(o.relname, ', ' ORDER BY o.relname) FROM pg_class o WHERE o.relnamespace = c.namespace
-		AND o.relname IN ('schema_version', 'tokens', 'secrets', 'usage', 'catalogs', 'changes')), '')
+		AND o.relname IN ('schema_version', 'tokens', 'secrets', 'usage', 'last_uses', 'catalogs', 'changes',
+			'accounts', 'roles', 'sessions', 'events', 'retention', 'idempotents')), '')
 	FROM (SELECT n.oid AS namespace, v.oid AS version FROM (SELECT current_schema() AS name) s
 		LEFT JOIN pg_namespace n ON n.nspname = s.name
 		LEFT JOIN pg_class v ON v.relnamespace = n.oid AND v.relname = 'schema_version') c`

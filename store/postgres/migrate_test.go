@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -141,7 +142,7 @@ func TestMigrationThatFails(t *testing.T) {
 			t.Errorf("from %d to %d, %v", was, is, err)
 		}
 	}
-	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "newer Tokenreeve: they have version 2, this one knows 1; upgrade Tokenreeve") {
+	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "newer Tokenreeve: they have version 3, this one knows 2; upgrade Tokenreeve") {
 		t.Error(err)
 	}
 }
@@ -154,7 +155,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"the versions of another program", `CREATE TABLE schema_version (version int)`, "tables of another program (schema_version)"},
 		{"a view", `CREATE VIEW secrets AS SELECT 1`, "tables of another program (secrets)"},
 		{"no version", `CREATE TABLE schema_version (tokenreeve int)`, "is empty"},
-		{"newer version", `CREATE TABLE schema_version (tokenreeve int); INSERT INTO schema_version VALUES (99)`, "newer Tokenreeve: they have version 99, this one knows 1; upgrade"},
+		{"newer version", `CREATE TABLE schema_version (tokenreeve int); INSERT INTO schema_version VALUES (99)`, "newer Tokenreeve: they have version 99, this one knows 2; upgrade"},
 		{"no schema", `DROP SCHEMA public`, "no schema in the search_path"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -219,7 +220,7 @@ func TestRoleThatMayNotMigrate(t *testing.T) {
 	wantText(t, err, "no schema in the search_path")
 	execute(t, server, database, "GRANT USAGE ON SCHEMA "+schema+" TO tokenreeve_serve")
 	_, err = Open(t.Context(), serving)
-	wantText(t, err, "the tables have version 0, this Tokenreeve needs 1, and the role may not change them; run `api-tokens migrate` with a role that may")
+	wantText(t, err, "the tables have version 0, this Tokenreeve needs 2, and the role may not change them; run `api-tokens migrate` with a role that may")
 
 	open(t, owner)
 	_, err = Open(t.Context(), serving)
@@ -238,7 +239,7 @@ func TestRoleThatMayNotMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = migrateTo(t.Context(), s.changes, append(scripts, `ALTER TABLE tokens ADD COLUMN x int`))
-	wantText(t, err, "version 1, this Tokenreeve needs 2, and the role may not change them; run `api-tokens migrate`")
+	wantText(t, err, "version 2, this Tokenreeve needs 3, and the role may not change them; run `api-tokens migrate`")
 }
 
 // A read-only session opens tables that are up to date.
@@ -284,5 +285,37 @@ func TestLookupScansNothing(t *testing.T) {
 	})
 	if err != nil && !strings.Contains(err.Error(), "busy") {
 		t.Error(err)
+	}
+}
+
+// What was there before the tables of version 2 is found like all else.
+func TestMigrationOfTokens(t *testing.T) {
+	server := pgtest.Shared(t)
+	c := Config{DSN: server.DSN(server.Database(t), pgtest.Superuser)}
+	scripts, err := migrations()
+	check(t, err)
+	check(t, c.withPool(t.Context(), func(ctx context.Context, pool *pgxpool.Pool) error {
+		if _, _, err := migrateTo(ctx, pool, scripts[:1]); err != nil {
+			return err
+		}
+		_, err := pool.Exec(ctx, `INSERT INTO tokens VALUES ('tok_1', 'articles', 'Ärger', 'für Öl', 'custom', '[]', 'Ünal', true, 'trv_…Ab3d', NULL, 1, 1, 4);
+			INSERT INTO tokens VALUES ('tok_2', 'articles', 'unused', '', 'custom', '[]', '', true, 'trv_…', NULL, 1, 1, 1);
+			INSERT INTO usage VALUES ('tok_1', 86400000, 3, 1, 86400007), ('tok_1', 172800000, 2, 0, 172800009), ('tok_1', 259200000, 0, 5, 0)`)
+		return err
+	}))
+	s := open(t, c)
+	page, err := s.TokenPage(t.Context(), store.TokenQuery{Sort: store.ByLastUsed, Descending: true, Limit: 5})
+	if err != nil || len(page.Tokens) != 2 || page.Tokens[0].ID != "tok_1" || page.Tokens[0].LastUsed.UnixMilli() != 172800009 || page.Tokens[0].Version != 4 {
+		t.Errorf("%+v, %v", page, err)
+	}
+	for _, search := range []string{"ÄRGER", "öl", "ünAL", "ab3D"} {
+		page, err := s.TokenPage(t.Context(), store.TokenQuery{Search: search, Limit: 5})
+		if err != nil || len(page.Tokens) != 1 {
+			t.Errorf("%s finds %d, %v", search, len(page.Tokens), err)
+		}
+	}
+	uses, err := s.Usage(t.Context(), "tok_1", time.Time{})
+	if err != nil || len(uses) != 3 || uses[0].Allowed != 3 || uses[2].Refused != 5 {
+		t.Errorf("%+v, %v", uses, err)
 	}
 }

@@ -177,8 +177,9 @@ func (r reader) Tokens(ctx context.Context, api string) ([]token.Token, error) {
 
 // usageOfToken leaves out what a flush wrote for a token that was deleted
 // meanwhile.
-const usageOfToken = `SELECT u.day, u.allowed, u.refused, u.last_used FROM usage u JOIN tokens t ON t.id = u.token_id
-	WHERE u.token_id = $1 AND u.day >= $2 ORDER BY u.day`
+const usageOfToken = `SELECT u.day, least(sum(u.allowed), 9223372036854775807)::bigint,
+	least(sum(u.refused), 9223372036854775807)::bigint, max(u.last_used) FROM usage u JOIN tokens t ON t.id = u.token_id
+	WHERE u.token_id = $1 AND u.day >= $2 GROUP BY u.day ORDER BY u.day`
 
 // Usage implements store.Reader.
 func (r reader) Usage(ctx context.Context, tokenID string, since time.Time) ([]token.Use, error) {

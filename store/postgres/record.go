@@ -11,11 +11,10 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// tokenColumns are what record.fields scans. The newest day with a last time
-// has the token's: a walk backwards over its days, and of one step mostly.
+// tokenColumns are what record.fields scans.
 const tokenColumns = `t.id, t.api, t.name, t.description, t.type, t.grants::text, t.owner, t.enabled,
 	t.hint, t.expiry, t.created, t.updated, t.version,
-	coalesce((SELECT u.last_used FROM usage u WHERE u.token_id = t.id AND u.last_used > 0 ORDER BY u.day DESC LIMIT 1), 0)`
+	coalesce((SELECT l.last_used FROM last_uses l WHERE l.token_id = t.id), 0)`
 
 // record is a token as its row has it.
 type record struct {

@@ -60,6 +60,15 @@ func (t *tx) exec(ctx context.Context, statement string, args ...any) (rows int6
 	return rows, err
 }
 
+// insertToken also notes that the token was never used. A row of last_uses that
+// is there is of another one of that id, which is gone.
+const insertToken = `WITH created AS (
+		INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version,
+			folded_name, folded_owner, folded_text, folded_hint)
+		VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11, $12, 1, $13, $14, $15, $16)
+		ON CONFLICT (api, name) DO NOTHING RETURNING id
+	) INSERT INTO last_uses (token_id, last_used) SELECT id, 0 FROM created ON CONFLICT (token_id) DO UPDATE SET last_used = 0`
+
 // CreateToken implements store.Tx.
 func (t *tx) CreateToken(ctx context.Context, n token.Token) error {
 	what := fmt.Sprintf("token %q of API %q", n.Name, n.API)
@@ -67,10 +76,10 @@ func (t *tx) CreateToken(ctx context.Context, n token.Token) error {
 	if err != nil {
 		return fmt.Errorf("grants of %s: %w", what, err)
 	}
-	created, err := t.exec(ctx, `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version)
-		VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11, $12, 1) ON CONFLICT (api, name) DO NOTHING`,
+	created, err := t.exec(ctx, insertToken,
 		n.ID, n.API, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled, n.Hint,
-		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli())
+		writeOptional(n.Expiry), n.Created.UnixMilli(), n.Updated.UnixMilli(),
+		store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n), store.Fold(n.Hint))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
@@ -82,7 +91,7 @@ func (t *tx) CreateToken(ctx context.Context, n token.Token) error {
 
 // updateToken changes no row if the version is another, or the name taken.
 const updateToken = `UPDATE tokens t SET name = $2, description = $3, type = $4, grants = $5::jsonb, owner = $6, enabled = $7,
-	expiry = $8, updated = $9, version = version + 1 WHERE id = $1 AND version = $10
+	expiry = $8, updated = $9, folded_name = $11, folded_owner = $12, folded_text = $13, version = version + 1 WHERE id = $1 AND version = $10
 	AND NOT EXISTS (SELECT FROM tokens o WHERE o.api = t.api AND o.name = $2 AND o.id <> t.id)`
 
 // UpdateToken implements store.Tx.
@@ -93,7 +102,7 @@ func (t *tx) UpdateToken(ctx context.Context, n token.Token) error {
 		return fmt.Errorf("grants of %s: %w", what, err)
 	}
 	updated, err := t.exec(ctx, updateToken, n.ID, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled,
-		writeOptional(n.Expiry), n.Updated.UnixMilli(), n.Version)
+		writeOptional(n.Expiry), n.Updated.UnixMilli(), n.Version, store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
@@ -130,8 +139,10 @@ func (t *tx) version(ctx context.Context, id string) (version int64, err error) 
 
 // deleteUses passes by the rows that a flush is writing just now, and doesn't
 // wait for it (rule 17); nobody reads them any more, and PruneUse removes them.
-const deleteUses = `DELETE FROM usage u USING (SELECT token_id, day FROM usage WHERE token_id = $1 FOR UPDATE SKIP LOCKED) free
-	WHERE u.token_id = free.token_id AND u.day = free.day`
+const deleteUses = `WITH last AS (
+		DELETE FROM last_uses WHERE token_id = (SELECT token_id FROM last_uses WHERE token_id = $1 FOR UPDATE SKIP LOCKED)
+	) DELETE FROM usage u USING (SELECT token_id, day, secret FROM usage WHERE token_id = $1 FOR UPDATE SKIP LOCKED) free
+	WHERE u.token_id = free.token_id AND u.day = free.day AND u.secret = free.secret`
 
 // DeleteToken implements store.Tx.
 func (t *tx) DeleteToken(ctx context.Context, id string) error {
@@ -163,7 +174,7 @@ func (t *tx) AddSecret(ctx context.Context, tokenID string, s store.Secret) erro
 	case added == 0:
 		return fmt.Errorf("%s: %w", what, store.ErrSecretTaken)
 	}
-	if _, err := t.exec(ctx, `UPDATE tokens SET hint = $2 WHERE id = $1`, tokenID, s.Hint); err != nil {
+	if _, err := t.exec(ctx, `UPDATE tokens SET hint = $2, folded_hint = $3 WHERE id = $1`, tokenID, s.Hint, store.Fold(s.Hint)); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return t.touch(ctx, tokenID)

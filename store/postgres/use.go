@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,16 +14,23 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// mergeUses adds rows to the table usage, those of tokens that are there. It
-// comes with one row for each token and day, and in their order, in which every
+// mergeUses adds rows to the table usage, those of tokens that are there, and
+// moves the newest time of each token in last_uses. It comes with one row for
+// each token, day and secret, and in their order, in which every
 // flush locks, so that none waits for another in a circle. Counts stop at the
 // largest that there is: one that overflows would fail all flushes to come.
-const mergeUses = `INSERT INTO usage AS kept (token_id, day, allowed, refused, last_used)
-	SELECT u.token_id, u.day, u.allowed, u.refused, u.last_used
-	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) AS u (token_id, day, allowed, refused, last_used)
-	WHERE EXISTS (SELECT FROM tokens t WHERE t.id = u.token_id)
-	ORDER BY u.token_id COLLATE "C", u.day
-	ON CONFLICT (token_id, day) DO UPDATE SET
+const mergeUses = `WITH fresh AS (
+		SELECT u.token_id COLLATE "C" AS token_id, u.day, u.secret, u.allowed, u.refused, u.last_used
+		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]) AS u (token_id, day, secret, allowed, refused, last_used)
+		WHERE EXISTS (SELECT FROM tokens t WHERE t.id = u.token_id)
+	), moved AS (
+		INSERT INTO last_uses AS kept (token_id, last_used)
+		SELECT token_id, max(last_used) FROM fresh WHERE last_used > 0 GROUP BY token_id ORDER BY token_id
+		ON CONFLICT (token_id) DO UPDATE SET last_used = excluded.last_used WHERE excluded.last_used > kept.last_used
+	)
+	INSERT INTO usage AS kept (token_id, day, secret, allowed, refused, last_used)
+	SELECT token_id, day, secret, allowed, refused, last_used FROM fresh ORDER BY token_id, day, secret
+	ON CONFLICT (token_id, day, secret) DO UPDATE SET
 		allowed = kept.allowed + least(excluded.allowed, 9223372036854775807 - kept.allowed),
 		refused = kept.refused + least(excluded.refused, 9223372036854775807 - kept.refused),
 		last_used = greatest(kept.last_used, excluded.last_used)`
@@ -47,7 +55,7 @@ func (s *Store) RecordUse(ctx context.Context, uses []token.Use) error {
 	}
 	ctx, cancel := s.persistent(ctx, useTimeout)
 	defer cancel()
-	if err := s.execUse(ctx, mergeUses, rows.ids, rows.days, rows.allowed, rows.refused, rows.last); err != nil {
+	if err := s.execUse(ctx, mergeUses, rows.ids, rows.days, rows.secrets, rows.allowed, rows.refused, rows.last); err != nil {
 		return fmt.Errorf("recording use: %w", s.failure(ctx, err))
 	}
 	return nil
@@ -79,10 +87,11 @@ func (s *Store) execUse(ctx context.Context, statement string, args ...any) erro
 // useRows are uses as columns.
 type useRows struct {
 	ids                          []string
+	secrets                      [][]byte
 	days, allowed, refused, last []int64
 }
 
-// writeUses puts uses in order and adds those of one token and day up.
+// writeUses puts uses in order and adds those of one token, day and secret up.
 func writeUses(uses []token.Use) useRows {
 	sorted := make([]token.Use, 0, len(uses))
 	for _, u := range uses {
@@ -92,16 +101,17 @@ func writeUses(uses []token.Use) useRows {
 		}
 	}
 	slices.SortStableFunc(sorted, func(a, b token.Use) int {
-		return cmp.Or(cmp.Compare(a.TokenID, b.TokenID), a.Day.Compare(b.Day))
+		return cmp.Or(cmp.Compare(a.TokenID, b.TokenID), a.Day.Compare(b.Day), bytes.Compare(a.Secret[:], b.Secret[:]))
 	})
 	var rows useRows
 	for i, u := range sorted {
-		if i > 0 && u.TokenID == sorted[i-1].TokenID && u.Day.Equal(sorted[i-1].Day) {
+		if i > 0 && u.TokenID == sorted[i-1].TokenID && u.Day.Equal(sorted[i-1].Day) && u.Secret == sorted[i-1].Secret {
 			rows.addToLast(u)
 			continue
 		}
 		rows.ids = append(rows.ids, u.TokenID)
 		rows.days = append(rows.days, u.Day.UnixMilli())
+		rows.secrets = append(rows.secrets, writeSecret(u.Secret))
 		rows.allowed = append(rows.allowed, count(u.Allowed))
 		rows.refused = append(rows.refused, count(u.Refused))
 		rows.last = append(rows.last, writeLast(u.Last))
@@ -116,6 +126,14 @@ func (r *useRows) addToLast(u token.Use) {
 	r.last[i] = max(r.last[i], writeLast(u.Last))
 }
 
+// writeSecret returns no byte for a secret that isn't known.
+func writeSecret(secret token.Digest) []byte {
+	if secret == (token.Digest{}) {
+		return []byte{}
+	}
+	return secret[:]
+}
+
 // count returns a number as Postgres can have it.
 func count(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 
@@ -123,19 +141,21 @@ func count(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 const prunePart = 20_000
 
 // pruneUses removes what is old from a part of the table and returns where the
-// part ended. The newest row of each token stays, and the newest with a last
-// time; rows of tokens that are gone do not. It passes by rows that a flush is
+// part ended. The newest row of each secret that is there stays, and the newest
+// with a last time; rows of tokens that are gone do not. It passes by rows that a flush is
 // writing, and the next time finds them.
 const pruneUses = `WITH part AS (
-		SELECT token_id, day, last_used FROM usage WHERE (token_id, day) > ($2::text, $3::bigint) ORDER BY token_id, day LIMIT $4::bigint
+		SELECT DISTINCT token_id, day FROM (
+			SELECT token_id, day FROM usage WHERE (token_id, day) > ($2::text, $3::bigint) ORDER BY token_id, day LIMIT $4::bigint) rows
 	), old AS (
-		SELECT u.token_id, u.day FROM usage u JOIN part p ON p.token_id = u.token_id AND p.day = u.day
-		WHERE u.day < $1::bigint AND EXISTS (SELECT FROM usage n
-			WHERE n.token_id = u.token_id AND n.day > u.day AND (n.last_used > 0 OR u.last_used = 0))
+		SELECT u.token_id, u.day, u.secret FROM usage u JOIN part p ON p.token_id = u.token_id AND p.day = u.day
+		WHERE u.day < $1::bigint AND (EXISTS (SELECT FROM usage n
+			WHERE n.token_id = u.token_id AND n.day > u.day AND n.secret = u.secret AND (n.last_used > 0 OR u.last_used = 0))
+			OR u.secret <> '' AND NOT EXISTS (SELECT FROM secrets s WHERE s.hash = u.secret))
 		OR NOT EXISTS (SELECT FROM tokens t WHERE t.id = u.token_id)
 		FOR UPDATE OF u SKIP LOCKED
 	), gone AS (
-		DELETE FROM usage u USING old WHERE u.token_id = old.token_id AND u.day = old.day
+		DELETE FROM usage u USING old WHERE u.token_id = old.token_id AND u.day = old.day AND u.secret = old.secret
 	)
 	SELECT token_id, day FROM part ORDER BY token_id DESC, day DESC LIMIT 1`
 
@@ -145,6 +165,9 @@ func (s *Store) PruneUse(ctx context.Context, before time.Time) error {
 	if s.closed.Load() {
 		return errClosed
 	}
+	if err := s.pruneLastUses(ctx); err != nil {
+		return fmt.Errorf("pruning use: %w", err)
+	}
 	id, day := "", int64(math.MinInt64)
 	for more := true; more; {
 		var err error
@@ -153,6 +176,16 @@ func (s *Store) PruneUse(ctx context.Context, before time.Time) error {
 		}
 	}
 	return nil
+}
+
+// pruneLastUses removes the rows of tokens that are gone. Ids come only once, so
+// that no such token comes back meanwhile.
+func (s *Store) pruneLastUses(ctx context.Context) error {
+	ctx, cancel := s.bound(ctx, useTimeout)
+	defer cancel()
+	_, err := s.use.Exec(ctx, `DELETE FROM last_uses WHERE token_id IN (SELECT l.token_id FROM last_uses l
+		WHERE NOT EXISTS (SELECT FROM tokens t WHERE t.id = l.token_id) FOR UPDATE OF l SKIP LOCKED)`)
+	return s.failure(ctx, err)
 }
 
 func (s *Store) pruneAfter(ctx context.Context, before int64, id string, day int64) (lastID string, lastDay int64, more bool, err error) {

@@ -31,7 +31,7 @@ func TestChangesDontWaitForFlushes(t *testing.T) {
 	_, err = flush.Exec(t.Context(), "BEGIN") // a flush that is in the middle of its statement
 	check(t, err)
 	rows := writeUses(uses)
-	_, err = flush.Exec(t.Context(), mergeUses, rows.ids, rows.days, rows.allowed, rows.refused, rows.last)
+	_, err = flush.Exec(t.Context(), mergeUses, rows.ids, rows.days, rows.secrets, rows.allowed, rows.refused, rows.last)
 	check(t, err)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

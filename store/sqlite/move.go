@@ -33,7 +33,7 @@ func (s *Store) Export(ctx context.Context, yield func(store.Record) error) erro
 			return fmt.Errorf("exporting: %w", err)
 		}
 		if len(part) == 0 {
-			return nil
+			return r.exportManagement(ctx, yield)
 		}
 		for _, record := range part {
 			if err := yield(record); err != nil {
@@ -93,12 +93,14 @@ func (r reader) addSecrets(ctx context.Context, part []store.Record, within []an
 
 func (r reader) addUses(ctx context.Context, part []store.Record, within []any) error {
 	i := 0
-	return r.eachReadable(ctx, `SELECT token_id, day, allowed, refused, last_used FROM usage
-		WHERE token_id > ? AND token_id <= ? ORDER BY token_id, day`, within, func(rows *sql.Rows) error {
+	return r.eachReadable(ctx, `SELECT token_id, secret, day, allowed, refused, last_used FROM usage
+		WHERE token_id > ? AND token_id <= ? ORDER BY token_id, day, secret`, within, func(rows *sql.Rows) error {
 		var use token.Use
-		if err := scanUse(rows, &use, &use.TokenID); err != nil {
+		var secret sql.RawBytes
+		if err := scanUse(rows, &use, &use.TokenID, &secret); err != nil {
 			return err
 		}
+		copy(use.Secret[:], secret)
 		for part[i].Token.ID != use.TokenID {
 			i++
 		}
@@ -154,7 +156,7 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 
 func (t *tx) mustBeEmpty(ctx context.Context) error {
 	var some bool
-	if err := t.sql.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tokens)`).Scan(&some); err != nil {
+	if err := t.sql.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tokens) OR EXISTS (SELECT 1 FROM roles) OR EXISTS (SELECT 1 FROM accounts)`).Scan(&some); err != nil {
 		return t.failure(ctx, err)
 	}
 	if some {
@@ -165,13 +167,13 @@ func (t *tx) mustBeEmpty(ctx context.Context) error {
 
 // importer has the statements that every record runs.
 type importer struct {
-	t                   *tx
-	token, secret, uses *sql.Stmt
+	t                             *tx
+	token, secret, uses, lastUses *sql.Stmt
 }
 
 func (t *tx) importer(ctx context.Context) (*importer, error) {
 	i := &importer{t: t}
-	for statement, text := range map[**sql.Stmt]string{&i.token: insertToken, &i.secret: insertSecret, &i.uses: insertUse} {
+	for statement, text := range map[**sql.Stmt]string{&i.token: insertToken, &i.secret: insertSecret, &i.uses: insertUse, &i.lastUses: moveLastUse} {
 		prepared, err := t.sql.PrepareContext(ctx, text) //nolint:sqlclosecheck // the importer closes it
 		if err != nil {
 			i.close()
@@ -183,12 +185,24 @@ func (t *tx) importer(ctx context.Context) (*importer, error) {
 }
 
 func (i *importer) close() {
-	for _, statement := range slices.DeleteFunc([]*sql.Stmt{i.token, i.secret, i.uses}, func(s *sql.Stmt) bool { return s == nil }) {
+	for _, statement := range slices.DeleteFunc([]*sql.Stmt{i.token, i.secret, i.uses, i.lastUses}, func(s *sql.Stmt) bool { return s == nil }) {
 		_ = statement.Close() // the transaction ends it anyway
 	}
 }
 
 func (i *importer) add(ctx context.Context, r store.Record) error {
+	switch {
+	case r.Role != nil:
+		return i.t.CreateRole(ctx, *r.Role)
+	case r.Account != nil:
+		return i.t.CreateAccount(ctx, *r.Account)
+	case r.Event != nil:
+		return i.t.AppendEvent(ctx, *r.Event)
+	}
+	return i.addToken(ctx, r)
+}
+
+func (i *importer) addToken(ctx context.Context, r store.Record) error {
 	what := fmt.Sprintf("importing token %q of API %q", r.Token.Name, r.Token.API)
 	grants, err := writeGrants(r.Token.Grants)
 	if err != nil {
@@ -202,10 +216,16 @@ func (i *importer) add(ctx context.Context, r store.Record) error {
 			return i.t.secretOutcome(ctx, what, err)
 		}
 	}
+	last := int64(0)
+	if !r.Token.LastUsed.IsZero() {
+		last = r.Token.LastUsed.UnixMilli()
+	}
 	for _, u := range writeUses(r.Uses) {
-		if _, err := i.uses.ExecContext(ctx, r.Token.ID, u.Day, u.Allowed, u.Refused, u.Last); err != nil {
+		if _, err := i.uses.ExecContext(ctx, r.Token.ID, u.Day, u.Digest, u.Allowed, u.Refused, u.Last); err != nil {
 			return i.t.outcome(ctx, what, err)
 		}
+		last = max(last, u.Last)
 	}
-	return nil
+	_, err = i.lastUses.ExecContext(ctx, last, r.Token.ID)
+	return i.t.outcome(ctx, what, err)
 }

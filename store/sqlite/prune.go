@@ -17,10 +17,11 @@ const (
 	// endOfPart finds the last row of a part, or of the table.
 	endOfPart = `SELECT token_id, day FROM (SELECT token_id, day FROM usage WHERE (token_id, day) > (?, ?) ORDER BY token_id, day LIMIT ?)
 		ORDER BY token_id DESC, day DESC LIMIT 1`
-	// prunePartOfUses leaves the newest row of each token, and the newest with a
-	// last time.
+	// prunePartOfUses leaves the newest row of each secret that is there, and the
+	// newest with a last time.
 	prunePartOfUses = `DELETE FROM usage AS u WHERE (token_id, day) > (?1, ?2) AND (token_id, day) <= (?3, ?4) AND day < ?5
-		AND EXISTS (SELECT 1 FROM usage n WHERE n.token_id = u.token_id AND n.day > u.day AND (n.last_used > 0 OR u.last_used = 0))`
+		AND (EXISTS (SELECT 1 FROM usage n WHERE n.token_id = u.token_id AND n.day > u.day AND n.secret = u.secret AND (n.last_used > 0 OR u.last_used = 0))
+			OR u.secret <> x'' AND NOT EXISTS (SELECT 1 FROM secrets s WHERE s.hash = u.secret))`
 )
 
 // PruneUse implements store.Store. It goes through the table in parts, each a

@@ -47,9 +47,8 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (sql.Result, e
 }
 
 const (
-	insertToken = `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated, version,
-		folded_name, folded_owner, folded_text, folded_hint)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)`
+	insertToken = `INSERT INTO tokens (id, api, name, description, type, grants, owner, enabled, hint, expiry, created, updated,
+		folded_name, folded_owner, folded_text, folded_hint, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`
 	insertSecret = `INSERT INTO secrets (hash, scheme, hint, token_id, created, expiry) VALUES (?, ?, ?, ?, ?, ?)`
 )
 

@@ -26,7 +26,11 @@ const mergeUses = `INSERT INTO usage (token_id, day, secret, allowed, refused, l
 const moveLastUses = `UPDATE last_uses SET last_used = u.last
 	FROM (SELECT value ->> 'token' AS token, max(value ->> 'last') AS last FROM json_each(?1) GROUP BY 1) u
 	WHERE token_id = u.token AND last_used < u.last`
-const insertUse = `INSERT INTO usage (token_id, day, allowed, refused, last_used) VALUES (?, ?, ?, ?, ?)`
+
+// moveLastUse is moveLastUses for a token whose row was made before.
+const moveLastUse = `UPDATE last_uses SET last_used = ? WHERE token_id = ?`
+
+const insertUse = `INSERT INTO usage (token_id, day, secret, allowed, refused, last_used) VALUES (?, ?, unhex(?), ?, ?, ?)`
 
 // maxCount bounds what one call may add, so that a broken counter can't make
 // the sum overflow, which would fail all flushes to come.

@@ -20,7 +20,7 @@ var moveTests = []test{
 		equal(s, s.export(), records)
 		for _, r := range records[:20] {
 			equal(s, s.token(r.Token.ID), r.Token)
-			equal(s, s.usage(r.Token.ID, time.Time{}), r.Uses)
+			equal(s, len(s.usage(r.Token.ID, time.Time{})), len(r.Uses))
 			for _, secret := range r.Secrets {
 				equal(s, s.lookup(secret.Digest).Token, r.Token)
 			}
@@ -97,6 +97,21 @@ var moveTests = []test{
 		s.isOnly(s.Store.Export(s.ctx, func(store.Record) error { return nil }), store.ErrUnreadable)
 	}},
 	{"a copy has everything", testCopy},
+	{"a copy has roles, accounts and events, but no sessions", testCopyManagement},
+	{"a store that has roles or accounts takes no others", func(s *suite) {
+		s.account("ada")
+		s.isOnly(s.Store.Import(s.ctx, sequence(s.records(1))), store.ErrNotEmpty)
+		other := s.Another(s.T)
+		s.ok(other.Change(s.ctx, func(tx store.Tx) error { return tx.CreateRole(s.ctx, s.sampleRole("editor")) }))
+		s.isOnly(other.Import(s.ctx, sequence(s.records(1))), store.ErrNotEmpty)
+	}},
+	{"the last use of a token may be newer than what is left of its use", func(s *suite) {
+		records := s.records(2)
+		records[0].Token.LastUsed = now.AddDate(1, 0, 0)
+		s.ok(s.Store.Import(s.ctx, sequence(records)))
+		equal(s, s.export(), records)
+		equal(s, s.page(store.TokenQuery{Sort: store.ByLastUsed, Descending: true, Limit: 1}).Tokens[0].ID, records[0].Token.ID)
+	}},
 }
 
 // records returns records in the order of their ids: with and without secrets,
@@ -120,7 +135,11 @@ func (s *suite) records(many int) []store.Record {
 		}
 		for n := range i % 4 {
 			today := day.AddDate(0, 0, n)
-			r.Uses = append(r.Uses, token.Use{TokenID: t.ID, Day: today, Last: today.Add(time.Hour), Allowed: uint64(i), Refused: uint64(n)})
+			use := token.Use{TokenID: t.ID, Day: today, Last: today.Add(time.Hour), Allowed: uint64(i), Refused: uint64(n)}
+			if n < len(r.Secrets) {
+				use.Secret = r.Secrets[n].Digest
+			}
+			r.Uses = append(r.Uses, use)
 			r.Token.LastUsed = today.Add(time.Hour)
 		}
 		slices.SortFunc(r.Secrets, func(a, b store.Secret) int { return slices.Compare(a.Digest[:], b.Digest[:]) })
@@ -200,6 +219,42 @@ func testExportMoment(s *suite) {
 		return nil
 	}))
 	equal(s, got, records)
+}
+
+func testCopyManagement(s *suite) {
+	t, digest := s.create("ci")
+	s.recordUse(token.Use{TokenID: t.ID, Secret: digest, Day: day, Last: now, Allowed: 3}, token.Use{TokenID: t.ID, Day: day, Last: now, Allowed: 4})
+	ada, bob := s.account("ada"), s.account("bob")
+	bare := s.sampleRole("bare")
+	bare.Ceiling = store.Ceiling{Types: []token.Type{}}
+	s.saveRoles(s.sampleRole("editor"), bare)
+	s.session("left", ada.ID, 0)
+	events := make([]store.Event, 1_200) // more than drivers take at once
+	for i := range events {
+		events[i] = store.Event{Time: now.Add(time.Duration(i) * time.Second), Action: fmt.Sprint(i), After: []byte(`{"n":1}`)}
+	}
+	s.append(events...)
+	into := s.Another(s.T)
+	s.ok(into.Change(s.ctx, func(tx store.Tx) error { return tx.AppendEvent(s.ctx, store.Event{Time: now, Action: "first"}) }))
+	n, err := store.Copy(s.ctx, s.Store, into)
+	s.ok(err)
+	equal(s, n, 1)
+	from := s.events(store.EventQuery{})
+	there := &suite{T: s.T, ctx: s.ctx, Subject: Subject{Store: into}}
+	equal(s, there.accounts(), []store.Account{ada, bob})
+	equal(s, there.roles(), s.roles())
+	equal(s, there.sessions(""), nil)
+	equal(s, there.secrets(t.ID, now), s.secrets(t.ID, now))
+	equal(s, there.usage(t.ID, day), s.usage(t.ID, day))
+	events = there.events(store.EventQuery{})
+	equal(s, len(events), len(from)+1)
+	equal(s, events[len(from)].Action, "first")
+	for i, e := range events[:len(from)] {
+		from[i].ID = e.ID
+	}
+	equal(s, events[:len(from)], from)
+	_, err = store.Copy(s.ctx, s.Store, into)
+	s.isOnly(err, store.ErrNotEmpty)
 }
 
 func testCopy(s *suite) {

@@ -37,6 +37,33 @@ var pruneTests = []test{
 		equal(s, s.usage(t.ID, time.Time{}), []token.Use{used, newest})
 		s.lastUsed(t.ID, digest, now)
 	}},
+	{"the newest use of each secret stays while it is there", func(s *suite) {
+		t, first := s.create("ci")
+		second := newSecret("second")
+		s.change(func(tx store.Tx) error { return tx.AddSecret(s.ctx, t.ID, second) })
+		for i := range 3 {
+			for _, secret := range []token.Digest{first, second.Digest, token.Hash("gone")} {
+				today := day.AddDate(0, 0, i)
+				if secret == first && i == 2 {
+					continue // the overlap has ended for its users
+				}
+				s.recordUse(token.Use{TokenID: t.ID, Secret: secret, Day: today, Last: today.Add(time.Hour), Allowed: 1})
+			}
+		}
+		last := day.AddDate(0, 0, 2).Add(time.Hour)
+		s.prune(day.AddDate(1, 0, 0))
+		equal(s, s.usage(t.ID, time.Time{}), []token.Use{
+			{TokenID: t.ID, Day: day.AddDate(0, 0, 1), Last: last.AddDate(0, 0, -1), Allowed: 1},
+			{TokenID: t.ID, Day: day.AddDate(0, 0, 2), Last: last, Allowed: 1},
+		})
+		for _, secret := range s.secrets(t.ID, now) {
+			equal(s, secret.LastUsed, map[token.Digest]time.Time{first: last.AddDate(0, 0, -1), second.Digest: last}[secret.Digest])
+		}
+		s.endSecrets(t.ID, now, now)
+		s.prune(day.AddDate(1, 0, 0))
+		equal(s, s.usage(t.ID, time.Time{}), nil)
+		equal(s, s.token(t.ID).LastUsed, last)
+	}},
 	{"nothing old is nothing to do", func(s *suite) {
 		s.prune(day)
 		t, _ := s.create("ci")

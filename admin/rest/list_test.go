@@ -1,0 +1,148 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+)
+
+func TestCursorsWalk(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleManager)
+	const many = 23
+	for i := range many {
+		f.token(t, "ann", fmt.Sprintf("token %02d", i%7*10+i/7))
+	}
+	for _, query := range []string{"", "sort=created&order=desc", "sort=last_used", "sort=expiry", "sort=owner&order=desc", "sort=api", "search=TOKEN"} {
+		seen := map[string]bool{}
+		next, pages := "", 0
+		for {
+			p := read[page[admin.Record]](t, ann.do(t, "GET", "/tokens?limit=5&"+query+"&cursor="+url.QueryEscape(next), nil).want(t, http.StatusOK))
+			for _, item := range p.Items {
+				if seen[item.ID] {
+					t.Errorf("%s: %s came twice", query, item.Name)
+				}
+				seen[item.ID] = true
+			}
+			pages++
+			if p.Next == nil {
+				break
+			}
+			next = *p.Next
+		}
+		if len(seen) != many || pages != 5 {
+			t.Errorf("%q: %d tokens on %d pages", query, len(seen), pages)
+		}
+	}
+	p := read[page[admin.Record]](t, ann.do(t, "GET", "/tokens?limit=5", nil))
+	for _, query := range []string{"sort=created&cursor=" + url.QueryEscape(*p.Next), "cursor=nonsense", "order=desc&cursor=" + url.QueryEscape(*p.Next)} {
+		ann.do(t, "GET", "/tokens?"+query, nil).refused(t, http.StatusBadRequest, "invalid_cursor")
+	}
+	next, names := "", 0
+	for {
+		p := read[page[admin.RoleRecord]](t, f.signInAs(t, admin.RoleOwner).do(t, "GET", "/roles?limit=1&cursor="+url.QueryEscape(next), nil).want(t, http.StatusOK))
+		names += len(p.Items)
+		if p.Next == nil {
+			break
+		}
+		next = *p.Next
+	}
+	if names != 4 {
+		t.Errorf("got %d roles", names)
+	}
+}
+
+// signInAs signs in to an account of the role, named after it.
+func (f *fixture) signInAs(t *testing.T, role string) *client {
+	t.Helper()
+	if _, err := f.Account(t.Context(), operator, role); err != nil {
+		return f.member(t, role, role)
+	}
+	return f.signIn(t, role)
+}
+
+func TestFilters(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleManager)
+	_ = f.member(t, "ben", admin.RoleMember)
+	f.token(t, "ann", "one")
+	off := f.token(t, "ben", "two")
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	f.use(t, off.ID, "trv_whatever")
+	tomorrow := f.now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	for query, want := range map[string]string{
+		"owner=ben": "two", "status=disabled": "two", "status=active": "one", "search=NE": "one", "type=full-access": "",
+		"api=orders": "", "api=articles&owner=ann": "one", "unused_since=" + tomorrow: "one two", "unused_since=2001-01-01": "",
+		"expires_by=2999-01-01": "one", "expires_by=" + tomorrow: "", "search=&owner=ann": "one",
+	} {
+		var names []string
+		for _, item := range read[page[admin.Record]](t, ann.do(t, "GET", "/tokens?"+query, nil).want(t, http.StatusOK)).Items {
+			names = append(names, item.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	for query, field := range map[string]string{
+		"api=nothing": "api", "type=x": "type", "status=x": "status", "sort=x": "sort", "order=x": "order", "limit=0": "limit",
+		"limit=501": "limit", "limit=x": "limit", "unused_since=yesterday": "unused_since", "expires_by=2027-13-01": "expires_by",
+		"nothing=1": "nothing", "owner=": "owner", "owner=a&owner=b": "owner",
+	} {
+		p := ann.do(t, "GET", "/tokens?"+query, nil).refused(t, http.StatusBadRequest, "invalid_parameter")
+		if len(p.Errors) != 1 || p.Errors[0].Field != field {
+			t.Errorf("%s: got %v", query, p.Errors)
+		}
+	}
+	ann.do(t, "GET", "/tokens?a=%zz", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
+	ann.do(t, "GET", "/tokens?owner=ann;type=custom", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
+}
+
+func TestExplain(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	path := "/tokens/" + f.token(t, "ann", "ci").ID + "/explain"
+	for _, test := range []struct {
+		method, target string
+		allowed        bool
+		reason         string
+	}{
+		{"GET", "/api/articles?page=2", true, "allowed"},
+		{"POST", "/api/articles", false, "missing_permission"},
+		{"mutation", "createArticle", false, "missing_permission"},
+		{"GET", "/api/../x", false, "ambiguous_request"},
+	} {
+		got := read[struct {
+			Allowed bool
+			Reason  string
+		}](t, ann.do(t, "POST", path, object{"method": test.method, "path": test.target}).want(t, http.StatusOK))
+		if got.Allowed != test.allowed || got.Reason != test.reason {
+			t.Errorf("%s %s: got %+v", test.method, test.target, got)
+		}
+	}
+	ann.do(t, "POST", path, object{"method": "get", "path": "/"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+	ann.do(t, "POST", path, object{"method": "GET", "path": "no path"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+}
+
+func TestCatalogs(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	all := read[page[struct {
+		Name  string
+		Count int `json:"permission_count"`
+	}]](t, ann.do(t, "GET", "/apis", nil).want(t, http.StatusOK))
+	if len(all.Items) != 3 || all.Items[0].Name != "articles" || all.Items[0].Count == 0 {
+		t.Errorf("got %+v", all)
+	}
+	one := ann.do(t, "GET", "/apis/"+admin.ManagementAPI, nil).want(t, http.StatusOK)
+	if !strings.Contains(string(one.body), "GET "+admin.ManagementPath+"/tokens/{id}") {
+		t.Errorf("got %s", one.body)
+	}
+	ann.do(t, "GET", "/apis/nothing", nil).refused(t, http.StatusNotFound, "not_found")
+}

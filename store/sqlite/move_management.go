@@ -1,0 +1,49 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+// exportManagement exports what is no token.
+func (r reader) exportManagement(ctx context.Context, yield func(store.Record) error) error {
+	roles, err := r.Roles(ctx)
+	if err != nil {
+		return fmt.Errorf("exporting %w", err)
+	}
+	for _, role := range roles {
+		if err := yield(store.Record{Role: &role}); err != nil {
+			return err
+		}
+	}
+	accounts, err := r.Accounts(ctx)
+	if err != nil {
+		return fmt.Errorf("exporting %w", err)
+	}
+	for _, account := range accounts {
+		if err := yield(store.Record{Account: &account}); err != nil {
+			return err
+		}
+	}
+	return r.exportEvents(ctx, yield)
+}
+
+func (r reader) exportEvents(ctx context.Context, yield func(store.Record) error) error {
+	for last := int64(0); ; {
+		events, err := readAll(ctx, r, `SELECT id, `+eventColumns+` FROM events WHERE id > ? ORDER BY id LIMIT ?`, []any{last, exportPart}, scanEvent)
+		if err != nil {
+			return fmt.Errorf("exporting events: %w", err)
+		}
+		if len(events) == 0 {
+			return nil
+		}
+		for _, event := range events {
+			if err := yield(store.Record{Event: &event}); err != nil {
+				return err
+			}
+		}
+		last = events[len(events)-1].ID
+	}
+}
