@@ -58,24 +58,40 @@ func (b *bench) selected() (pairs []pair, flood bool) {
 	return pairs, b.opts.only.MatchString(floodKey)
 }
 
+// listRows describes all rows.
+func (b *bench) listRows() (list []string) {
+	row := func(key, what string) { list = append(list, fmt.Sprintf("%-16s %s", key, what)) }
+	for _, p := range b.pairs() {
+		row(p.key, p.what)
+	}
+	row(floodKey, "a flood of unknown tokens beside known ones")
+	row(aloneKey, "the decision alone, without a proxy")
+	for _, p := range postgresRows {
+		row(p.key, p.what)
+	}
+	return list
+}
+
 // measure does everything that the flags ask for.
 func (b *bench) measure(ctx context.Context) (*report, error) {
 	pairs, flood := b.selected()
 	r := &report{opts: b.opts}
 	if b.opts.list {
-		for _, p := range b.pairs() {
-			r.list = append(r.list, fmt.Sprintf("%-16s %s", p.key, p.what))
-		}
-		r.list = append(r.list, fmt.Sprintf("%-16s %s", floodKey, "a flood of unknown tokens beside known ones"),
-			fmt.Sprintf("%-16s %s", aloneKey, "the decision alone, without a proxy"))
+		r.list = b.listRows()
 		return r, nil
 	}
 	alone := b.opts.only.MatchString(aloneKey)
-	if len(pairs) == 0 && !flood && !alone {
+	if len(pairs) == 0 && !flood && !alone && !b.wantsPostgres() {
 		return nil, errors.New("-only matches no row; see -list")
 	}
 	if err := b.prepare(ctx, pairs, flood); err != nil {
 		return nil, err
+	}
+	if b.wantsPostgres() { // first, since Postgres may not be here
+		var err error
+		if r.postgres, err = b.measurePostgres(ctx); err != nil {
+			return nil, fmt.Errorf("postgres: %w", err)
+		}
 	}
 	r.machine = describeMachine(b.opts)
 	pairs, _ = b.selected() // now with the secrets
@@ -107,12 +123,12 @@ func (b *bench) prepare(ctx context.Context, pairs []pair, flood bool) error {
 	uses := func(test func(side) bool) bool {
 		return slices.ContainsFunc(pairs, func(p pair) bool { return test(p.a) || test(p.b) })
 	}
-	needsOurs := flood || uses(func(s side) bool { return !s.stock })
+	needsOurs := flood || b.wantsPostgres() || uses(func(s side) bool { return !s.stock })
 	needsStock := uses(func(s side) bool { return s.stock })
 	if err := b.build(ctx, needsStock, needsOurs); err != nil {
 		return err
 	}
-	if flood || uses(func(s side) bool { return s.gate }) {
+	if flood || b.opts.only.MatchString(postgresNear) || uses(func(s side) bool { return s.gate }) {
 		if err := b.prepareStore(ctx); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tokenreeve/tokenreeve/internal/pgtest"
 )
 
 // TestMain lets the test's binary play the backend and the load generator too.
@@ -40,6 +43,32 @@ func TestSmokeRunWithStockCaddy(t *testing.T) {
 		}
 	}
 	if strings.Contains(out.String(), "NaN") {
+		t.Errorf("something was not measured:\n%s", &out)
+	}
+}
+
+func TestSmokeRunWithPostgres(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs the gateway")
+	}
+	var out, progress bytes.Buffer
+	args := []string{"-quick", "-only", "^postgres", "-cores", "all"}
+	err := run(t.Context(), args, strings.NewReader(""), &out, &progress)
+	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TOKENREEVE_FULL") != "1" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &progress)
+	}
+	for _, want := range []string{
+		"| rows that Postgres handed out for that | ", "| 100 requests at once with one token, Postgres 5 ms away: look-ups that Postgres got | 1 (",
+		"last-use statements | ", "alive on the heap", "| a known token: p99 | Postgres here: ",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, &out)
+		}
+	}
+	if strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "Inf") {
 		t.Errorf("something was not measured:\n%s", &out)
 	}
 }
@@ -136,18 +165,19 @@ func TestWriteBetweenMarkers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("before\n" + beginMarker + "\nold\n" + endMarker + "\nafter\n")
+	const begin, end = "<!-- bench:begin -->", "<!-- bench:end -->"
+	write("before\n" + begin + "\nold\n" + end + "\nafter\n")
 	for range 2 { // the second time changes nothing
-		if err := writeBetweenMarkers(page, "new\n"); err != nil {
+		if err := writeBetweenMarkers(page, gateMark, "new\n"); err != nil {
 			t.Fatal(err)
 		}
 		got, _ := os.ReadFile(page)
-		if want := "before\n" + beginMarker + "\nnew\n" + endMarker + "\nafter\n"; string(got) != want {
+		if want := "before\n" + begin + "\nnew\n" + end + "\nafter\n"; string(got) != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	write("no markers\n")
-	if err := writeBetweenMarkers(page, "new\n"); err == nil {
+	if err := writeBetweenMarkers(page, postgresMark, "new\n"); err == nil {
 		t.Error("a page without markers was written")
 	}
 }

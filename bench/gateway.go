@@ -17,7 +17,9 @@ import (
 type side struct {
 	name  string
 	stock bool     // stock Caddy instead of tokenreeve
-	gate  bool     // has the directive, so it needs a copy of the store
+	gate  bool     // has the directive, so it needs a store
+	dsn   string   // where that is in Postgres; "" for a copy of the SQLite one
+	words string   // further lines of the global option
 	env   []string // on top of the usual
 	site  string   // the site's directives; BACKEND stands for the address
 	ask   ask
@@ -38,6 +40,7 @@ type lane struct {
 	backend, gateway *process
 	addr, admin      string
 	request          ask
+	ready            time.Duration // from the gateway's start to its first answer
 }
 
 func (l *lane) stop() {
@@ -71,7 +74,7 @@ func (b *bench) startGateway(ctx context.Context, s side, l *lane, backend strin
 	if err != nil {
 		return err
 	}
-	if s.gate {
+	if s.gate && s.dsn == "" {
 		if err := copyFiles(filepath.Join(dir, "store"), b.storeDir); err != nil {
 			return fmt.Errorf("copying the store: %w", err)
 		}
@@ -91,7 +94,9 @@ func (b *bench) startGateway(ctx context.Context, s side, l *lane, backend strin
 	if s.stock {
 		binary = b.stock
 	}
-	p, err := b.startProcess(ctx, "gateway", l.core, nil, nil, s.env, binary, "run", "--config", file, "--adapter", "caddyfile")
+	env := append([]string{"DATABASE_URL=" + s.dsn}, s.env...)
+	begin := time.Now()
+	p, err := b.startProcess(ctx, "gateway", l.core, nil, nil, env, binary, "run", "--config", file, "--adapter", "caddyfile")
 	if err != nil {
 		return err
 	}
@@ -99,7 +104,7 @@ func (b *bench) startGateway(ctx context.Context, s side, l *lane, backend strin
 		p.stop()
 		return fmt.Errorf("%w\nwith the Caddyfile\n%s", err, text)
 	}
-	l.gateway = p
+	l.gateway, l.ready = p, time.Since(begin)
 	return nil
 }
 
@@ -116,7 +121,11 @@ func caddyfile(s side, addr, admin, store, backend string) string {
 	var c strings.Builder
 	fmt.Fprintf(&c, "{\n\tadmin %s\n\tpersist_config off\n\tauto_https off\n\tgrace_period 2s\n\tlog default {\n\t\tlevel WARN\n\t}\n", admin)
 	if s.gate {
-		fmt.Fprintf(&c, "\tapi_tokens {\n\t\tstore sqlite %s\n\t}\n", store)
+		line := "sqlite " + store
+		if s.dsn != "" {
+			line = "postgres {env.DATABASE_URL}"
+		}
+		fmt.Fprintf(&c, "\tapi_tokens {\n\t\tstore %s\n%s\t}\n", line, s.words)
 	}
 	fmt.Fprintf(&c, "}\n\nhttp://%s:%s {\n\tbind 127.0.0.1\n", hostName, port)
 	c.WriteString(strings.ReplaceAll(s.site, "BACKEND", backend))
@@ -144,7 +153,7 @@ func (l *lane) awaitReady(ctx context.Context, p *process) error {
 			return p.failure("ended before it listened: " + p.err.Error())
 		case <-ctx.Done():
 			return p.failure("does not listen: " + err.Error())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,7 @@ type loadSpec struct {
 	Secrets []string // used in turn; none: Before and After are the request
 	Mint    bool     // a fresh unknown secret in every request, instead of Secrets
 	Status  int      // the status that every answer must have
+	Patient bool     // repeats what is answered 503, and counts that
 	Gateway int      // process whose CPU clock is read
 	Backend int
 	Rate    float64 // requests per second; 0 is as many as go through
@@ -42,6 +44,7 @@ type window struct{ From, To time.Time }
 type loadResult struct {
 	Windows  []measured
 	Requests int64 // also outside of the windows
+	Repeated int64 // because they were answered 503
 	Seconds  float64
 }
 
@@ -52,6 +55,7 @@ type measured struct {
 	GatewayCPU time.Duration
 	OurCPU     time.Duration // of gateway, backend and load generator
 	P50, P99   time.Duration
+	Repeated   int64 // of all windows, if that was asked for
 }
 
 // load is a running load generator.
@@ -59,6 +63,7 @@ type load struct {
 	spec    loadSpec
 	started atomic.Int64 // requests, for Limit and Secrets
 	done    atomic.Int64
+	repeats atomic.Int64
 	current atomic.Pointer[histogram]
 	cancel  context.CancelCauseFunc
 }
@@ -105,7 +110,7 @@ func generate(ctx context.Context, spec loadSpec) (loadResult, error) {
 	case err != nil:
 		return loadResult{}, err
 	}
-	return loadResult{Windows: windows, Requests: l.done.Load(), Seconds: time.Since(begin).Seconds()}, nil
+	return loadResult{Windows: windows, Requests: l.done.Load(), Repeated: l.repeats.Load(), Seconds: time.Since(begin).Seconds()}, nil
 }
 
 // drive keeps one connection busy until the load ends.
@@ -133,7 +138,7 @@ func (l *load) drive(ctx context.Context, number int) error {
 			return err
 		}
 		from := l.pace(ctx, begin, number, k)
-		status, err := c.roundTrip(request)
+		status, err := l.ask(ctx, c, request)
 		if err != nil {
 			return fmt.Errorf("request %d: %w", n, err)
 		}
@@ -146,6 +151,18 @@ func (l *load) drive(ctx context.Context, number int) error {
 		}
 	}
 	return nil
+}
+
+// ask makes a request, again if it is answered 503 and that is allowed.
+func (l *load) ask(ctx context.Context, c *client, request []byte) (status int, err error) {
+	const tries, pause = 50, 100 * time.Millisecond
+	status, err = c.roundTrip(request)
+	for n := 1; l.spec.Patient && err == nil && status == http.StatusServiceUnavailable && n < tries; n++ {
+		l.repeats.Add(1)
+		sleep(ctx, pause)
+		status, err = c.roundTrip(request)
+	}
+	return status, err
 }
 
 // request appends the n-th request of the load to buf.

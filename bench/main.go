@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if opts.write == "" {
 		return nil
 	}
-	return writeBetweenMarkers(opts.write, text)
+	return report.write(opts.write)
 }
 
 // options are the flags.
@@ -80,7 +80,8 @@ type options struct {
 	flood      int64 // unknown tokens
 	floodRate  float64
 	knownRate  float64
-	tokens     int // tokens in use in the last-use row
+	tokens     int // tokens in use in the last-use rows
+	stored     int // tokens in Postgres
 	write      string
 	list       bool
 	quick      bool
@@ -103,7 +104,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.Float64Var(&o.floodRate, "flood-rate", 8000, "requests per second of the flood; 0 is as many as go through")
 	f.Float64Var(&o.knownRate, "known-rate", 1000, "requests per second with known tokens beside the flood")
 	f.IntVar(&o.tokens, "tokens", 10_000, "tokens in use when last-use writes are measured")
-	f.StringVar(&o.write, "write", "", "also write the table between the bench markers of this file")
+	f.IntVar(&o.stored, "stored", 1_000_000, "tokens in Postgres")
+	f.StringVar(&o.write, "write", "", "also write the tables between their markers in this file")
 	f.BoolVar(&o.list, "list", false, "list the rows and end")
 	f.BoolVar(&o.quick, "quick", false, "a smoke run of seconds that shows the harness works; its numbers mean nothing")
 	if err := f.Parse(args); err != nil {
@@ -118,10 +120,13 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	o.pinned = cores == "one"
 	if o.quick {
 		o.rounds, o.window, o.warmup = 1, 100*time.Millisecond, 200*time.Millisecond
-		o.flood, o.tokens = min(o.flood, 2000), min(o.tokens, 100)
+		o.flood, o.tokens, o.stored = min(o.flood, 2000), min(o.tokens, 100), min(o.stored, 4000)
 		if o.write != "" {
 			return o, errors.New("-quick judges nothing, so it can't be combined with -write")
 		}
+	}
+	if o.stored < 20*o.tokens {
+		return o, errors.New("-stored must be at least 20 times -tokens")
 	}
 	if o.rounds < 1 || o.conns < 1 || o.tokens < 1 || o.window <= 0 || o.warmup < 0 || o.knownRate <= 0 {
 		return o, errors.New("-rounds, -conns, -tokens, -window, -warmup and -known-rate must be positive")

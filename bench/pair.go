@@ -30,6 +30,7 @@ type outcome struct {
 	pair
 	cpuA, cpuB, rateA, rateB []float64 // by window
 	cpuRatio, rateRatio      []float64 // by two windows, between which the sides swapped cores
+	p50, p99                 delays
 	probes                   []string
 }
 
@@ -190,9 +191,21 @@ func (b *bench) collect(o *outcome, attend func() error, results [2]func() (load
 	for i := 0; i < windowsPerRound; i += 2 {
 		o.cpuRatio = append(o.cpuRatio, compare(one[i:i+2], two[i:i+2], measured.cpuPerRequest))
 		o.rateRatio = append(o.rateRatio, compare(one[i:i+2], two[i:i+2], measured.perSecond))
+		o.p50.add(one[i:i+2], two[i:i+2], func(m measured) float64 { return milliseconds(m.P50) })
+		o.p99.add(one[i:i+2], two[i:i+2], func(m measured) float64 { return milliseconds(m.P99) })
 	}
 	b.countOthers(one, two)
 	return nil
+}
+
+// delays are latencies of both sides in milliseconds, and their ratios.
+type delays struct{ a, b, ratio []float64 }
+
+func (d *delays) add(one, two []measured, of func(measured) float64) {
+	for i := range one {
+		d.a, d.b = append(d.a, of(one[i])), append(d.b, of(two[i]))
+	}
+	d.ratio = append(d.ratio, compare(one, two, of))
 }
 
 // countOthers adds the share of the machine that neither side used.

@@ -58,6 +58,12 @@ type report struct {
 	flood    *floodResult
 	alone    []*aloneRow
 	others   spread
+	postgres *postgresReport
+}
+
+// measuredGate reports whether there is anything for the first table.
+func (r *report) measuredGate() bool {
+	return len(r.outcomes) > 0 || r.flood != nil || len(r.alone) > 0
 }
 
 // markdown is the report for people, as it stands in docs/performance.md.
@@ -65,6 +71,31 @@ func (r *report) markdown() string {
 	if r.list != nil {
 		return strings.Join(r.list, "\n") + "\n"
 	}
+	var parts []string
+	if r.measuredGate() {
+		parts = append(parts, r.gate())
+	}
+	if r.postgres != nil {
+		parts = append(parts, r.postgres.markdown())
+	}
+	return strings.Join(parts, "\n")
+}
+
+// write puts what was measured between its marks in a page.
+func (r *report) write(path string) error {
+	if r.measuredGate() {
+		if err := writeBetweenMarkers(path, gateMark, r.gate()); err != nil {
+			return err
+		}
+	}
+	if r.postgres != nil {
+		return writeBetweenMarkers(path, postgresMark, r.postgres.markdown())
+	}
+	return nil
+}
+
+// gate is the part of the report about gateways beside each other.
+func (r *report) gate() string {
 	var t strings.Builder
 	t.WriteString(r.machine)
 	t.WriteString("Ratios are B/A, measured at the same time: the median over all pairs of windows between which the sides swapped cores, and the quartiles in brackets.\n")
@@ -93,14 +124,21 @@ func (r *report) markdown() string {
 }
 
 func (o outcome) rows(t *strings.Builder) {
-	row := func(what, unit string, a, b, ratio []float64, goal target) {
-		s := spreadOf(ratio)
-		fmt.Fprintf(t, "| %s: %s | %s: %.4g %s | %s: %.4g %s | %.3f (%.3f–%.3f) | %s | %s |\n", o.what, what,
-			o.a.name, spreadOf(a).median, unit, o.b.name, spreadOf(b).median, unit,
-			s.median, s.low, s.high, goal, goal.verdict(s))
-	}
-	row("CPU per request", "µs", o.cpuA, o.cpuB, o.cpuRatio, o.cpu)
-	row("requests per second", "", o.rateA, o.rateB, o.rateRatio, o.rate)
+	o.row(t, "CPU per request", "µs", o.cpuA, o.cpuB, o.cpuRatio, o.cpu)
+	o.row(t, "requests per second", "", o.rateA, o.rateB, o.rateRatio, o.rate)
+}
+
+// delayRows are for pairs whose latency is of interest too.
+func (o outcome) delayRows(t *strings.Builder) {
+	o.row(t, "p50", "ms", o.p50.a, o.p50.b, o.p50.ratio, target{})
+	o.row(t, "p99", "ms", o.p99.a, o.p99.b, o.p99.ratio, target{})
+}
+
+func (o outcome) row(t *strings.Builder, what, unit string, a, b, ratio []float64, goal target) {
+	s := spreadOf(ratio)
+	fmt.Fprintf(t, "| %s: %s | %s: %.4g %s | %s: %.4g %s | %.3f (%.3f–%.3f) | %s | %s |\n", o.what, what,
+		o.a.name, spreadOf(a).median, unit, o.b.name, spreadOf(b).median, unit,
+		s.median, s.low, s.high, goal, goal.verdict(s))
 }
 
 // rows compares the known tokens beside the flood with the control and without
@@ -129,15 +167,16 @@ func writeBlock(t *strings.Builder, title string, lines []string) {
 	fmt.Fprintf(t, "\n%s\n\n```\n%s\n```\n", title, strings.Join(lines, "\n"))
 }
 
-// The marks in a page between which its last table stands.
+// The marks in a page between which its last tables stand.
 const (
-	beginMarker = "<!-- bench:begin -->"
-	endMarker   = "<!-- bench:end -->"
+	gateMark     = "bench"
+	postgresMark = "postgres"
 )
 
 // writeBetweenMarkers replaces what stands between the markers of a page and
 // leaves the rest as it is.
-func writeBetweenMarkers(path, text string) error {
+func writeBetweenMarkers(path, mark, text string) error {
+	beginMarker, endMarker := "<!-- "+mark+":begin -->", "<!-- "+mark+":end -->"
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return err

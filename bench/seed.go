@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,21 +106,30 @@ func seedTokens(ctx context.Context, file string, n int) (texts []string, err er
 }
 
 func seedToken(ctx context.Context, tx store.Tx, name string, now time.Time) (string, error) {
-	id, err := token.NewID(rand.Reader)
+	text, record, err := newRecord(rand.Reader, name, now)
 	if err != nil {
 		return "", err
 	}
-	secret, err := token.Mint(rand.Reader)
-	if err != nil {
+	if err := tx.CreateToken(ctx, record.Token); err != nil {
 		return "", err
 	}
-	record := token.Token{
+	return text, tx.AddSecret(ctx, record.Token.ID, record.Secrets[0])
+}
+
+// newRecord makes a token that may do what the load does, and its secret.
+func newRecord(random io.Reader, name string, now time.Time) (string, store.Record, error) {
+	id, err := token.NewID(random)
+	if err != nil {
+		return "", store.Record{}, err
+	}
+	secret, err := token.Mint(random)
+	if err != nil {
+		return "", store.Record{}, err
+	}
+	t := token.Token{
 		ID: id, API: apiName, Name: name, Type: token.Custom, Grants: []string{"GET /api/articles/{id}"},
 		Enabled: true, Hint: secret.Hint(), Created: now, Updated: now, Version: 1,
 	}
-	if err := tx.CreateToken(ctx, record); err != nil {
-		return "", err
-	}
-	err = tx.AddSecret(ctx, id, store.Secret{Digest: secret.Digest(), Scheme: token.SHA256, Hint: secret.Hint(), Created: now})
-	return secret.Reveal(), err
+	s := store.Secret{Digest: secret.Digest(), Scheme: token.SHA256, Hint: secret.Hint(), Created: now}
+	return secret.Reveal(), store.Record{Token: t, Secrets: []store.Secret{s}}, nil
 }

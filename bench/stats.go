@@ -32,6 +32,8 @@ func (m measured) cpuPerRequest() float64 {
 	return float64(m.GatewayCPU) / float64(time.Microsecond) / float64(m.Requests)
 }
 
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
 func (m measured) perSecond() float64 { return float64(m.Requests) / m.Seconds }
 
 // compare returns B/A over some windows. The sides swap cores between the

@@ -1,10 +1,8 @@
 package caddymodule
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tokenreeve/tokenreeve/permission"
-	"github.com/tokenreeve/tokenreeve/store"
 )
 
 func init() {
@@ -23,11 +20,16 @@ func init() {
 // tokens and the batches of last-use times. It needs no configuration: without
 // any, tokens are in a SQLite file in Caddy's data folder.
 //
+// `GET /api_tokens/health` of Caddy's admin endpoint says how the store is.
+//
 // What it holds survives a reload of the configuration unless one of
 // its own settings changed.
 type App struct {
 	// Store says where tokens are kept.
 	Store *StoreConfig `json:"store,omitempty"`
+	// Invalidation says how the gateways on one Postgres hear of each other's
+	// changes. Default: listen.
+	Invalidation *Invalidation `json:"invalidation,omitempty"`
 	// CacheSize is how many tokens are kept in memory. Default: 100000.
 	CacheSize *int64 `json:"cache_size,omitempty"`
 	// CacheTTL is the hard bound on how long a change of a token can go unseen,
@@ -49,12 +51,14 @@ type App struct {
 	started  chan struct{} // closed when Start is done, or can't be any more
 	once     sync.Once     // for closing it
 	replaced chan struct{} // closed when Cleanup has released the runtime
+	saving   sync.WaitGroup
 }
 
 // settings is all that a runtime is built from: two configurations with equal
 // settings share one.
 type settings struct {
 	store         StoreConfig
+	poll          time.Duration // zero to listen
 	cacheSize     int64
 	cacheTTL      time.Duration
 	staleIfError  time.Duration
@@ -77,7 +81,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.started, a.replaced = make(chan struct{}), make(chan struct{})
 	a.settings = settings{
 		cacheSize:     100_000,
-		cacheTTL:      durationOr(a.CacheTTL, 10*time.Second),
+		cacheTTL:      durationOr(a.CacheTTL, defaultCacheTTL),
 		staleIfError:  durationOr(a.StaleIfError, 60*time.Second),
 		flushInterval: durationOr(a.FlushInterval, 10*time.Second),
 	}
@@ -91,7 +95,10 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return a.Store.located(err)
 	}
 	a.settings.store.Origin = "" // a line that moves makes no other store
-	return a.settings.check()
+	if a.Invalidation != nil {
+		a.settings.poll = time.Duration(a.Invalidation.Interval)
+	}
+	return errors.Join(a.checkInvalidation(), a.settings.check())
 }
 
 func durationOr(d *caddy.Duration, otherwise time.Duration) time.Duration {
@@ -104,6 +111,8 @@ func durationOr(d *caddy.Duration, otherwise time.Duration) time.Duration {
 // Bounds of the settings. They keep typing errors out, such as a cache_ttl of
 // 10 (nanoseconds), and the promises of the documentation in.
 const (
+	defaultCacheTTL = 10 * time.Second
+
 	minCacheSize, maxCacheSize         = 100, 100_000_000
 	minCacheTTL, maxCacheTTL           = 100 * time.Millisecond, time.Hour
 	maxStaleIfError                    = 24 * time.Hour
@@ -155,12 +164,8 @@ func (a *App) Start() error {
 	if err := rt.metrics.register(a.ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	err = a.saveCatalogs()
-	if err != nil && (!reused || !errors.Is(err, store.ErrUnavailable)) {
+	if err := a.saveCatalogsOrLater(reused); err != nil {
 		return fmt.Errorf("writing the permissions to the store: %w", err)
-	}
-	if err != nil { // nobody should be kept from a reload while the store is away
-		a.logger.Error("writing the permissions to the store failed; commands know those of before until the next reload", zap.Error(err))
 	}
 	for _, h := range a.handlers {
 		h.opened.Store(h.open(rt))
@@ -178,38 +183,6 @@ func (a *App) letIn() {
 	})
 }
 
-// saveCatalogs lets the command line and the pages know what is protected.
-func (a *App) saveCatalogs() error {
-	saved, err := a.runtime.store.Catalogs(a.ctx)
-	if err != nil && !errors.Is(err, store.ErrUnreadable) { // an unreadable one of ours is written anew
-		return err
-	}
-	changed := maps.Clone(a.catalogs)
-	for _, c := range saved {
-		if catalog, ok := changed[c.API]; ok && sameJSON(c.Permissions, catalog.Permissions()) {
-			delete(changed, c.API)
-		}
-	}
-	if len(changed) == 0 {
-		return nil
-	}
-	return a.runtime.store.Change(a.ctx, func(tx store.Tx) error {
-		for api, catalog := range changed {
-			c := store.Catalog{API: api, Permissions: catalog.Permissions(), Updated: time.Now().UTC()}
-			if err := tx.SaveCatalog(a.ctx, c); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func sameJSON(a, b []permission.Permission) bool {
-	x, err1 := json.Marshal(a)
-	y, err2 := json.Marshal(b)
-	return err1 == nil && err2 == nil && string(x) == string(y)
-}
-
 // Stop does nothing: requests are still under way. On a reload some can be even
 // after Cleanup, since Caddy doesn't wait for them then.
 func (a *App) Stop() error { return nil }
@@ -221,6 +194,7 @@ func (a *App) Cleanup() error {
 	if a.runtime == nil {
 		return nil
 	}
+	a.saving.Wait() // its context has ended
 	rt := a.runtime
 	a.runtime = nil
 	close(a.replaced)

@@ -18,7 +18,8 @@ func init() {
 // parseGlobalOption parses the global option, the Caddy app:
 //
 //	api_tokens {
-//		store          sqlite <path>
+//		store          sqlite <path> | postgres <dsn>
+//		invalidation   listen | poll <interval>
 //		cache_size     <tokens>
 //		cache_ttl      <duration>
 //		stale_if_error <duration>
@@ -42,6 +43,9 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			return nil, err
 		}
 	}
+	if err := app.checkInvalidation(); err != nil {
+		return nil, fmt.Errorf("%w, at %s:%d", err, d.File(), seen["invalidation"])
+	}
 	return httpcaddyfile.App{Name: "api_tokens", Value: caddyconfig.JSON(app, nil)}, nil
 }
 
@@ -49,6 +53,8 @@ func (a *App) parseLine(d *caddyfile.Dispenser) (err error) {
 	switch d.Val() {
 	case "store":
 		a.Store, err = parseStore(d)
+	case "invalidation":
+		a.Invalidation, err = parseInvalidation(d)
 	case "cache_size":
 		a.CacheSize, err = parseCacheSize(d)
 	case "cache_ttl":
@@ -58,23 +64,40 @@ func (a *App) parseLine(d *caddyfile.Dispenser) (err error) {
 	case "flush_interval":
 		a.FlushInterval, err = parseDuration(d, minFlushInterval, maxFlushInterval)
 	default:
-		err = d.Errf("unknown word %q; api_tokens takes store, cache_size, cache_ttl, stale_if_error and flush_interval", d.Val())
+		err = d.Errf("unknown word %q; api_tokens takes store, invalidation, cache_size, cache_ttl, stale_if_error and flush_interval", d.Val())
 	}
 	return err
 }
 
 func parseStore(d *caddyfile.Dispenser) (*StoreConfig, error) {
 	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return nil, d.Err("store takes a driver and a source, such as: store sqlite /var/lib/tokenreeve/tokens.db")
+	if len(args) != 2 { // perhaps pairs without quotes, so they are not repeated
+		return nil, d.Err("store takes a driver and a source, such as: store sqlite /var/lib/tokenreeve/tokens.db, or: store postgres {env.DATABASE_URL}")
 	}
-	if args[1] == "" {
+	if args[1] == "" && args[0] == driverSQLite {
 		return nil, d.Err("the path of the store is empty; leave the line out for the default store")
 	}
-	if args[0] != driverSQLite {
-		return nil, d.Errf("%q is not a store; use sqlite", args[0])
+	c := &StoreConfig{Driver: args[0], Source: args[1], Origin: fmt.Sprintf("%s:%d", d.File(), d.Line())}
+	if err := c.check(); err != nil {
+		return nil, d.WrapErr(err)
 	}
-	return &StoreConfig{Driver: args[0], Source: args[1], Origin: fmt.Sprintf("%s:%d", d.File(), d.Line())}, nil
+	return c, nil
+}
+
+func parseInvalidation(d *caddyfile.Dispenser) (*Invalidation, error) {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 1 && args[0] == modeListen:
+		return &Invalidation{Mode: modeListen}, nil
+	case len(args) == 2 && args[0] == modePoll:
+	default:
+		return nil, d.Err("invalidation takes listen, or poll and an interval, such as: invalidation poll 1s")
+	}
+	interval, err := caddy.ParseDuration(args[1])
+	if err != nil {
+		return nil, d.Errf("invalidation poll: %q is not a duration; write for example 1s", args[1])
+	}
+	return &Invalidation{Mode: modePoll, Interval: caddy.Duration(interval)}, nil
 }
 
 func parseCacheSize(d *caddyfile.Dispenser) (*int64, error) {

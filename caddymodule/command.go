@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -52,6 +49,10 @@ type options struct {
 	secretFile string
 	yes        bool
 
+	statusOnly bool
+	store      string
+	from, to   string
+
 	makesStore bool // the command makes a store where there is none
 }
 
@@ -78,11 +79,14 @@ func addTokenCommands(parent *cobra.Command) {
 	for _, command := range []func(*options) *cobra.Command{
 		createCommand, importCommand, listCommand, showCommand, updateCommand,
 		enableCommand, disableCommand, regenerateCommand, deleteCommand, explainCommand,
+		migrateCommand, copyCommand,
 	} {
 		o := &options{}
 		cmd := command(o)
-		cmd.Flags().StringVarP(&o.config, "config", "c", "", "Caddy configuration that names the store")
-		cmd.Flags().StringVarP(&o.adapter, "adapter", "a", "", "Name of the config adapter to apply")
+		if cmd.Name() != copyName { // which names both of its stores
+			cmd.Flags().StringVarP(&o.config, "config", "c", "", "Caddy configuration that names the store")
+			cmd.Flags().StringVarP(&o.adapter, "adapter", "a", "", "Name of the config adapter to apply")
+		}
 		cmd.Flags().BoolVar(&o.json, "json", false, "Print JSON, for scripts")
 		parent.AddCommand(cmd)
 	}
@@ -100,11 +104,7 @@ func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err 
 	if err != nil {
 		return err
 	}
-	missing, err := o.missingStore(config.store)
-	if err != nil {
-		return err
-	}
-	opened, err := config.store.open(cmd.Context())
+	opened, made, err := o.openStore(cmd.Context(), config.store)
 	if err != nil {
 		return err
 	}
@@ -114,28 +114,10 @@ func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err 
 		service: admin.New(opened, time.Now, rand.Reader, config.known...),
 		in:      cmd.InOrStdin(), out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
 	})
-	if err == nil && missing != "" {
-		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "There was no token store yet; it is now at %s.\n", missing)
+	if err == nil && made != "" {
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "There was no token store yet; it is now %s.\n", made)
 	}
 	return err
-}
-
-// missingStore returns the path of the store if there is none. For a command
-// that only looks for tokens that is an error: it would make an empty store, and
-// the folder or the configuration is the wrong one, most likely.
-func (o *options) missingStore(c StoreConfig) (string, error) {
-	c, err := c.resolve()
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(c.Source); !errors.Is(err, fs.ErrNotExist) {
-		return "", nil // what else may be wrong is said when it is opened
-	}
-	path, err := filepath.Abs(c.Source)
-	if err == nil && !o.makesStore {
-		err = fmt.Errorf("there is no token store at %s; name the configuration of the gateway with --config, or create a token first", path)
-	}
-	return path, err
 }
 
 // lineError is an error whose text is one line without control characters, so

@@ -51,7 +51,7 @@ type testToken struct {
 // preamble is the global options of every configuration that is tested. TOKENS
 // are those of the global option api_tokens.
 const preamble = `{
-	admin off
+	admin ENDPOINT
 	persist_config off
 	auto_https off
 	storage file_system DIR/caddy
@@ -63,7 +63,7 @@ const preamble = `{
 	}
 	SERVERS
 	api_tokens {
-		store sqlite STORE
+		store DRIVER STORE
 		TOKENS
 	}
 }
@@ -77,9 +77,11 @@ http://METRICS {
 // are replaced in the configurations that it loads.
 func newGateway(t *testing.T, words map[string]string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, dir: t.TempDir(), addr: freeAddress(t), metrics: freeAddress(t), words: map[string]string{"TOKENS": "", "SERVERS": "", "STORE": "DIR/tokens.db"}}
+	g := &gateway{t: t, dir: t.TempDir(), addr: freeAddress(t), metrics: freeAddress(t), words: map[string]string{"TOKENS": "", "SERVERS": "", "DRIVER": "sqlite", "STORE": "DIR/tokens.db", "ENDPOINT": "off"}}
 	maps.Copy(g.words, words)
-	g.tokens = makeTokens(t, filepath.Join(g.dir, "tokens.db"))
+	if g.words["DRIVER"] == "sqlite" {
+		g.tokens = makeTokens(t, filepath.Join(g.dir, "tokens.db"))
+	}
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
@@ -259,7 +261,7 @@ func runtimeCount() (n int) {
 // manage gives the management service on the gateway's own store.
 func (g *gateway) manage() *admin.Service {
 	g.t.Helper()
-	return admin.New(g.runtime().store, time.Now, rand.Reader)
+	return admin.New(g.runtime().store.Load(), time.Now, rand.Reader)
 }
 
 // eventually waits until the condition holds.
@@ -282,6 +284,11 @@ func makeTokens(t *testing.T, path string) map[string]testToken {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	return fillStore(t, s)
+}
+
+func fillStore(t *testing.T, s store.Store) map[string]testToken {
+	t.Helper()
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	made := map[string]testToken{"unknown": {secret: mint(t).Reveal()}}
 	for _, tok := range []token.Token{

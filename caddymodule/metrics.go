@@ -13,11 +13,10 @@ import (
 type metrics struct {
 	decisions *prometheus.CounterVec
 	events    [gate.Up + 1]prometheus.Counter // nil where an event is not counted
-	storeUp   prometheus.Gauge
 	all       []prometheus.Collector
 }
 
-func newMetrics(recorder *gate.Recorder) *metrics {
+func newMetrics(rt *runtime) *metrics {
 	m := &metrics{}
 	m.decisions = collect(m, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tokenreeve_decisions_total", Help: "Requests by API, outcome and reason.",
@@ -32,18 +31,47 @@ func newMetrics(recorder *gate.Recorder) *metrics {
 	}, []string{"result"}))
 	m.events[gate.LookupFound], m.events[gate.LookupAbsent] = lookups.WithLabelValues("found"), lookups.WithLabelValues("absent")
 	m.events[gate.LookupFailed] = lookups.WithLabelValues("failed")
-	m.storeUp = collect(m, prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tokenreeve_store_up", Help: "1 if the token store answered the newest look-up, 0 if that failed.",
-	}))
-	m.storeUp.Set(1)
-	m.addLastUse(recorder)
+	m.addStore(&rt.health, rt.hears)
+	m.addLastUse(func() gate.Stats { return rt.recorder.Stats() })
 	return m
 }
 
-func (m *metrics) addLastUse(recorder *gate.Recorder) {
+func (m *metrics) addStore(h *health, hears func() bool) {
+	collect(m, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tokenreeve_store_up", Help: "1 if the token store answers, 0 while it doesn't.",
+	}, func() float64 {
+		if h.snapshot().up {
+			return 1
+		}
+		return 0
+	}))
+	collect(m, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tokenreeve_store_answered_timestamp_seconds", Help: "When the token store last answered; 0 if it never did.",
+	}, func() float64 {
+		if last := h.snapshot().last; !last.IsZero() {
+			return float64(last.UnixMilli()) / 1000
+		}
+		return 0
+	}))
+	collect(m, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tokenreeve_store_clock_offset_seconds", Help: "By how much the clock of the token store is ahead of this machine's.",
+	}, func() float64 {
+		return h.snapshot().offset.Seconds()
+	}))
+	collect(m, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tokenreeve_store_watched", Help: "1 if changes of tokens by others are heard of, 0 while cache_ttl alone bounds how long they go unseen.",
+	}, func() float64 {
+		if hears() {
+			return 1
+		}
+		return 0
+	}))
+}
+
+func (m *metrics) addLastUse(stats func() gate.Stats) {
 	collect(m, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tokenreeve_last_use_pending", Help: "Tokens with uses that are not written to the store yet.",
-	}, func() float64 { return float64(recorder.Stats().Pending) }))
+	}, func() float64 { return float64(stats().Pending) }))
 	for name, of := range map[string]struct {
 		help  string
 		value func(gate.Stats) uint64
@@ -53,7 +81,7 @@ func (m *metrics) addLastUse(recorder *gate.Recorder) {
 		"tokenreeve_last_use_dropped_total":       {"Requests not counted, since too many uses were pending.", func(s gate.Stats) uint64 { return s.Dropped }},
 	} {
 		collect(m, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: of.help},
-			func() float64 { return float64(of.value(recorder.Stats())) }))
+			func() float64 { return float64(of.value(stats())) }))
 	}
 }
 
@@ -74,13 +102,6 @@ func (m *metrics) register(registry prometheus.Registerer) error {
 }
 
 func (m *metrics) event(e gate.Event) {
-	switch e {
-	case gate.LookupFailed:
-		m.storeUp.Set(0)
-	case gate.LookupFound, gate.LookupAbsent:
-		m.storeUp.Set(1)
-	case gate.Hit, gate.Miss, gate.HitAbsent, gate.Stale, gate.Down, gate.Up:
-	}
 	if c := m.events[e]; c != nil {
 		c.Inc()
 	}

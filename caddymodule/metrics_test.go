@@ -32,6 +32,7 @@ func TestMetrics(t *testing.T) {
 		`tokenreeve_lookups_total{result="absent"}`:                                                  1,
 		`tokenreeve_cache_total{result="absent"}`:                                                    1,
 		`tokenreeve_store_up`:                     1,
+		`tokenreeve_store_watched`:                1,
 		`tokenreeve_last_use_pending`:             2,
 		`tokenreeve_last_use_writes_total`:        0,
 		`tokenreeve_last_use_failed_writes_total`: 0,
@@ -71,7 +72,8 @@ func TestMetrics(t *testing.T) {
 	wanted := []string{
 		"tokenreeve_cache_total counter", "tokenreeve_decisions_total counter", "tokenreeve_last_use_dropped_total counter",
 		"tokenreeve_last_use_failed_writes_total counter", "tokenreeve_last_use_pending gauge", "tokenreeve_last_use_writes_total counter",
-		"tokenreeve_lookups_total counter", "tokenreeve_store_up gauge",
+		"tokenreeve_lookups_total counter", "tokenreeve_store_answered_timestamp_seconds gauge",
+		"tokenreeve_store_clock_offset_seconds gauge", "tokenreeve_store_up gauge", "tokenreeve_store_watched gauge",
 	}
 	if !slices.Equal(names, wanted) {
 		t.Errorf("there are %v; want %v", names, wanted)

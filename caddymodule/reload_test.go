@@ -178,7 +178,7 @@ func TestReloadWithOtherSettings(t *testing.T) {
 		g.words["TOKENS"] = fmt.Sprintf("cache_ttl 1h\n\t\tflush_interval %dm", i+1)
 		g.mustLoad(articlesSite)
 		eventually(t, "the old runtime is released", func() bool { return runtimeCount() == 1 && g.runtime() != rt })
-		eventually(t, "its watch has ended", func() bool { return closed(rt.watching) })
+		eventually(t, "its background work has ended", func() bool { return closed(rt.stopped) })
 	}
 	l.end(t)
 	if err := caddy.Stop(); err != nil {

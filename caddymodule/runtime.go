@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tokenreeve/tokenreeve/gate"
-	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -19,19 +20,30 @@ import (
 // last-use recorder. Configurations with equal settings share one.
 type runtime struct {
 	settings settings
-	store    store.Store
+	store    atomic.Pointer[ownStore] // nil until it could be reached; see opened
 	resolver *gate.Resolver
 	recorder *gate.Recorder
 	metrics  *metrics
+	health   health
 	logger   atomic.Pointer[zap.Logger] // of the newest configuration
 	stop     context.CancelFunc
-	watching chan struct{} // closed when the watch has ended
+	stopped  chan struct{} // closed when all that runs in the background has ended
+	watched  atomic.Bool   // changes are told to the resolver by the store's watch
+
+	startedWithout bool // the store could not be reached when this was made
 
 	failureLogged atomic.Int64 // when, in unix nanoseconds
 }
 
 // runtimes holds one runtime for each settings in use.
 var runtimes = caddy.NewUsagePool()
+
+// live are the runtimes that are in use. The pool can't be asked while one is
+// being made.
+var live struct {
+	sync.Mutex
+	list []*runtime
+}
 
 const (
 	openTimeout  = 30 * time.Second
@@ -53,75 +65,88 @@ func releaseRuntime(rt *runtime) error {
 	return err
 }
 
-func newRuntime(s settings, logger *zap.Logger) (*runtime, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
-	defer cancel()
-	opened, err := s.store.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rt := &runtime{settings: s, store: opened, watching: make(chan struct{})}
+func liveRuntimes() []*runtime {
+	live.Lock()
+	defer live.Unlock()
+	return slices.Clone(live.list)
+}
+
+func newRuntime(s settings, logger *zap.Logger) (rt *runtime, err error) {
+	rt = &runtime{settings: s, stopped: make(chan struct{})}
 	rt.logger.Store(logger)
 	rt.resolver, err = gate.NewResolver(gate.Config{
-		Lookup: lookup(opened), Now: time.Now, CacheSize: s.cacheSize, TTL: s.cacheTTL, StaleIfError: s.staleIfError,
+		Lookup: rt.lookup, Now: time.Now, CacheSize: s.cacheSize, TTL: s.cacheTTL, StaleIfError: s.staleIfError,
 		Attach: func(t *token.Token) any { return placeholders(t) },
 		Event:  rt.event,
 	})
 	if err != nil {
-		return nil, errors.Join(err, opened.Close())
+		return nil, err
+	}
+	rt.metrics = newMetrics(rt)
+	if err := rt.open(context.Background()); err != nil {
+		if !isAway(err) || !s.mayWaitForStore() {
+			return nil, err
+		}
+		rt.startedWithout = true
+		rt.noteStore(err)
 	}
 	rt.recorder = gate.NewRecorder(gate.RecorderConfig{
-		Write: opened.RecordUse, Interval: s.flushInterval, Limit: int(2 * s.cacheSize),
-		Failed: func(err error) {
-			rt.logger.Load().Error("writing last-use times failed; they are kept for the next time", zap.Error(err))
-		},
+		Write: rt.recordUse, Interval: s.flushInterval, Limit: int(2 * s.cacheSize),
+		Failed: func(error) {}, // recordUse knows
 	})
-	rt.metrics = newMetrics(rt.recorder)
-	watchCtx, stop := context.WithCancel(context.Background())
+	background, stop := context.WithCancel(context.Background())
 	rt.stop = stop
-	go rt.watch(watchCtx)
+	go rt.run(background)
+	live.Lock()
+	defer live.Unlock()
+	live.list = append(live.list, rt)
 	return rt, nil
 }
 
-// watch forgets tokens as the store tells of changes. A watch that fails is
-// begun again, and whatever changed in between counts as unknown.
-func (rt *runtime) watch(ctx context.Context) {
-	defer close(rt.watching)
-	for ctx.Err() == nil {
-		err := rt.store.Watch(ctx, func(c store.Changed) {
-			if c.All {
-				rt.resolver.InvalidateAll()
-			} else {
-				rt.resolver.Invalidate(c.Digests)
-			}
-		})
-		if ctx.Err() != nil {
-			return
-		}
-		rt.logger.Load().Error("watching the store for changes failed; trying again", zap.Error(err))
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-		rt.resolver.InvalidateAll()
+// recordUse writes last-use times, and logs when that begins to fail and when it
+// works again.
+func (rt *runtime) recordUse(ctx context.Context, uses []token.Use) error {
+	s, err := rt.opened()
+	if err == nil {
+		err = s.RecordUse(ctx, uses)
 	}
+	switch rt.health.wrote(err) {
+	case becameBad:
+		rt.logger.Load().Error("writing last-use times failed; they are kept and tried again", zap.Error(err))
+	case becameGood:
+		rt.logger.Load().Info("last-use times are written again")
+	case unchanged:
+	}
+	return err
 }
 
-// event counts what the resolver does, and logs when the store goes away and
-// comes back: once each, not with every request.
+// event counts what the resolver does, and notes what it says of the store.
 func (rt *runtime) event(e gate.Event, err error) {
 	rt.metrics.event(e)
 	switch e {
 	case gate.Down:
+		rt.noteStore(err)
+	case gate.LookupFound, gate.LookupAbsent:
+		rt.noteStore(nil)
+	case gate.LookupFailed: // one that took too long says less than Down does
+		if !errors.Is(err, gate.ErrUnavailable) {
+			rt.noteStore(err)
+		}
+	case gate.Hit, gate.Miss, gate.HitAbsent, gate.Stale, gate.Up:
+	}
+}
+
+// noteStore notes whether the store answered. It logs when the store goes away
+// and when it comes back: once each, not with every request.
+func (rt *runtime) noteStore(err error) {
+	switch change := rt.health.answered(err, time.Now()); {
+	case change == becameBad:
 		rt.logger.Load().Error("the token store is unavailable; known tokens go on working for a while, others are answered with 503",
 			zap.Duration("cache_ttl", rt.settings.cacheTTL), zap.Duration("stale_if_error", rt.settings.staleIfError), zap.Error(err))
-	case gate.Up:
+	case change == becameGood:
 		rt.logger.Load().Info("the token store is back")
-	case gate.LookupFailed:
-		if !errors.Is(err, gate.ErrUnavailable) {
-			rt.logFailure(err)
-		}
-	case gate.Hit, gate.Miss, gate.HitAbsent, gate.Stale, gate.LookupFound, gate.LookupAbsent:
+	case err != nil && !isAway(err):
+		rt.logFailure(err)
 	}
 }
 
@@ -147,8 +172,14 @@ func (rt *runtime) Destruct() error {
 		err = fmt.Errorf("writing the last of the last-use times: %w", err)
 	}
 	rt.stop()
-	<-rt.watching
-	return errors.Join(err, rt.store.Close())
+	<-rt.stopped
+	live.Lock()
+	live.list = slices.DeleteFunc(live.list, func(other *runtime) bool { return other == rt })
+	live.Unlock()
+	if s := rt.store.Load(); s != nil {
+		err = errors.Join(err, s.Close())
+	}
+	return err
 }
 
 // placeholders makes the values of {http.auth.user.*} for a token, under the

@@ -13,6 +13,8 @@
 //	json app          what the app of the block before is in JSON
 //	syntax            the grammar above the parser in package caddymodule
 //	console           lines that begin with "$ " are run, the others are their output
+//	sql admin         what the administrator of a Postgres server runs
+//	sql owner         what the owner of the tables runs
 //	sh no-run         can't be run here; noRun lists all of them
 //
 // The blocks of a page are run in order, in a folder of the page's own. What
@@ -22,4 +24,9 @@
 //
 // A console block behind the comment <!-- test: repeat --> is run again until
 // its output is as it says: it shows something that comes true after a moment.
+//
+// A page with the comment <!-- test: postgres --> has a Postgres server of its
+// own, empty at the beginning. ADMIN_URL, OWNER_URL and DATABASE_URL lead there,
+// for the roles and the database that the page makes; see postgresURLs. With
+// <!-- test: postgres tokens --> they are there, with the tables in them.
 package docstest

@@ -63,6 +63,8 @@ func buildAndRun(m *testing.M) int {
 var noRun = []string{
 	"README.md: make run",
 	"README.md: make test",
+	"docs/command-line.md: $ caddy api-tokens copy --from sqlite:/var/lib/tokenreeve/tokens.db --to postgres:{env.DATABASE_URL}",
+	"docs/command-line.md: $ caddy api-tokens migrate --status",
 	"docs/command-line.md: caddy api-tokens create --name backup | vault kv put secret/backup token=-",
 	"docs/command-line.md: tokenreeve demo",
 	"docs/hardening.md: sudo -u tokenreeve env XDG_DATA_HOME=/var/lib/tokenreeve tokenreeve api-tokens list --config /etc/tokenreeve/Caddyfile",
@@ -106,7 +108,7 @@ func TestPages(t *testing.T) {
 // skips, and shows what could not be found.
 func needTools(t *testing.T, blocks []block) {
 	t.Helper()
-	for _, tool := range []string{"bash", "curl", "sqlite3"} {
+	for _, tool := range []string{"bash", "curl", "sqlite3", "psql", "pg_dump", "pg_restore"} {
 		uses := slices.ContainsFunc(blocks, func(b block) bool { return b.info == "console" && strings.Contains("bash "+b.text, tool+" ") })
 		if _, err := exec.LookPath(tool); uses && err != nil && os.Getenv("TOKENREEVE_FULL") == "" {
 			t.Skipf("the page runs %s, which is not here", tool)
@@ -141,6 +143,7 @@ func newPage(t *testing.T, file string) *page {
 		"PATH=" + binaries + string(os.PathListSeparator) + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + p.dir,
 		"XDG_DATA_HOME=" + filepath.Join(p.dir, "data"), "XDG_CONFIG_HOME=" + filepath.Join(p.dir, "config"),
 	}
+	env = append(env, startPostgres(t, readFile(t, file))...)
 	p.startCaddy(env)
 	p.shell = startShell(t, p.dir, env)
 	return p
@@ -247,6 +250,10 @@ func (p *page) runBlock(b block) error {
 		return compareSyntax(p.t, b.text)
 	case "console":
 		return p.runConsole(b)
+	case "sql admin":
+		return p.runSQL("ADMIN_URL", b.text)
+	case "sql owner":
+		return p.runSQL("OWNER_URL", b.text)
 	case "sh no-run":
 		return nil
 	}

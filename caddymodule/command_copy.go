@@ -1,0 +1,128 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+const (
+	copyName = "copy"
+
+	// Tables can be large. What hangs is noticed by the drivers, earlier.
+	migrateTimeout = 30 * time.Minute
+	copyTimeout    = 2 * time.Hour
+)
+
+func copyCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   copyName + " --from <store> --to <store>",
+		Short: "Copies all tokens into an empty store of either kind",
+		Long: `Copies all tokens, with their secrets and counts, and what the gateways protect
+into a store that has no tokens yet: all or nothing. A store is sqlite:<path> or
+postgres:<dsn>. Passwords belong behind a placeholder, such as {env.NAME} or
+{file.PATH}, since arguments show in process lists.
+
+Changes that are made in the old store during or after the copy are not in the
+new one: stop the gateways, or change no tokens, until they use the new store.`,
+		Example: `  caddy api-tokens copy --from sqlite:/var/lib/tokenreeve/tokens.db --to postgres:{env.DATABASE_URL}`,
+		Args:    none,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return oneLine(o.copy(cmd)) },
+	}
+	cmd.Flags().StringVar(&o.from, "from", "", "Store to read: sqlite:<path> or postgres:<dsn>")
+	cmd.Flags().StringVar(&o.to, "to", "", "Store to fill: sqlite:<path> or postgres:<dsn>")
+	return cmd
+}
+
+func (o *options) copy(cmd *cobra.Command) (err error) {
+	fromConfig, err := parseStoreFlag("from", o.from)
+	if err != nil {
+		return err
+	}
+	toConfig, err := parseStoreFlag("to", o.to)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), copyTimeout)
+	defer cancel()
+	from, err := openSource(ctx, fromConfig)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := openWithin(ctx, toConfig)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	n, err := store.Copy(ctx, from, to)
+	if errors.Is(err, store.ErrNotEmpty) {
+		return fmt.Errorf("--to: %w: it has tokens already, and nothing was copied; use a new one", store.ErrNotEmpty)
+	}
+	if err != nil && n == 0 {
+		return fmt.Errorf("nothing was copied: %w", err)
+	}
+	if err != nil { // it says what is there and what isn't
+		return err
+	}
+	return o.reportCopy(cmd, n)
+}
+
+// openSource opens the store to read. It makes none: there would be nothing to copy.
+func openSource(ctx context.Context, c StoreConfig) (store.Store, error) {
+	opening, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	missing, err := c.missing(opening)
+	if err != nil {
+		return nil, err
+	}
+	if missing != "" {
+		return nil, fmt.Errorf("there is no token store %s", missing)
+	}
+	return c.open(opening, 0)
+}
+
+func openWithin(ctx context.Context, c StoreConfig) (store.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	return c.open(ctx, 0)
+}
+
+func (o *options) reportCopy(cmd *cobra.Command, n int) error {
+	if o.json {
+		s := session{options: o, cmd: cmd, out: cmd.OutOrStdout()}
+		return s.printJSON(struct {
+			Copied int `json:"copied"`
+		}{n})
+	}
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "copied: %d tokens\n", n); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(cmd.ErrOrStderr(), "Changes and uses that gateways or commands make in the old store from now on are not in the new one.")
+	return err
+}
+
+// parseStoreFlag reads a store as flags name it. Its errors don't repeat it,
+// since it may hold a password.
+func parseStoreFlag(flag, text string) (StoreConfig, error) {
+	driver, source, _ := strings.Cut(text, ":")
+	c := StoreConfig{Driver: driver, Source: source}
+	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
+		c.Driver, c.Source = driverPostgres, text
+	}
+	if (c.Driver != driverSQLite && c.Driver != driverPostgres) || c.Source == "" {
+		return c, fmt.Errorf("--%s takes a store, written sqlite:<path> or postgres:<dsn>", flag)
+	}
+	if err := c.check(); errors.Is(err, errPasswordShown) {
+		return c, fmt.Errorf("--%s has a password in it, which shows in process lists; write postgres:{env.NAME} or postgres:{file.PATH}, or leave it to PGPASSFILE", flag)
+	} else if err != nil {
+		return c, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return c, nil
+}
