@@ -46,6 +46,7 @@ type App struct {
 	logger   *zap.Logger
 	settings settings
 	handlers []*Handler
+	admins   []*Admin
 	catalogs map[string]*permission.Catalog
 	runtime  *runtime      // set by Start, released by Cleanup
 	started  chan struct{} // closed when Start is done, or can't be any more
@@ -170,6 +171,7 @@ func (a *App) Start() error {
 	for _, h := range a.handlers {
 		h.opened.Store(h.open(rt))
 	}
+	a.startAdmins()
 	a.hintAtLogs()
 	return nil
 }

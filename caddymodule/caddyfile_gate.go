@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -69,6 +70,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		h.API = d.Val()
 		if err := token.CheckAPI(h.API); err != nil {
 			return d.WrapErr(err)
+		}
+		if h.API == admin.ManagementAPI {
+			return d.WrapErr(errReservedAPI)
 		}
 	}
 	if d.NextArg() {

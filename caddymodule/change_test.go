@@ -34,39 +34,39 @@ func TestChangeHoldsWithTheNextRequest(t *testing.T) {
 	}
 	for range 10 {
 		status(200)
-		if _, err := service.SetEnabled(ctx, finder.id, false); err != nil {
+		if _, err := service.SetEnabled(ctx, operator, finder.id, false); err != nil {
 			t.Fatal(err)
 		}
 		status(401)
-		if _, err := service.SetEnabled(ctx, finder.id, true); err != nil {
+		if _, err := service.SetEnabled(ctx, operator, finder.id, true); err != nil {
 			t.Fatal(err)
 		}
 		status(200)
 		grants := []string{"article.create"}
-		if _, err := service.Update(ctx, finder.id, admin.Edit{Grants: &grants}); err != nil {
+		if _, err := service.Update(ctx, operator, finder.id, admin.Edit{Grants: &grants}); err != nil {
 			t.Fatal(err)
 		}
 		status(403)
 		grants = []string{"article.*"}
-		if _, err := service.Update(ctx, finder.id, admin.Edit{Grants: &grants}); err != nil {
+		if _, err := service.Update(ctx, operator, finder.id, admin.Edit{Grants: &grants}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	status(200)
-	_, secret, err := service.Regenerate(ctx, finder.id, 0)
+	_, secret, err := service.Regenerate(ctx, operator, finder.id, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	status(401)
 	renewed := "Authorization: Bearer " + secret.Reveal()
 	status(200, renewed)
-	if _, err := service.Delete(ctx, finder.id); err != nil {
+	if _, err := service.Delete(ctx, operator, finder.id); err != nil {
 		t.Fatal(err)
 	}
 	status(401, renewed)
 
 	status(401, g.bearer("unknown")) // now known to be unknown
-	made, secret, err := service.Create(ctx, admin.Draft{API: "articles", Name: "new", Type: token.FullAccess, Duration: "1h"})
+	made, secret, err := service.Create(ctx, operator, admin.Draft{API: "articles", Name: "new", Type: token.FullAccess, Duration: "1h"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestChangeHoldsWithTheNextRequest(t *testing.T) {
 	if n := len(b.take()); n != 10*4+2+2+2 {
 		t.Errorf("the backend got %d requests", n)
 	}
-	if _, err := service.Delete(ctx, made.ID); err != nil {
+	if _, err := service.Delete(ctx, operator, made.ID); err != nil {
 		t.Fatal(err)
 	}
 	status(401, "Authorization: Bearer "+secret.Reveal())

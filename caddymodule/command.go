@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -21,7 +22,8 @@ func init() {
 		Usage: "<command>",
 		Short: "Manages the API tokens of the gateway",
 		Long: `
-Manages the API tokens that the api_tokens directive lets through.
+Manages the API tokens that the api_tokens directive lets through, and who may
+manage them over the REST API.
 
 The store is the one of the configuration: --config names it, else a Caddyfile
 in the current folder counts, else the default store in Caddy's data folder.
@@ -44,16 +46,24 @@ type options struct {
 	api, name, description, kind, duration, owner string
 	grants                                        []string
 
-	status     string
+	status, search, sort, unusedSince string
+	reverse                           bool
+
 	overlap    string
 	secretFile string
 	yes        bool
+
+	account               accountFlags
+	role                  roleFlags
+	dryRun, disableTokens bool // of both
+	audit                 auditFlags
 
 	statusOnly bool
 	store      string
 	from, to   string
 
-	makesStore bool // the command makes a store where there is none
+	makesStore bool   // the command makes a store where there is none
+	lists      string // what lists things of the kind that the command names; empty is tokens
 }
 
 // session is one run of a command: its flags, the service and where to talk to.
@@ -61,27 +71,36 @@ type session struct {
 	*options
 	cmd     *cobra.Command
 	service *admin.Service
+	actor   admin.Actor
 	in      io.Reader
 	out     io.Writer // data, such as a secret alone
 	notes   io.Writer // words for people
 }
 
 func addTokenCommands(parent *cobra.Command) {
-	parent.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return oneLine(fmt.Errorf("%q is not a command; caddy api-tokens --help lists them", args[0]))
-		}
-		return nil
-	}
-	// Runnable, so that its arguments are looked at; else a typing error would show the help and succeed.
-	parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	takeCommands(parent, "api-tokens")
 	parent.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return oneLine(err) })
-	for _, command := range []func(*options) *cobra.Command{
+	addCommands(parent, "",
 		createCommand, importCommand, listCommand, showCommand, updateCommand,
 		enableCommand, disableCommand, regenerateCommand, deleteCommand, explainCommand,
-		migrateCommand, copyCommand,
-	} {
-		o := &options{}
+		auditCommand, setUpCommand, migrateCommand, copyCommand)
+	addGroup(parent, "account", "Manages the accounts of those who manage tokens",
+		createAccountCommand, listAccountsCommand, showAccountCommand, updateAccountCommand, deleteAccountCommand)
+	addGroup(parent, "role", "Manages what accounts may do",
+		createRoleCommand, listRolesCommand, showRoleCommand, updateRoleCommand, deleteRoleCommand)
+}
+
+// addGroup adds a command that has commands of its own.
+func addGroup(parent *cobra.Command, name, short string, commands ...func(*options) *cobra.Command) {
+	group := &cobra.Command{Use: name + " <command>", Short: short}
+	takeCommands(group, "api-tokens "+name)
+	addCommands(group, "caddy api-tokens "+name+" list shows all "+name+"s", commands...)
+	parent.AddCommand(group)
+}
+
+func addCommands(parent *cobra.Command, lists string, commands ...func(*options) *cobra.Command) {
+	for _, command := range commands {
+		o := &options{lists: lists}
 		cmd := command(o)
 		if cmd.Name() != copyName { // which names both of its stores
 			cmd.Flags().StringVarP(&o.config, "config", "c", "", "Caddy configuration that names the store")
@@ -92,11 +111,35 @@ func addTokenCommands(parent *cobra.Command) {
 	}
 }
 
+// takeCommands makes a command refuse what is none of its own commands. It is
+// runnable, so that its arguments are looked at; else a typing error would show
+// the help and succeed.
+func takeCommands(cmd *cobra.Command, path string) {
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return oneLine(fmt.Errorf("%q is not a command; caddy %s --help lists them", args[0], path))
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
 // run makes what a cobra command runs out of what it does in a session.
 func (o *options) run(do func(s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return oneLine(o.inSession(cmd, func(s *session) error { return do(s, args) }))
+		return oneLine(o.advise(o.inSession(cmd, func(s *session) error { return do(s, args) })))
 	}
+}
+
+// advise adds to an error what to do about it on the command line.
+func (o *options) advise(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w; %s", err, cmp.Or(o.lists, "caddy api-tokens list shows all tokens"))
+	case errors.Is(err, store.ErrConflict):
+		return fmt.Errorf("%w; somebody else changed it just now, try again", err)
+	}
+	return err
 }
 
 func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err error) {
@@ -111,7 +154,8 @@ func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err 
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	err = do(&session{
 		options: o, cmd: cmd,
-		service: admin.New(opened, time.Now, rand.Reader, config.known...),
+		service: admin.New(opened, time.Now, rand.Reader, config.known...).WithPasswords(commandPasswords{}),
+		actor:   admin.Operator(systemUser()),
 		in:      cmd.InOrStdin(), out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
 	})
 	if err == nil && made != "" {
@@ -133,9 +177,6 @@ func (e *lineError) Unwrap() error { return e.err }
 func oneLine(err error) error {
 	if err == nil {
 		return nil
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		err = fmt.Errorf("%w; caddy api-tokens list shows all tokens", err)
 	}
 	return &lineError{err}
 }

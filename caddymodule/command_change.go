@@ -79,7 +79,7 @@ func (o *options) tokenFlag(cmd *cobra.Command) {
 }
 
 func (s *session) find(nameOrID string) (token.Token, error) {
-	return s.service.Find(s.cmd.Context(), s.api, nameOrID)
+	return s.service.Find(s.cmd.Context(), s.actor, s.api, nameOrID)
 }
 
 func update(s *session, args []string) error {
@@ -91,7 +91,7 @@ func update(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	if t, err = s.service.Update(s.cmd.Context(), t.ID, e); err != nil {
+	if t, err = s.service.Update(s.cmd.Context(), s.actor, t.ID, e); err != nil {
 		return err
 	}
 	return s.report(&t, "updated")
@@ -122,7 +122,7 @@ func switchTo(enabled bool, done string) func(*session, []string) error {
 		if err != nil {
 			return err
 		}
-		if t, err = s.service.SetEnabled(s.cmd.Context(), t.ID, enabled); err != nil {
+		if t, err = s.service.SetEnabled(s.cmd.Context(), s.actor, t.ID, enabled); err != nil {
 			return err
 		}
 		return s.report(&t, done)
@@ -138,7 +138,7 @@ func regenerate(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	t, secret, err := s.service.Regenerate(s.cmd.Context(), t.ID, overlap)
+	t, secret, err := s.service.Regenerate(s.cmd.Context(), s.actor, t.ID, overlap)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func remove(s *session, args []string) error {
 	if err := s.confirm(fmt.Sprintf("Delete token %s (%s) for good?", describe(&t), t.ID)); err != nil {
 		return err
 	}
-	if t, err = s.service.Delete(s.cmd.Context(), t.ID); err != nil {
+	if t, err = s.service.Delete(s.cmd.Context(), s.actor, t.ID); err != nil {
 		return err
 	}
 	return s.report(&t, "deleted")

@@ -12,6 +12,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"go.uber.org/zap"
 
+	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/store"
 )
@@ -72,8 +73,12 @@ func (c *gatewayConfig) addCatalogs(node json.RawMessage) error {
 		if err := json.Unmarshal(node, &object); err != nil {
 			return err
 		}
-		if string(object["handler"]) == `"api_tokens"` {
+		switch string(object["handler"]) {
+		case `"api_tokens"`:
 			return c.addHandler(node)
+		case `"api_tokens_admin"`:
+			c.add(store.Catalog{API: admin.ManagementAPI, Permissions: admin.ManagementPermissions()})
+			return nil
 		}
 		return c.addAll(maps.Values(object))
 	}
@@ -100,10 +105,15 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 	if handler.API == "" {
 		handler.API = defaultAPI
 	}
-	// Several sites may stand in front of one API. The gateway wants all their
-	// handlers to have the same permissions, so the first speaks for the rest.
-	if !slices.ContainsFunc(c.known, func(k store.Catalog) bool { return k.API == handler.API }) {
-		c.known = append(c.known, store.Catalog{API: handler.API, Permissions: handler.Permissions})
-	}
+	c.add(store.Catalog{API: handler.API, Permissions: handler.Permissions})
 	return nil
+}
+
+// add adds a catalog. Several sites may stand in front of one API. The gateway
+// wants all their handlers to have the same permissions, so the first speaks for
+// the rest.
+func (c *gatewayConfig) add(catalog store.Catalog) {
+	if !slices.ContainsFunc(c.known, func(k store.Catalog) bool { return k.API == catalog.API }) {
+		c.known = append(c.known, catalog)
+	}
 }

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -96,7 +95,7 @@ func systemUser() string {
 }
 
 func create(s *session, _ []string) error {
-	t, secret, err := s.service.Create(s.cmd.Context(), s.draft())
+	t, secret, err := s.service.Create(s.cmd.Context(), s.actor, s.draft())
 	if err != nil {
 		return err
 	}
@@ -112,11 +111,11 @@ func ends(t *token.Token) string {
 }
 
 func importSecret(s *session, _ []string) error {
-	text, err := s.readSecret()
+	text, err := s.readSecret("secret", s.secretFile)
 	if err != nil {
 		return err
 	}
-	t, err := s.service.Import(s.cmd.Context(), s.draft(), text)
+	t, err := s.service.Import(s.cmd.Context(), s.actor, s.draft(), text)
 	if err != nil {
 		return err
 	}
@@ -144,39 +143,40 @@ func (s *session) handOver(t *token.Token, secret token.Secret, note string) err
 	return nil
 }
 
-// readSecret reads the first line of the secret file or of standard input.
-func (s *session) readSecret() (string, error) {
-	if s.secretFile != "" {
-		f, err := os.Open(s.secretFile)
+// readSecret reads the one line of a file or, without one, of standard input.
+// what is the secret to those who are asked for it.
+func (s *session) readSecret(what, file string) (string, error) {
+	if file != "" {
+		f, err := os.Open(file)
 		if err != nil {
 			return "", err
 		}
 		defer f.Close()
-		return readLine(f)
+		return readLine(what, f)
 	}
 	if fd, ok := terminal(s.in); ok {
-		return s.askSecret(fd)
+		return s.askSecret(what, fd)
 	}
-	return readLine(s.in)
+	return readLine(what, s.in)
 }
 
 // readLine returns the one line that r has, without its end. A second line
 // would be lost without a word, so it is an error.
-func readLine(r io.Reader) (string, error) {
+func readLine(what string, r io.Reader) (string, error) {
 	const most = token.MaxForeignSecret + 2 // a longer one is refused anyway
 	text, err := io.ReadAll(io.LimitReader(bufio.NewReader(r), most+1))
 	if err != nil {
-		return "", fmt.Errorf("reading the secret: %w", err)
+		return "", fmt.Errorf("reading the %s: %w", what, err)
 	}
 	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if strings.Contains(line, "\n") {
-		return "", errors.New("secret: there is more than one line; give one secret")
+		return "", fmt.Errorf("%s: there is more than one line; give one %[1]s", what)
 	}
 	return line, nil
 }
 
 // askSecret reads the secret from a terminal without showing it.
-func (s *session) askSecret(fd int) (string, error) {
+func (s *session) askSecret(what string, fd int) (string, error) {
 	if state, err := term.GetState(fd); err == nil {
 		interrupted := make(chan os.Signal, 1)
 		signal.Notify(interrupted, os.Interrupt)
@@ -187,11 +187,11 @@ func (s *session) askSecret(fd int) (string, error) {
 			os.Exit(caddy.ExitCodeFailedStartup)
 		}()
 	}
-	fmt.Fprint(s.notes, "Secret: ")
+	fmt.Fprintf(s.notes, "%s%s: ", strings.ToUpper(what[:1]), what[1:])
 	text, err := term.ReadPassword(fd)
 	fmt.Fprintln(s.notes)
 	if err != nil {
-		return "", fmt.Errorf("reading the secret: %w", err)
+		return "", fmt.Errorf("reading the %s: %w", what, err)
 	}
 	return string(text), nil
 }

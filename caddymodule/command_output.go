@@ -3,8 +3,10 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 	"unicode"
 
@@ -17,6 +19,22 @@ func (s *session) printJSON(v any) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+
+// printRows writes what each label stands for.
+func printRows(w io.Writer, rows [][2]string) {
+	for _, row := range rows {
+		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+	}
+}
+
+// printRecord writes all about one thing.
+func (s *session) printRecord(rows [][2]string) error {
+	table := newTable(s.out)
+	printRows(table, rows)
+	return table.Flush()
 }
 
 // report says what was done to a token.
@@ -68,4 +86,12 @@ func orDash(s string) string {
 		return "-"
 	}
 	return printable(s)
+}
+
+// momentIf is momentOr for records.
+func momentIf(t *time.Time, never string) string {
+	if t == nil {
+		return never
+	}
+	return moment(*t)
 }

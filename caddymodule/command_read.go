@@ -14,20 +14,6 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-func listCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "list [flags]",
-		Short: "Lists tokens",
-		Args:  none,
-		RunE:  o.run(list),
-	}
-	cmd.Flags().StringVar(&o.api, "api", "", "Only tokens of this API")
-	cmd.Flags().StringVar(&o.kind, "type", "", "Only read-only, full-access or custom tokens")
-	cmd.Flags().StringVar(&o.status, "status", "", "Only active, disabled or expired tokens")
-	cmd.Flags().StringVar(&o.owner, "owner", "", "Only tokens of this owner")
-	return cmd
-}
-
 func showCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show <token>",
@@ -39,67 +25,15 @@ func showCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-func list(s *session, _ []string) error {
-	filter, err := s.filter()
-	if err != nil {
-		return err
-	}
-	// Records that can't be read are an error beside those that can.
-	tokens, unreadable := s.service.List(s.cmd.Context(), filter)
-	if unreadable != nil && len(tokens) == 0 {
-		return unreadable
-	}
-	if err := s.printList(tokens); err != nil {
-		return err
-	}
-	return unreadable
-}
-
-func (o *options) filter() (admin.Filter, error) {
-	f := admin.Filter{API: o.api, Type: token.Type(o.kind), Status: token.Status(o.status), Owner: o.owner}
-	if f.Type != "" {
-		if _, err := token.ParseType(o.kind); err != nil {
-			return f, err
-		}
-	}
-	statuses := []token.Status{"", token.Active, token.Disabled, token.Expired}
-	if !slices.Contains(statuses, f.Status) {
-		return f, &token.FieldError{Field: "status", Problem: fmt.Sprintf("%q is not a status; use active, disabled or expired", o.status)}
-	}
-	return f, nil
-}
-
-func (s *session) printList(tokens []token.Token) error {
-	records := make([]admin.Record, len(tokens))
-	for i := range tokens {
-		records[i] = s.service.Record(&tokens[i])
-	}
-	if s.json {
-		return s.printJSON(records)
-	}
-	table := newTable(s.out)
-	fmt.Fprintln(table, "NAME\tAPI\tTYPE\tSTATUS\tEXPIRES\tLAST USED\tHINT\tID")
-	for i := range tokens {
-		t := &tokens[i]
-		row := []string{
-			printable(t.Name), printable(t.API), printable(string(t.Type)), string(records[i].Status),
-			momentOr(t.Expiry, "unlimited"), momentOr(t.LastUsed, "never"), orDash(t.Hint), printable(t.ID),
-		}
-		fmt.Fprintln(table, strings.Join(row, "\t"))
-	}
-	return table.Flush()
-}
-
-func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
-
 // usageDays is how far back show counts requests.
 const usageDays = 30
 
 // shown is what show prints for scripts.
 type shown struct {
 	admin.Record
-	GoneGrants []string   `json:"gone_grants"`
-	Usage      []dayUsage `json:"usage"`
+	GoneGrants []string             `json:"gone_grants"`
+	Secrets    []admin.SecretRecord `json:"secrets"`
+	Usage      []dayUsage           `json:"usage"`
 }
 
 type dayUsage struct {
@@ -117,23 +51,27 @@ func show(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	uses, err := s.service.Usage(s.cmd.Context(), t.ID, time.Now().UTC().AddDate(0, 0, -usageDays).Truncate(24*time.Hour))
+	uses, err := s.service.Usage(s.cmd.Context(), s.actor, t.ID, time.Now().UTC().AddDate(0, 0, -usageDays).Truncate(24*time.Hour))
+	if err != nil {
+		return err
+	}
+	secrets, err := s.service.Secrets(s.cmd.Context(), s.actor, t.ID)
 	if err != nil {
 		return err
 	}
 	if !s.json {
-		return s.printToken(&t, gone, uses)
+		return s.printToken(&t, gone, secrets, uses)
 	}
-	v := shown{Record: s.service.Record(&t), GoneGrants: append([]string{}, gone...), Usage: []dayUsage{}}
+	v := shown{Record: s.service.Record(&t), GoneGrants: append([]string{}, gone...), Secrets: secrets, Usage: []dayUsage{}}
 	for _, u := range uses {
 		v.Usage = append(v.Usage, dayUsage{u.Day.Format(time.DateOnly), u.Allowed, u.Refused})
 	}
 	return s.printJSON(v)
 }
 
-func (s *session) printToken(t *token.Token, gone []string, uses []token.Use) error {
+func (s *session) printToken(t *token.Token, gone []string, secrets []admin.SecretRecord, uses []token.Use) error {
 	table := newTable(s.out)
-	for _, row := range [][2]string{
+	printRows(table, [][2]string{
 		{"name", printable(t.Name)},
 		{"api", printable(t.API)},
 		{"id", printable(t.ID)},
@@ -147,8 +85,9 @@ func (s *session) printToken(t *token.Token, gone []string, uses []token.Use) er
 		{"updated", momentOr(t.Updated, "-")},
 		{"last used", momentOr(t.LastUsed, "never")},
 		{"requests", countUses(uses)},
-	} {
-		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+	})
+	if len(secrets) > 1 { // during an overlap: is the old one still in use?
+		printRows(table, secretRows(secrets))
 	}
 	label := "grants"
 	for _, grant := range t.Grants {
@@ -160,6 +99,20 @@ func (s *session) printToken(t *token.Token, gone []string, uses []token.Use) er
 		label = ""
 	}
 	return table.Flush()
+}
+
+// secretRows says of each secret that works when it was used last, the newest first.
+func secretRows(secrets []admin.SecretRecord) (rows [][2]string) {
+	label := "secrets"
+	for _, secret := range secrets {
+		text := fmt.Sprintf("%s  last used %s", orDash(secret.Hint), momentIf(secret.LastUsed, "never"))
+		if secret.Expiry != nil {
+			text += ", works until " + moment(*secret.Expiry)
+		}
+		rows = append(rows, [2]string{label, text})
+		label = ""
+	}
+	return rows
 }
 
 func countUses(uses []token.Use) string {

@@ -258,6 +258,9 @@ func runtimeCount() (n int) {
 	return n
 }
 
+// operator is who makes changes in these tests.
+var operator = admin.Operator("tests")
+
 // manage gives the management service on the gateway's own store.
 func (g *gateway) manage() *admin.Service {
 	g.t.Helper()

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -75,6 +76,7 @@ type Handler struct {
 	opened    atomic.Pointer[openGate]
 
 	takesQueries bool // one of the sources is a query
+	management   bool // this is the gate of the management API, within Admin
 }
 
 // openGate is a gate with the runtime behind it.
@@ -149,6 +151,9 @@ func (h *Handler) setDefaults() error {
 	}
 	if h.IdentityHeaders == "" {
 		h.IdentityHeaders = gate.DefaultIdentityPrefix
+	}
+	if h.API == admin.ManagementAPI && !h.management {
+		return errReservedAPI
 	}
 	if h.Errors != "" && h.Errors != errorsCaddy {
 		return fmt.Errorf("errors is %q; it can be caddy or nothing", h.Errors)

@@ -83,7 +83,7 @@ func TestUnreadableCatalogStopsNobodyElse(t *testing.T) {
 	if err := g.load(articlesSite); err != nil {
 		t.Errorf("a reload: %v", err)
 	}
-	if _, err := g.manage().Find(t.Context(), "articles", "full"); err != nil {
+	if _, err := g.manage().Find(t.Context(), operator, "articles", "full"); err != nil {
 		t.Errorf("finding a token of another API: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 type runtime struct {
 	settings settings
 	store    atomic.Pointer[ownStore] // nil until it could be reached; see opened
+	managing managing
 	resolver *gate.Resolver
 	recorder *gate.Recorder
 	metrics  *metrics

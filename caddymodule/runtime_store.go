@@ -45,7 +45,9 @@ func (rt *runtime) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rt.store.Store(&ownStore{s, rt})
+	own := &ownStore{s, rt}
+	rt.managing.begin(own)
+	rt.store.Store(own)
 	rt.noteStore(nil)
 	return nil
 }

@@ -156,7 +156,7 @@ func createTokens(ctx context.Context, database string) (secrets map[token.Type]
 		{Name: "script", Type: token.Custom, Grants: []string{"article.find_one", "POST /api/articles"}},
 	} {
 		d.API, d.Owner, d.Duration = "articles", "demo", "7d"
-		_, secret, err := service.Create(ctx, d)
+		_, secret, err := service.Create(ctx, admin.Operator("demo"), d)
 		if err != nil {
 			return nil, err
 		}

@@ -20,15 +20,12 @@ type order struct {
 	text bool
 }
 
-// endOfToken is what the index has: for no expiry, the end of time.
-const endOfToken = `coalesce(t.expiry, 9223372036854775807)`
-
 var orders = map[store.TokenOrder]order{
 	store.ByName:     {by: `t.folded_name`, id: `t.id`, text: true},
 	store.ByAPI:      {by: `t.api`, id: `t.id`, text: true},
 	store.ByOwner:    {by: `t.folded_owner`, id: `t.id`, text: true},
 	store.ByCreated:  {by: `t.created`, id: `t.id`},
-	store.ByExpiry:   {by: endOfToken, id: `t.id`},
+	store.ByExpiry:   {by: `t.ends`, id: `t.id`},
 	store.ByLastUsed: {by: `l.last_used`, id: `l.token_id`},
 }
 
@@ -145,7 +142,7 @@ func tokenFilter(q *store.TokenQuery) *filter {
 		f.terms = append(f.terms, `l.last_used < `+since, `t.created < `+since)
 	}
 	if !q.ExpiresBy.IsZero() {
-		f.terms = append(f.terms, `t.enabled`, endOfToken+` > `+f.arg(q.Now.UnixMilli()), endOfToken+` <= `+f.arg(q.ExpiresBy.UnixMilli()))
+		f.terms = append(f.terms, `t.enabled`, `t.ends > `+f.arg(q.Now.UnixMilli()), `t.ends <= `+f.arg(q.ExpiresBy.UnixMilli()))
 	}
 	return f
 }
@@ -156,9 +153,9 @@ func (f *filter) status(q *store.TokenQuery) {
 	case token.Disabled:
 		f.terms = append(f.terms, `NOT t.enabled`)
 	case token.Expired:
-		f.terms = append(f.terms, `t.enabled`, endOfToken+` <= `+f.arg(q.Now.UnixMilli()))
+		f.terms = append(f.terms, `t.enabled`, `t.ends <= `+f.arg(q.Now.UnixMilli()))
 	case token.Active:
-		f.terms = append(f.terms, `t.enabled`, endOfToken+` > `+f.arg(q.Now.UnixMilli()))
+		f.terms = append(f.terms, `t.enabled`, `t.ends > `+f.arg(q.Now.UnixMilli()))
 	default:
 		f.terms = append(f.terms, `false`)
 	}

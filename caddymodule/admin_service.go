@@ -1,0 +1,168 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+// managing is what of managing tokens survives a reload. The service slows down
+// guesses at passwords, and so has to remember them.
+type managing struct {
+	service atomic.Pointer[admin.Service] // nil until the store could be reached
+	vouched vouched
+	greeted atomic.Bool  // how to make the first account was said, or there is one
+	pruned  atomic.Int64 // when, in unix seconds
+}
+
+func (m *managing) begin(s store.Store) {
+	m.service.Store(admin.New(s, time.Now, rand.Reader).WithPasswords(argon2id{}))
+}
+
+// registerAdmin adds a handler of the management API. There can be several, for
+// the same store, so they have to agree on what is kept.
+func (a *App) registerAdmin(h *Admin) error {
+	a.admins = append(a.admins, h)
+	if a.auditRetention() != h.retention() {
+		return fmt.Errorf("audit_retention differs between two api_tokens_admin; write the same in both")
+	}
+	return nil
+}
+
+func (a *Admin) retention() time.Duration {
+	return durationOr(a.AuditRetention, defaultRetention)
+}
+
+func (a *App) auditRetention() time.Duration { return a.admins[0].retention() }
+
+// startAdmins makes the handlers of the management API ready. What needs the
+// store is done beside it, since that may be away.
+func (a *App) startAdmins() {
+	if len(a.admins) == 0 {
+		return
+	}
+	for _, h := range a.admins {
+		h.site = a.siteOf(h)
+		h.warnOfPlain()
+	}
+	m := &a.runtime.managing
+	a.saving.Go(func() { a.manage(m) })
+}
+
+const (
+	manageInterval = time.Minute
+	manageRetry    = catalogsRetry
+	pruneEvery     = time.Hour
+	manageTimeout  = openTimeout
+)
+
+// manage does what nobody asks for, until the configuration is replaced.
+func (a *App) manage(m *managing) {
+	checked := false
+	for wait := time.Duration(0); sleep(a.ctx, wait); {
+		wait = manageRetry
+		s := m.service.Load()
+		if s == nil {
+			continue
+		}
+		err := a.greet(m, s)
+		if !checked {
+			err = errors.Join(err, a.checkRoles(s))
+			checked = err == nil
+		}
+		if err == nil {
+			wait, err = manageInterval, a.pruneAudit(m, s)
+		}
+		if err != nil && a.ctx.Err() == nil && !isAway(err) {
+			a.logger.Error("looking after accounts and the audit trail failed; trying again", zap.Error(err))
+			wait = manageInterval
+		}
+	}
+}
+
+// greet says in the log how to make the first account: once for each start. The
+// link has a secret in it on purpose. It is of no use to anybody once there is an
+// account, nor after an hour.
+func (a *App) greet(m *managing, s *admin.Service) error {
+	if m.greeted.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, manageTimeout)
+	defer cancel()
+	if needed, err := s.NeedsSetUp(ctx); err != nil {
+		return err
+	} else if !needed {
+		m.greeted.Store(true)
+		return nil
+	}
+	for _, h := range a.admins {
+		if !h.SignIn.Password {
+			continue
+		}
+		link, err := s.SetUpLink(ctx)
+		if errors.Is(err, admin.ErrSetUpDone) {
+			break
+		} else if err != nil {
+			return err
+		}
+		a.logger.Warn("there is no account yet; make the first one, which may do everything, by this link. It works once, for an hour, and shows here on purpose: keep it to yourself until you have used it",
+			zap.String("link", h.site.address+setUpPath+"#"+link.Reveal()), zap.Time("until", time.Now().Add(admin.SetUpMost)))
+		m.greeted.Store(true)
+		return nil
+	}
+	a.logger.Warn("there is no account yet; make the first one: caddy api-tokens account create <name> --role owner")
+	m.greeted.Store(true)
+	return nil
+}
+
+// checkRoles says at the start that nobody new will get in, instead of with the first of them.
+func (a *App) checkRoles(s *admin.Service) error {
+	ctx, cancel := context.WithTimeout(a.ctx, manageTimeout)
+	defer cancel()
+	for _, h := range a.admins {
+		if h.SignIn.Header == nil || h.SignIn.Header.Role == "" {
+			continue
+		}
+		role := h.SignIn.Header.Role
+		_, err := s.Role(ctx, admin.Operator("gateway"), role)
+		if errors.Is(err, store.ErrNotFound) {
+			a.logger.Error("there is no such role, so nobody who is new can sign in; make it, or name another one in api_tokens_admin", zap.String("role", role))
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pruneAudit removes what is too old, once an hour however often configurations
+// are replaced.
+func (a *App) pruneAudit(m *managing, s *admin.Service) error {
+	now, last := time.Now(), m.pruned.Load()
+	if now.Sub(time.Unix(last, 0)) < pruneEvery || !m.pruned.CompareAndSwap(last, now.Unix()) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, pruneTimeout)
+	defer cancel()
+	return s.Prune(ctx, a.auditRetention())
+}
+
+// redactCookies makes format api_tokens hide sessions also where Caddy shows
+// cookies: with log_credentials, or in a field that a log is told to add.
+func redactCookies() {
+	names := []gate.Source{{Place: gate.Query, Name: "tokenreeve"}, {Place: gate.Query, Name: "__Host-tokenreeve"}}
+	if s, err := gate.NewSources(names, gate.DefaultMaxTokens); err == nil {
+		redactSources(s)
+	}
+}
+
+var _ caddy.Module = (*Admin)(nil)
