@@ -91,7 +91,6 @@ func (a *Admin) Provision(ctx caddy.Context) error {
 	if err := a.gate.Provision(ctx); err != nil {
 		return err
 	}
-	redactCookies()
 	a.app = a.gate.app
 	return a.app.registerAdmin(a)
 }

@@ -5,14 +5,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/tokenreeve/tokenreeve/admin"
-	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
@@ -90,9 +89,7 @@ func (a *App) manage(m *managing) {
 	}
 }
 
-// greet says in the log how to make the first account: once for each start. The
-// link has a secret in it on purpose. It is of no use to anybody once there is an
-// account, nor after an hour.
+// greet says in the log how to make the first account: once for each start.
 func (a *App) greet(m *managing, s *admin.Service) error {
 	if m.greeted.Load() {
 		return nil
@@ -105,22 +102,36 @@ func (a *App) greet(m *managing, s *admin.Service) error {
 		m.greeted.Store(true)
 		return nil
 	}
-	for _, h := range a.admins {
-		if !h.SignIn.Password {
-			continue
-		}
-		link, err := s.SetUpLink(ctx)
-		if errors.Is(err, admin.ErrSetUpDone) {
-			break
-		} else if err != nil {
-			return err
-		}
-		a.logger.Warn("there is no account yet; make the first one, which may do everything, by this link. It works once, for an hour, and shows here on purpose: keep it to yourself until you have used it",
-			zap.String("link", h.site.address+setUpPath+"#"+link.Reveal()), zap.Time("until", time.Now().Add(admin.SetUpMost)))
-		m.greeted.Store(true)
-		return nil
+	if address, ok := a.linkAddress(); ok {
+		return a.logSetUpLink(ctx, m, s, address)
 	}
 	a.logger.Warn("there is no account yet; make the first one: caddy api-tokens account create <name> --role owner")
+	m.greeted.Store(true)
+	return nil
+}
+
+// linkAddress is where one can sign in by password, over TLS if possible.
+func (a *App) linkAddress() (address string, ok bool) {
+	for _, h := range a.admins {
+		if h.SignIn.Password && (!ok || !strings.HasPrefix(address, "https:")) {
+			address, ok = h.site.address, true
+		}
+	}
+	return address, ok
+}
+
+// logSetUpLink writes the one secret that is ever in a log, on purpose. It is of no
+// use to anybody once there is an account, nor after an hour. Behind # it is not
+// sent to the server by who follows the link, so access logs don't have it.
+func (a *App) logSetUpLink(ctx context.Context, m *managing, s *admin.Service, address string) error {
+	link, err := s.SetUpLink(ctx)
+	if err != nil && !errors.Is(err, admin.ErrSetUpDone) {
+		return err
+	}
+	if err == nil {
+		a.logger.Warn("there is no account yet; make the first one, which may do everything, by this link; it works once, for an hour, and shows here on purpose",
+			zap.String("link", address+setUpPath+"#"+link.Reveal()), zap.Time("until", time.Now().Add(admin.SetUpMost)))
+	}
 	m.greeted.Store(true)
 	return nil
 }
@@ -155,14 +166,3 @@ func (a *App) pruneAudit(m *managing, s *admin.Service) error {
 	defer cancel()
 	return s.Prune(ctx, a.auditRetention())
 }
-
-// redactCookies makes format api_tokens hide sessions also where Caddy shows
-// cookies: with log_credentials, or in a field that a log is told to add.
-func redactCookies() {
-	names := []gate.Source{{Place: gate.Query, Name: "tokenreeve"}, {Place: gate.Query, Name: "__Host-tokenreeve"}}
-	if s, err := gate.NewSources(names, gate.DefaultMaxTokens); err == nil {
-		redactSources(s)
-	}
-}
-
-var _ caddy.Module = (*Admin)(nil)

@@ -20,7 +20,7 @@ type site struct {
 
 // siteOf finds out how one gets to a handler.
 func (a *App) siteOf(h *Admin) (found site) {
-	httpPort, httpsPort := a.httpPorts()
+	ports := a.usualPorts()
 	for _, server := range a.servers() {
 		hosts, ok := hostsTo(server.Routes, h)
 		for _, named := range server.NamedRoutes { // who invokes it, and for which names, can't be told
@@ -32,16 +32,8 @@ func (a *App) siteOf(h *Admin) (found site) {
 		}
 		found.hosts = append(found.hosts, hosts...)
 		for _, text := range server.Listen {
-			l, err := caddy.ParseNetworkAddress(text)
-			if err != nil {
-				continue // Caddy won't start then
-			}
-			tls := len(server.TLSConnPolicies) > 0 && int(l.StartPort) != httpPort
-			if !tls && !l.IsUnixNetwork() && !l.IsFdNetwork() && !isLoopbackName(strings.ToLower(l.Host)) && !onlyLoopback(hosts) {
-				found.plain = append(found.plain, text)
-			}
-			if found.address == "" || tls && !strings.HasPrefix(found.address, "https:") {
-				found.address = siteAddress(hosts, &l, tls, httpPort, httpsPort)
+			if l, err := caddy.ParseNetworkAddress(text); err == nil { // else Caddy won't start
+				found.add(&l, len(server.TLSConnPolicies) > 0, hosts, ports)
 			}
 		}
 	}
@@ -53,25 +45,40 @@ func (a *App) siteOf(h *Admin) (found site) {
 	return found
 }
 
-func (a *App) httpPorts() (plain, secure int) {
-	plain, secure = caddyhttp.DefaultHTTPPort, caddyhttp.DefaultHTTPSPort
+// add takes a listener of a server that has the handler under these names.
+func (s *site) add(l *caddy.NetworkAddress, tls bool, hosts []string, ports usualPorts) {
+	tls = tls && int(l.StartPort) != ports.http // where Caddy never has it
+	local := l.IsUnixNetwork() || l.IsFdNetwork() || isLoopbackName(strings.ToLower(l.Host)) || onlyLoopback(hosts)
+	if !tls && !local {
+		s.plain = append(s.plain, l.String())
+	}
+	if s.address == "" || tls && !strings.HasPrefix(s.address, "https:") {
+		s.address = siteAddress(hosts, l, tls, ports)
+	}
+}
+
+// usualPorts are those that an address need not name.
+type usualPorts struct{ http, https int }
+
+func (a *App) usualPorts() usualPorts {
+	ports := usualPorts{caddyhttp.DefaultHTTPPort, caddyhttp.DefaultHTTPSPort}
 	app, err := a.ctx.AppIfConfigured("http")
 	if http, ok := app.(*caddyhttp.App); ok && err == nil {
 		if http.HTTPPort != 0 {
-			plain = http.HTTPPort
+			ports.http = http.HTTPPort
 		}
 		if http.HTTPSPort != 0 {
-			secure = http.HTTPSPort
+			ports.https = http.HTTPSPort
 		}
 	}
-	return plain, secure
+	return ports
 }
 
 // hostsTo returns the names that the routes to a handler match: those of the
 // innermost route that matches names.
 func hostsTo(routes caddyhttp.RouteList, to *Admin) (hosts []string, found bool) {
-	for i := range routes {
-		for _, handler := range routes[i].Handlers {
+	for _, route := range routes {
+		for _, handler := range route.Handlers {
 			inner, here := []string(nil), false
 			switch handler := handler.(type) {
 			case *Admin:
@@ -83,7 +90,7 @@ func hostsTo(routes caddyhttp.RouteList, to *Admin) (hosts []string, found bool)
 				continue
 			}
 			if found = true; len(inner) == 0 {
-				inner = matchedHosts(routes[i].MatcherSets)
+				inner = matchedHosts(route.MatcherSets)
 			}
 			hosts = append(hosts, inner...)
 		}
@@ -116,7 +123,7 @@ func onlyLoopback(hosts []string) bool {
 }
 
 // siteAddress is how a browser gets there.
-func siteAddress(hosts []string, l *caddy.NetworkAddress, tls bool, httpPort, httpsPort int) string {
+func siteAddress(hosts []string, l *caddy.NetworkAddress, tls bool, ports usualPorts) string {
 	host := "localhost"
 	isName := func(name string) bool { return !strings.ContainsAny(name, "*{") }
 	if i := slices.IndexFunc(hosts, isName); i >= 0 {
@@ -124,9 +131,9 @@ func siteAddress(hosts []string, l *caddy.NetworkAddress, tls bool, httpPort, ht
 	} else if ip := net.ParseIP(l.Host); ip != nil && !ip.IsUnspecified() {
 		host = l.Host
 	}
-	scheme, usual := "http", httpPort
+	scheme, usual := "http", ports.http
 	if tls {
-		scheme, usual = "https", httpsPort
+		scheme, usual = "https", ports.https
 	}
 	if port := int(l.StartPort); port != usual && port != 0 {
 		return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port))
@@ -142,6 +149,6 @@ func (a *Admin) warnOfPlain() {
 	if len(a.site.plain) == 0 {
 		return
 	}
-	a.logger.Warn("TOKENS ARE MANAGED WITHOUT TLS: whoever is on the way between a browser and this server can read passwords, sessions and new tokens. Give the site a name without http:// in front, or bind it to 127.0.0.1; behind a proxy that speaks TLS, let this server listen where only that one can reach it",
+	a.logger.Warn("TOKENS ARE MANAGED WITHOUT TLS: passwords, sessions and new tokens can be read on their way; give the site a name without http:// in front, or bind it to 127.0.0.1",
 		zap.Strings("listeners", a.site.plain))
 }

@@ -57,6 +57,7 @@ type options struct {
 	role                  roleFlags
 	dryRun, disableTokens bool // of both
 	audit                 auditFlags
+	address               string
 
 	statusOnly bool
 	store      string
@@ -131,9 +132,20 @@ func (o *options) run(do func(s *session, args []string) error) func(*cobra.Comm
 	}
 }
 
+// flagOf are the flags of fields that the service calls otherwise.
+var flagOf = map[string]string{"hand_to": "hand-over-to", "ceiling.apis": "api", "ceiling.types": "type", "ceiling.grants": "grant"}
+
 // advise adds to an error what to do about it on the command line.
 func (o *options) advise(err error) error {
+	if fields, ok := errors.AsType[admin.FieldErrors](err); ok {
+		for _, f := range fields {
+			f.Field = cmp.Or(flagOf[f.Field], f.Field)
+		}
+	}
+	plan, _ := errors.AsType[*admin.PlanError](err)
 	switch {
+	case plan != nil:
+		return fmt.Errorf("account %s has %d tokens; add --hand-over-to <name> or --delete-tokens", plan.Account, plan.Tokens)
 	case errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("%w; %s", err, cmp.Or(o.lists, "caddy api-tokens list shows all tokens"))
 	case errors.Is(err, store.ErrConflict):
@@ -154,7 +166,7 @@ func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err 
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	err = do(&session{
 		options: o, cmd: cmd,
-		service: admin.New(opened, time.Now, rand.Reader, config.known...).WithPasswords(commandPasswords{}),
+		service: admin.New(opened, time.Now, rand.Reader, config.known...).WithPasswords(argon2id{}),
 		actor:   admin.Operator(systemUser()),
 		in:      cmd.InOrStdin(), out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
 	})

@@ -66,7 +66,7 @@ func (o *options) fieldFlags(cmd *cobra.Command, duration string) {
 	flags.StringVar(&o.owner, "owner", "", "Who answers for it (default the system user)")
 }
 
-func (s *session) draft() admin.Draft {
+func (s *session) draft() (admin.Draft, error) {
 	o := s.options
 	d := admin.Draft{
 		API: o.api, Name: o.name, Description: o.description, Type: token.Type(o.kind),
@@ -79,10 +79,14 @@ func (s *session) draft() admin.Draft {
 	default:
 		d.Type = token.ReadOnly
 	}
-	if !s.cmd.Flags().Changed("owner") {
+	switch {
+	case s.cmd.Flags().Changed("owner"):
+	case d.API == admin.ManagementAPI: // a system user is no account, so the token could do nothing
+		return d, &token.FieldError{Field: "owner", Problem: "a token of API " + d.API + " acts for an account; name that"}
+	default:
 		d.Owner = systemUser()
 	}
-	return d
+	return d, nil
 }
 
 // systemUser returns who runs the command, or nothing where the system can't tell.
@@ -95,7 +99,11 @@ func systemUser() string {
 }
 
 func create(s *session, _ []string) error {
-	t, secret, err := s.service.Create(s.cmd.Context(), s.actor, s.draft())
+	d, err := s.draft()
+	if err != nil {
+		return err
+	}
+	t, secret, err := s.service.Create(s.cmd.Context(), s.actor, d)
 	if err != nil {
 		return err
 	}
@@ -115,7 +123,11 @@ func importSecret(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.service.Import(s.cmd.Context(), s.actor, s.draft(), text)
+	d, err := s.draft()
+	if err != nil {
+		return err
+	}
+	t, err := s.service.Import(s.cmd.Context(), s.actor, d, text)
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (f *LogFormat) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*b
 		return line, err
 	}
 	// Whatever came another way, such as the name of a header or of a logger.
-	if text := gate.Minted(line.Bytes()); len(text) != line.Len() {
+	if text := hideSessions(gate.Minted(line.Bytes())); len(text) != line.Len() {
 		line.Reset()
 		_, err = line.Write(text) // onto itself
 	}

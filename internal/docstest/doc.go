@@ -10,12 +10,14 @@
 //	caddyfile global  for global options
 //	json              a whole configuration: the Caddy of the page loads it
 //	json gate         what the handler of the block before is in JSON
+//	json admin        the same for a handler api_tokens_admin
 //	json app          what the app of the block before is in JSON
 //	syntax            the grammar above the parser in package caddymodule
 //	console           lines that begin with "$ " are run, the others are their output
 //	sql admin         what the administrator of a Postgres server runs
 //	sql owner         what the owner of the tables runs
 //	sh no-run         can't be run here; noRun lists all of them
+//	yaml no-run       the same for what other systems run
 //
 // The blocks of a page are run in order, in a folder of the page's own. What
 // was loaded last is there as Caddyfile, so that the commands find it, and is

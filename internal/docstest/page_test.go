@@ -63,6 +63,7 @@ func buildAndRun(m *testing.M) int {
 var noRun = []string{
 	"README.md: make run",
 	"README.md: make test",
+	"docs/automation.md: name: rotate",
 	"docs/command-line.md: $ caddy api-tokens copy --from sqlite:/var/lib/tokenreeve/tokens.db --to postgres:{env.DATABASE_URL}",
 	"docs/command-line.md: $ caddy api-tokens migrate --status",
 	"docs/command-line.md: caddy api-tokens create --name backup | vault kv put secret/backup token=-",
@@ -85,7 +86,7 @@ func TestPages(t *testing.T) {
 		}
 		blocks := readBlocks(t, file)
 		for _, b := range blocks {
-			if b.info == "sh no-run" {
+			if strings.HasSuffix(b.info, " no-run") {
 				first, _, _ := strings.Cut(b.text, "\n")
 				left = append(left, file+": "+first)
 			}
@@ -132,10 +133,11 @@ func newPage(t *testing.T, file string) *page {
 	p := &page{t: t, file: file, dir: t.TempDir(), admin: freeAddress(t)}
 	backend := httptest.NewServer(http.HandlerFunc(serveSample))
 	t.Cleanup(backend.Close)
-	site, other, metrics := freeAddress(t), freeAddress(t), freeAddress(t)
+	site, other, management, metrics := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
 	p.replace = strings.NewReplacer(
 		"https://api.example.com", "http://"+site, "api.example.com {", "http://"+site+" {",
 		"orders.example.com {", "http://"+other+" {",
+		"https://tokens.example.com", "http://"+management, "tokens.example.com {", "http://"+management+" {",
 		"localhost:8080", site, "localhost:1337", strings.TrimPrefix(backend.URL, "http://"), "localhost:2019", p.admin, "localhost:9180", metrics,
 		"/var/lib/", filepath.Join(p.dir, "lib")+"/", "/var/log/", filepath.Join(p.dir, "log")+"/",
 	)
@@ -243,7 +245,9 @@ func (p *page) runBlock(b block) error {
 	case "json":
 		return p.loadWholeJSON(b.text)
 	case "json gate":
-		return p.compareJSON(b.text, findHandler(p.loaded))
+		return p.compareJSON(b.text, findHandler(p.loaded, "api_tokens"))
+	case "json admin":
+		return p.compareJSON(b.text, findHandler(p.loaded, "api_tokens_admin"))
 	case "json app":
 		return p.compareJSON(b.text, findApp(p.loaded))
 	case "syntax":
@@ -254,7 +258,7 @@ func (p *page) runBlock(b block) error {
 		return p.runSQL("ADMIN_URL", b.text)
 	case "sql owner":
 		return p.runSQL("OWNER_URL", b.text)
-	case "sh no-run":
+	case "sh no-run", "yaml no-run":
 		return nil
 	}
 	return fmt.Errorf("nobody knows what to do with a block %q; the list is in internal/docstest/doc.go", b.info)
@@ -324,27 +328,27 @@ func (p *page) compareJSON(text string, got any) error {
 	return nil
 }
 
-// findHandler returns the first api_tokens handler of a configuration.
-func findHandler(config []byte) any {
+// findHandler returns the first handler of a name in a configuration.
+func findHandler(config []byte, name string) any {
 	var tree any
 	_ = json.Unmarshal(config, &tree)
-	return search(tree)
+	return search(tree, name)
 }
 
-func search(tree any) any {
+func search(tree any, name string) any {
 	switch node := tree.(type) {
 	case map[string]any:
-		if node["handler"] == "api_tokens" {
+		if node["handler"] == name {
 			return node
 		}
 		for _, child := range node {
-			if found := search(child); found != nil {
+			if found := search(child, name); found != nil {
 				return found
 			}
 		}
 	case []any:
 		for _, child := range node {
-			if found := search(child); found != nil {
+			if found := search(child, name); found != nil {
 				return found
 			}
 		}
@@ -421,7 +425,7 @@ var steadying = []struct {
 }{
 	{regexp.MustCompile(`trv_[0-9A-Za-z]{38}`), "SECRET"},
 	{regexp.MustCompile(`trv_….{4}`), "HINT"},
-	{regexp.MustCompile(`tok_[0-9A-Za-z]{16}`), "ID"},
+	{regexp.MustCompile(`(tok|acc)_[0-9A-Za-z]{16}`), "ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z`), "TIME"},
 	{regexp.MustCompile(`"day": "\d{4}-\d\d-\d\d"`), `"day": "DAY"`},
 	{regexp.MustCompile(`(?m)^Date: .*$`), "DATE"},

@@ -1,0 +1,50 @@
+package caddymodule
+
+import (
+	"bytes"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/gate"
+)
+
+// hideSessions redacts in place what looks like the secret of a session, wherever
+// it stands in a line: Caddy shows cookies with log_credentials, and in fields
+// that a log is told to add. A set-up link in the form in which greet writes it
+// stays, since it would be of no use otherwise.
+func hideSessions(line []byte) []byte {
+	kept, from := line[:0], 0
+	for {
+		start, end := findSession(line, from)
+		if end == 0 {
+			break
+		}
+		kept = append(append(kept, line[from:start]...), gate.Redacted...) // shorter than any secret
+		from = end
+	}
+	if from == 0 {
+		return line
+	}
+	return append(kept, line[from:]...)
+}
+
+const minSessionRest = 8 // characters behind the prefix that tell something
+
+func findSession(line []byte, from int) (start, end int) {
+	for {
+		i := bytes.Index(line[from:], []byte(admin.SessionPrefix))
+		if i < 0 {
+			return 0, 0
+		}
+		start = from + i
+		end = start + len(admin.SessionPrefix)
+		for end < len(line) && isHex(line[end]) {
+			end++
+		}
+		if end-start >= len(admin.SessionPrefix)+minSessionRest && !bytes.HasSuffix(line[:start], []byte(setUpPath+"#")) {
+			return start, end
+		}
+		from = end
+	}
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
