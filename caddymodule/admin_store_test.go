@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/store/sqlite"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -85,5 +87,39 @@ func TestAdminExportIsBrokenOff(t *testing.T) {
 	}
 	if pages.Load() != 3 {
 		t.Errorf("%d pages were read", pages.Load())
+	}
+}
+
+// What is older than audit_retention goes, and nothing else.
+func TestAdminPrunesAuditTrail(t *testing.T) {
+	for retention, want := range map[string]int{"": 1, "audit_retention 200d": 0, "audit_retention forever": 2} {
+		g := newGateway(t, map[string]string{"LOGS": "", "INSIDE": retention})
+		s, err := sqlite.Open(t.Context(), filepath.Join(g.dir, "tokens.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		err = s.Change(t.Context(), func(tx store.Tx) error {
+			for _, days := range []int{300, 500} {
+				e := store.Event{Time: time.Now().UTC().AddDate(0, 0, -days).Truncate(time.Millisecond), Actor: "old", Via: "command", Action: "token.create", Subject: "tok_x"}
+				if err := tx.AppendEvent(t.Context(), e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.mustLoad(adminSite)
+		eventually(t, "the audit trail was looked at", func() bool { return g.runtime().managing.pruned.Load() > 0 })
+		count := func() int {
+			events, err := s.Events(t.Context(), store.EventQuery{Actor: "old", Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(events)
+		}
+		eventually(t, fmt.Sprintf("%q keeps %d", retention, want), func() bool { return count() == want })
 	}
 }
