@@ -14,11 +14,11 @@ func TestBinaries(t *testing.T) {
 	onBothBinaries(t, func(t *testing.T, binary string) {
 		env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 		modules, problem, code := run(t, t.TempDir(), env, binary, "list-modules", "--skip-standard")
-		if code != 0 || !slices.Equal(strings.Fields(modules)[:3], []string{"api_tokens", "caddy.logging.encoders.api_tokens", "http.handlers.api_tokens"}) {
+		if code != 0 || !slices.Equal(strings.Fields(modules)[:4], []string{"admin.api.api_tokens", "api_tokens", "caddy.logging.encoders.api_tokens", "http.handlers.api_tokens"}) {
 			t.Errorf("list-modules: code %d, %q, %q", code, modules, problem)
 		}
 		help, problem, code := run(t, t.TempDir(), env, binary, "api-tokens", "--help")
-		for _, command := range []string{"create", "import", "list", "show", "update", "enable", "disable", "regenerate", "delete", "explain"} {
+		for _, command := range []string{"create", "import", "list", "show", "update", "enable", "disable", "regenerate", "delete", "explain", "migrate", "copy"} {
 			if code != 0 || !strings.Contains(help, "\n  "+command+" ") {
 				t.Errorf("api-tokens --help: code %d, no %s in %q, %q", code, command, help, problem)
 			}
