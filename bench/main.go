@@ -119,7 +119,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	o.pinned = cores == "one"
 	if o.quick {
-		o.rounds, o.window, o.warmup = 1, 100*time.Millisecond, 200*time.Millisecond
+		o.rounds, o.window, o.warmup = 1, 250*time.Millisecond, 200*time.Millisecond
 		o.flood, o.tokens, o.stored = min(o.flood, 2000), min(o.tokens, 100), min(o.stored, 4000)
 		if o.write != "" {
 			return o, errors.New("-quick judges nothing, so it can't be combined with -write")

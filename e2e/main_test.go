@@ -22,6 +22,13 @@ var root = func() string {
 var binaries string
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(writerVariable); path != "" {
+		if err := writeSteps(path, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(func() int {
 		var err error
 		if binaries, err = os.MkdirTemp("", "tokenreeve-e2e-"); err != nil {

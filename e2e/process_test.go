@@ -86,13 +86,17 @@ func (p *process) answersOn(address string) {
 			p.t.Fatalf("%s has ended: %v", p.cmd.Path, p.err)
 		default:
 		}
-		conn, err := net.DialTimeout("tcp", address, patience)
-		if err != nil {
-			return false
-		}
-		conn.Close()
-		return true
+		return takesConnections(address)
 	})
+}
+
+func takesConnections(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // output keeps what a process writes.
