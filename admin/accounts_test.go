@@ -435,7 +435,7 @@ func (i *interrupted) Change(ctx context.Context, fn func(store.Tx) error) error
 	return i.Store.Change(ctx, fn)
 }
 
-// Rights are asked for in the transaction, so that none is lost in between (rule 21).
+// Security rule 21: rights are asked for in the transaction, so that none is lost in between.
 func TestRightsAreReadInTheTransaction(t *testing.T) {
 	for _, action := range tokenActions {
 		if !strings.Contains("update disable regenerate delete create", action.name) {
