@@ -25,7 +25,7 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 			t.Fatal(err)
 		}
 	}
-	link, err := f.SetUpLink(t.Context())
+	link, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway})
 	check(err)
 	in, err := f.SetUp(t.Context(), link.Reveal(), "ann", password, admin.From{Address: home})
 	check(err)

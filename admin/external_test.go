@@ -16,7 +16,7 @@ func TestSetUp(t *testing.T) {
 		t.Fatalf("got %v, %v", needs, err)
 	}
 	link := func() string {
-		secret, err := f.SetUpLink(t.Context())
+		secret, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestSetUp(t *testing.T) {
 	if err := use(secret); !errors.Is(err, admin.ErrSetUpLink) {
 		t.Errorf("a second time: %v", err)
 	}
-	if _, err := f.SetUpLink(t.Context()); !errors.Is(err, admin.ErrSetUpDone) {
+	if _, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway}); !errors.Is(err, admin.ErrSetUpDone) {
 		t.Errorf("with an account: %v", err)
 	}
 	_ = quick
@@ -66,7 +66,7 @@ func TestSetUp(t *testing.T) {
 // A link is useless once there is an account, however that came.
 func TestSetUpAfterAnAccountWasMade(t *testing.T) {
 	f, _ := newManagement(t)
-	secret, err := f.SetUpLink(t.Context())
+	secret, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestSetUpAfterAnAccountWasMade(t *testing.T) {
 
 func TestSetUpAtOnce(t *testing.T) {
 	f, _ := newManagement(t)
-	secret, err := f.SetUpLink(t.Context())
+	secret, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,8 @@ func noAccount(ctx context.Context, r store.Reader) (bool, error) {
 
 // SetUpLink returns the secret of a link that makes the first account, once and
 // within an hour; links from before end. It is ErrSetUpDone if there is an account.
-func (s *Service) SetUpLink(ctx context.Context) (token.Secret, error) {
+// It is for who has the gateway's store: nothing is asked of the actor but its name.
+func (s *Service) SetUpLink(ctx context.Context, by Actor) (token.Secret, error) {
 	link, secret, err := s.newSession("", bySetUp, SetUpMost, From{})
 	if err != nil {
 		return token.Secret{}, err
@@ -38,7 +39,7 @@ func (s *Service) SetUpLink(ctx context.Context) (token.Secret, error) {
 		if err := tx.CreateSession(ctx, link); err != nil {
 			return err
 		}
-		return s.note(ctx, tx, &Actor{Via: ViaGateway}, store.Event{Action: setUpLink, Subject: link.ID}, nil, nil)
+		return s.note(ctx, tx, &by, store.Event{Action: setUpLink, Subject: link.ID}, nil, nil)
 	})
 	if err != nil {
 		return token.Secret{}, err

@@ -124,7 +124,7 @@ func (a *App) linkAddress() (address string, ok bool) {
 // use to anybody once there is an account, nor after an hour. Behind # it is not
 // sent to the server by who follows the link, so access logs don't have it.
 func (a *App) logSetUpLink(ctx context.Context, m *managing, s *admin.Service, address string) error {
-	link, err := s.SetUpLink(ctx)
+	link, err := s.SetUpLink(ctx, admin.Actor{Via: admin.ViaGateway})
 	if err != nil && !errors.Is(err, admin.ErrSetUpDone) {
 		return err
 	}

@@ -31,7 +31,7 @@ func setUp(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	secret, err := s.service.SetUpLink(s.cmd.Context())
+	secret, err := s.service.SetUpLink(s.cmd.Context(), s.actor)
 	if errors.Is(err, admin.ErrSetUpDone) {
 		return fmt.Errorf("%w; caddy api-tokens account create makes more", err)
 	}

@@ -19,7 +19,7 @@ func TestSetUp(t *testing.T) {
 	if p := read[struct{ Needed bool }](t, anyone.do(t, "GET", "/set-up", nil)); !p.Needed {
 		t.Error("no set-up is needed")
 	}
-	link, err := f.SetUpLink(t.Context())
+	link, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway})
 	if err != nil {
 		t.Fatal(err)
 	}
