@@ -44,6 +44,7 @@ type storeReport struct {
 	Since          time.Time  `json:"since"`    // when up became what it is
 	Answered       *time.Time `json:"answered"` // null: never
 	Watched        bool       `json:"watched"`
+	WatchFailure   string     `json:"watch_failure,omitempty"` // why it isn't
 	LastUsePending int64      `json:"last_use_pending"`
 	LastUseFailing bool       `json:"last_use_failing"`
 	ClockOffset    float64    `json:"clock_offset"` // seconds that the store's clock is ahead
@@ -80,7 +81,7 @@ func (rt *runtime) report(now time.Time) storeReport {
 	h := rt.health.snapshot()
 	s := storeReport{
 		Driver: rt.settings.store.Driver, Ready: rt.ready(h, now), Up: h.up, Since: h.since.UTC().Truncate(time.Millisecond),
-		Watched: rt.hears(), LastUsePending: rt.recorder.Stats().Pending, LastUseFailing: h.writeBad,
+		Watched: h.hearsOthers(), WatchFailure: h.whyDeaf(), LastUsePending: rt.recorder.Stats().Pending, LastUseFailing: h.writeBad,
 		ClockOffset: h.offset.Round(10 * time.Millisecond).Seconds(),
 	}
 	if !h.last.IsZero() {
@@ -92,10 +93,14 @@ func (rt *runtime) report(now time.Time) storeReport {
 
 // ready reports whether the gateway can let anybody in. While the store is away
 // that is as long as tokens in memory work: a load balancer that takes gateways
-// out must not do so with all of them as soon as their one store is away.
+// out must not do so with all of them as soon as their one store is away. A store
+// that refuses is not away, so nothing works for longer than cache_ttl (rule 15).
 func (rt *runtime) ready(h healthState, now time.Time) bool {
-	bound := max(rt.settings.cacheTTL+rt.settings.staleIfError, 3*probeInterval)
-	return h.up || now.Sub(h.last) < bound
+	bound := rt.settings.cacheTTL
+	if !h.refused {
+		bound += rt.settings.staleIfError
+	}
+	return h.up || now.Sub(h.last) < max(bound, 3*probeInterval)
 }
 
 var _ caddy.AdminRouter = (*AdminHealth)(nil)

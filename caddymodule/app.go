@@ -59,7 +59,6 @@ type App struct {
 // settings share one.
 type settings struct {
 	store         StoreConfig
-	poll          time.Duration // zero to listen
 	cacheSize     int64
 	cacheTTL      time.Duration
 	staleIfError  time.Duration
@@ -97,7 +96,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	a.settings.store.Origin = "" // a line that moves makes no other store
 	if a.Invalidation != nil {
-		a.settings.poll = time.Duration(a.Invalidation.Interval)
+		a.settings.store.poll = time.Duration(a.Invalidation.Interval)
 	}
 	return errors.Join(a.checkInvalidation(), a.settings.check())
 }

@@ -17,11 +17,12 @@ const (
 	probeInterval = 5 * time.Second
 	probeTimeout  = 2 * time.Second
 
-	// checkInterval is how often clock and watch are looked at.
-	checkInterval = 3 * time.Minute
+	// clockInterval is how often the clocks are compared.
+	clockInterval = 3 * time.Minute
 
-	// watchPatience is how long the watch of changes may take to begin.
-	watchPatience = 30 * time.Second
+	// watchPatience is how long changes may not be heard of, while the store
+	// answers, until that is worth a warning.
+	watchPatience = 15 * time.Second
 
 	// keptUse is for how many days the counts of a token are kept: a year, and
 	// some more to compare with.
@@ -35,13 +36,14 @@ const (
 func (rt *runtime) care(ctx context.Context, s store.Store) {
 	done := make(chan struct{})
 	go func() { defer close(done); rt.prune(ctx, s) }()
-	due, watchDue := time.Now(), time.Now().Add(watchPatience)
+	due := time.Now()
 	for {
-		if offset, within, ok := rt.probe(ctx, s); ok && !time.Now().Before(due) {
+		offset, within, ok := rt.probe(ctx, s)
+		if ok && !time.Now().Before(due) {
 			rt.noteClock(offset, within)
-			rt.noteWatch(watchDue)
-			due = time.Now().Add(checkInterval)
+			due = time.Now().Add(clockInterval)
 		}
+		rt.warnIfDeaf()
 		if !sleep(ctx, probeInterval+jitter(probeInterval/10)) {
 			break
 		}
@@ -73,11 +75,19 @@ func (rt *runtime) probe(ctx context.Context, s store.Store) (offset, within tim
 	return offset, within, err == nil
 }
 
-// noteWatch warns, once, when the store answers but its changes can't be watched
-// since the given time: a role may lack the rights.
-func (rt *runtime) noteWatch(due time.Time) {
-	if rt.health.watching(rt.watched.Load() || time.Now().Before(due)) == becameBad {
-		rt.logger.Load().Warn("changes of tokens can't be watched; until they can, cache_ttl bounds how long they go unseen")
+// warnIfDeaf warns, once, when the store answers but its changes can't be
+// watched: a role may lack the rights.
+func (rt *runtime) warnIfDeaf() {
+	if since, reason := rt.health.deaf(watchPatience, time.Now()); reason != nil {
+		rt.logger.Load().Warn("changes of tokens can't be watched; until they can, cache_ttl bounds how long they go unseen",
+			zap.Time("since", since), zap.Error(reason))
+	}
+}
+
+// noteWatch notes that changes by others are heard of, or why they aren't.
+func (rt *runtime) noteWatch(reason error) {
+	if rt.health.hears(reason, time.Now()) {
+		rt.logger.Load().Info("changes of tokens are watched again")
 	}
 }
 

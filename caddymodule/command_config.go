@@ -33,7 +33,8 @@ func readConfig(file, adapter string) (gatewayConfig, error) {
 	var parsed struct {
 		Apps struct {
 			APITokens struct {
-				Store StoreConfig `json:"store"`
+				Store        StoreConfig  `json:"store"`
+				Invalidation Invalidation `json:"invalidation"`
 			} `json:"api_tokens"`
 			HTTP json.RawMessage `json:"http"`
 		} `json:"apps"`
@@ -42,6 +43,7 @@ func readConfig(file, adapter string) (gatewayConfig, error) {
 		return gatewayConfig{}, fmt.Errorf("reading the configuration: %w", err)
 	}
 	config := gatewayConfig{store: parsed.Apps.APITokens.Store}
+	config.store.poll = parsed.Apps.APITokens.Invalidation.poll()
 	return config, config.addCatalogs(parsed.Apps.HTTP)
 }
 

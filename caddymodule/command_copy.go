@@ -15,10 +15,47 @@ import (
 const (
 	copyName = "copy"
 
-	// Tables can be large. What hangs is noticed by the drivers, earlier.
+	// Tables can be large. A database that hangs is given up earlier: while it is
+	// opened, and when no token was copied for a while. Import writes thousands of
+	// them at once, and has a limit of its own for rows.
 	migrateTimeout = 30 * time.Minute
 	copyTimeout    = 2 * time.Hour
+	copyPatience   = 6 * time.Minute
+
+	// flagPoll is for stores that flags name. They come without the configuration,
+	// which says whether there is a pooler. Nothing is polled: no command watches.
+	flagPoll = time.Second
 )
+
+// errStalled says so in place of "context canceled".
+var errStalled = fmt.Errorf("%w: nothing was read or written for %v", store.ErrUnavailable, copyPatience)
+
+// movingStore tells of each token that it exports.
+type movingStore struct {
+	store.Store
+	moved func()
+}
+
+// Export implements store.Store.
+func (s movingStore) Export(ctx context.Context, yield func(store.Record) error) error {
+	return s.Store.Export(ctx, func(r store.Record) error {
+		s.moved()
+		return yield(r)
+	})
+}
+
+// copyMoving copies until nothing moves any more.
+func copyMoving(ctx context.Context, from, to store.Store) (n int, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(copyPatience, func() { cancel(errStalled) })
+	defer timer.Stop()
+	n, err = store.Copy(ctx, movingStore{from, func() { timer.Reset(copyPatience) }}, to)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errStalled) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return n, err
+}
 
 func copyCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
@@ -61,7 +98,7 @@ func (o *options) copy(cmd *cobra.Command) (err error) {
 		return fmt.Errorf("--to: %w", err)
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	n, err := store.Copy(ctx, from, to)
+	n, err := copyMoving(ctx, from, to)
 	if errors.Is(err, store.ErrNotEmpty) {
 		return fmt.Errorf("--to: %w: it has tokens already, and nothing was copied; use a new one", store.ErrNotEmpty)
 	}
@@ -85,13 +122,13 @@ func openSource(ctx context.Context, c StoreConfig) (store.Store, error) {
 	if missing != "" {
 		return nil, fmt.Errorf("there is no token store %s", missing)
 	}
-	return c.open(opening, 0)
+	return c.open(opening)
 }
 
 func openWithin(ctx context.Context, c StoreConfig) (store.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	return c.open(ctx, 0)
+	return c.open(ctx)
 }
 
 func (o *options) reportCopy(cmd *cobra.Command, n int) error {
@@ -112,7 +149,7 @@ func (o *options) reportCopy(cmd *cobra.Command, n int) error {
 // since it may hold a password.
 func parseStoreFlag(flag, text string) (StoreConfig, error) {
 	driver, source, _ := strings.Cut(text, ":")
-	c := StoreConfig{Driver: driver, Source: source}
+	c := StoreConfig{Driver: driver, Source: source, poll: flagPoll}
 	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
 		c.Driver, c.Source = driverPostgres, text
 	}

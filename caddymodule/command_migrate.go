@@ -45,7 +45,7 @@ func (o *options) migrate(cmd *cobra.Command) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), migrateTimeout)
 	defer cancel()
-	m, err := o.bringUpToDate(ctx, postgres.Config{DSN: c.Source})
+	m, err := o.bringUpToDate(ctx, c.connection())
 	if err != nil {
 		return c.located(err)
 	}
@@ -76,7 +76,9 @@ func (o *options) storeToMigrate() (c StoreConfig, err error) {
 }
 
 func (o *options) bringUpToDate(ctx context.Context, c postgres.Config) (migration, error) {
-	status, err := postgres.ReadStatus(ctx, c)
+	asking, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	status, err := postgres.ReadStatus(asking, c)
 	m := migration{Version: status.Version, Needed: status.Needed, UpToDate: status.Version == status.Needed}
 	if err != nil || o.statusOnly {
 		return m, err

@@ -2,13 +2,17 @@ package caddymodule
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -172,6 +176,71 @@ func fillOld(t *testing.T, path string) map[string]store.Secret {
 		secrets[name] = store.Secret{Digest: secret.Digest()}
 	}
 	return secrets
+}
+
+// stuckStore exports one token, and nothing more.
+type stuckStore struct{ store.Store }
+
+func (stuckStore) Catalogs(context.Context) ([]store.Catalog, error) { return nil, nil }
+
+func (stuckStore) Export(ctx context.Context, yield func(store.Record) error) error {
+	time.Sleep(copyPatience - time.Second)
+	if err := yield(store.Record{}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (stuckStore) Import(_ context.Context, records iter.Seq2[store.Record, error]) error {
+	for _, err := range records {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A copy takes as long as it moves, and no longer.
+func TestCopyThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := copyMoving(t.Context(), stuckStore{}, stuckStore{})
+		if took := time.Since(began); !errors.Is(err, errStalled) || took != 2*copyPatience-time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
+
+// Commands work behind a pooler, as gateways do with `invalidation poll`.
+func TestCommandsBehindAPooler(t *testing.T) {
+	server := pgtest.Shared(t)
+	s, database := newShell(t, server)
+	s.env = []string{"DATABASE_URL=" + server.Bouncer(t, database), "DIRECT_URL=" + server.DSN(database, pgtest.Superuser)}
+	write(t, filepath.Join(s.dir, "Caddyfile"), strings.Replace(postgresCaddyfile, "store postgres {env.DATABASE_URL}", "store postgres {env.DATABASE_URL}\n\t\tinvalidation poll 1s", 1))
+	s.fails("there is no token store in the Postgres database", "list")
+	if out := s.works("create", "--api", "articles", "--name", "first"); !strings.HasPrefix(out, "trv_") {
+		t.Errorf("create printed %q", out)
+	}
+	for _, args := range [][]string{{"migrate"}, {"migrate", "--status"}, {"migrate", "--store", "postgres:{env.DATABASE_URL}"}, {"migrate", "--status", "--store", "postgres:{env.DATABASE_URL}"}} {
+		if out := s.works(args...); !strings.HasPrefix(out, "up to date: ") {
+			t.Errorf("%v says %q", args, out)
+		}
+	}
+	s.works("update", "first", "--duration", "unlimited")
+	s.works("disable", "first")
+	if out := s.works("show", "first"); !strings.Contains(out, "disabled") {
+		t.Errorf("show printed %q", out)
+	}
+	s.says("{\n  \"copied\": 1\n}\n", "copy", "--from", "postgres:{env.DATABASE_URL}", "--to", "sqlite:out.db", "--json")
+	s.works("delete", "first", "--yes")
+	s.says("{\n  \"copied\": 1\n}\n", "copy", "--from", "sqlite:out.db", "--to", "postgres:{env.DATABASE_URL}", "--json")
+	want := s.works("list")
+	if !strings.Contains(want, "first") {
+		t.Errorf("list printed %q", want)
+	}
+	write(t, filepath.Join(s.dir, "direct"), strings.Replace(postgresCaddyfile, "DATABASE_URL", "DIRECT_URL", 1))
+	s.says(want, "list", "--config", "direct", "--adapter", "caddyfile")
 }
 
 // A role that may not make tables can do all that commands do, once they are there.

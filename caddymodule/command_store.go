@@ -25,7 +25,7 @@ func (o *options) openStore(ctx context.Context, c StoreConfig) (opened store.St
 	case err != nil:
 		return nil, "", err
 	case missing == "":
-		opened, err = c.open(ctx, 0)
+		opened, err = c.open(ctx)
 		return opened, "", err
 	case !o.makesStore:
 		return nil, "", fmt.Errorf("there is no token store %s; name the configuration of the gateway with --config, or create a token first", missing)
@@ -41,7 +41,7 @@ func (c StoreConfig) missing(ctx context.Context) (where string, err error) {
 		return "", c.located(err)
 	}
 	if c.Driver == driverPostgres {
-		status, err := postgres.ReadStatus(ctx, postgres.Config{DSN: c.Source})
+		status, err := postgres.ReadStatus(ctx, c.connection())
 		if err != nil || status.Version > 0 {
 			return "", c.located(err)
 		}
@@ -81,7 +81,7 @@ func (s *unmadeStore) Change(ctx context.Context, fn func(tx store.Tx) error) er
 	if err := s.Store.Change(ctx, fn); err != nil || s.made {
 		return err
 	}
-	made, err := s.config.open(ctx, 0)
+	made, err := s.config.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -111,6 +111,10 @@ func TestReady(t *testing.T) {
 		"never reached":   {healthState{}, false},
 		"away":            {healthState{last: now.Add(-69 * time.Second)}, true},
 		"away for longer": {healthState{last: now.Add(-70 * time.Second)}, false},
+		// Nothing that is too old is served then.
+		"refusing":            {healthState{refused: true, last: now.Add(-14 * time.Second)}, true},
+		"refusing for longer": {healthState{refused: true, last: now.Add(-15 * time.Second)}, false},
+		"away, then refusing": {healthState{away: true, refused: true, last: now.Add(-15 * time.Second)}, false},
 	} {
 		if got := rt.ready(test.h, now); got != test.want {
 			t.Errorf("%s: %v", name, got)
@@ -210,6 +214,106 @@ func TestProbeNotesFailures(t *testing.T) {
 	}
 }
 
+// What the newest failure was counts: a store that comes back and refuses is not away.
+func TestRefusalsAreNoted(t *testing.T) {
+	var h health
+	for _, step := range []struct {
+		err           error
+		away, refused bool
+	}{
+		{nil, false, false},
+		{store.ErrUnavailable, true, false},
+		{errors.New("the log-in is refused"), true, true},
+		{context.DeadlineExceeded, true, false},
+		{nil, false, false},
+		{errors.New("the log-in is refused"), false, true},
+		{nil, false, false},
+	} {
+		h.answered(step.err, time.Now())
+		if s := h.snapshot(); s.away != step.away || s.refused != step.refused {
+			t.Errorf("%v: %+v", step.err, s)
+		}
+	}
+}
+
+// codedError is one as Postgres answers.
+type codedError struct{ error }
+
+func (codedError) SQLState() string { return "42501" }
+
+// Rule 14: who can't hear of changes says so, and why, until it can again.
+func TestDeafness(t *testing.T) {
+	resolver, err := gate.NewResolver(gate.Config{ // its goroutines don't end
+		Lookup: func(context.Context, token.Digest) (token.Token, time.Time, error) {
+			return token.Token{}, time.Time{}, gate.ErrUnknown
+		},
+		Now: time.Now, CacheSize: 100, TTL: time.Second, Event: func(gate.Event, error) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		rt, logs := bareRuntime(t)
+		rt.resolver = resolver
+		rt.noteStore(nil)
+		rt.noteWatch(errNotWatchedYet)
+		step := func(what string, after time.Duration, change *store.Changed, heard bool, reason, says string) {
+			t.Helper()
+			time.Sleep(after)
+			if change != nil {
+				rt.changed(*change)
+			}
+			rt.warnIfDeaf()
+			rt.warnIfDeaf()
+			h := rt.health.snapshot()
+			if rt.hears() != heard || h.whyDeaf() != reason {
+				t.Errorf("%s: hears %v, because %q; want %v, %q", what, rt.hears(), h.whyDeaf(), heard, reason)
+			}
+			got := logs.TakeAll()
+			if (says == "") != (len(got) == 0) || len(got) > 1 || len(got) == 1 && !strings.Contains(got[0].Message, says) {
+				t.Errorf("%s: logged %v; want %q", what, got, says)
+			}
+			for _, line := range got {
+				if cause, _ := line.ContextMap()["error"].(string); line.Level == zap.WarnLevel && cause == "" {
+					t.Errorf("%s: a warning without a cause", what)
+				}
+			}
+		}
+		all, own := &store.Changed{All: true}, &store.Changed{Digests: []token.Digest{{1}}}
+		refused := &store.Changed{Lost: codedError{errors.New("hunter2 may not")}}
+		away := &store.Changed{Lost: store.ErrUnavailable}
+		const (
+			notYet   = "watching has not begun yet"
+			saysCode = "the store refuses it, with code 42501; see the log"
+			saysGone = "the store can't be reached, or does not answer in time"
+		)
+		step("at first", 0, nil, false, notYet, "")
+		step("an own change", 0, own, false, notYet, "")
+		step("it has begun", time.Second, all, true, "", "")
+		step("quiet", time.Hour, nil, true, "", "")
+		step("lost", 0, refused, false, saysCode, "")
+		step("an own change", 14*time.Second, own, false, saysCode, "")
+		step("lost for longer", time.Second, nil, false, saysCode, "can't be watched")
+		step("still lost", time.Hour, nil, false, saysCode, "")
+		step("heard", 0, all, true, "", "watched again")
+		step("lost for a moment", time.Hour, away, false, saysGone, "")
+		step("heard", time.Second, all, true, "", "")
+
+		// While the store is away, there is nothing more to say.
+		rt.noteStore(store.ErrUnavailable)
+		logs.TakeAll()
+		step("away", 0, nil, false, saysGone, "")
+		step("away", time.Second, away, false, saysGone, "")
+		step("away for long", time.Hour, nil, false, saysGone, "")
+		rt.noteStore(nil)
+		logs.TakeAll()
+		step("back, not heard yet", 14*time.Second, nil, false, saysGone, "")
+		step("back for longer", time.Second, nil, false, saysGone, "can't be watched")
+		step("heard", 0, all, true, "", "watched again")
+		step("lost, and everything may have changed", 0, &store.Changed{All: true, Lost: store.ErrUnavailable}, false, saysGone, "")
+	})
+}
+
 // Use is pruned daily, at times of each gateway's own.
 func TestPrune(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -267,7 +371,7 @@ func TestPrune(t *testing.T) {
 func TestOwnChangesWithoutAWatch(t *testing.T) {
 	g := newArticles(t, startBackend(t, ""), nil)
 	rt := g.runtime()
-	eventually(t, "the watch has begun", rt.watched.Load)
+	eventually(t, "the watch has begun", rt.told.Load)
 	deaf := &runtime{resolver: rt.resolver}
 	other, err := sqlite.Open(t.Context(), filepath.Join(g.dir, "tokens.db"))
 	if err != nil {

@@ -24,6 +24,15 @@ const (
 	minPoll = 100 * time.Millisecond
 )
 
+// poll is the interval for commands; zero is to listen. They hear of nothing, but
+// what listens does not work behind poolers.
+func (i Invalidation) poll() time.Duration {
+	if i.Mode != modePoll {
+		return 0
+	}
+	return max(time.Duration(i.Interval), minPoll)
+}
+
 // checkInvalidation checks how changes are heard of against store and cache_ttl.
 func (a *App) checkInvalidation() error {
 	switch i := a.Invalidation; {

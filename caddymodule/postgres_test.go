@@ -76,7 +76,7 @@ func (p *postgresGateway) do(err error) {
 func (p *postgresGateway) start(sites string) {
 	p.t.Helper()
 	p.mustLoad(sites)
-	eventually(p.t, "changes are watched", func() bool { return p.runtime().watched.Load() })
+	eventually(p.t, "changes are watched", func() bool { return p.runtime().hears() })
 }
 
 func (p *postgresGateway) wantLines(n int, messages ...string) {
@@ -352,6 +352,58 @@ func TestPostgresReloadWhileAway(t *testing.T) {
 	if p.runtime() == rt {
 		t.Error("the runtime is the old one")
 	}
+}
+
+// A database that hangs is not waited for by a gateway that looks for it.
+func TestPostgresReopenHangs(t *testing.T) {
+	p := newPostgres(t, pgtest.Start(t), nil)
+	locked := make(chan error, 1)
+	go func() {
+		locked <- p.server.Exec(p.database, "BEGIN; LOCK TABLE schema_version IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(8); COMMIT")
+	}()
+	rt := &runtime{settings: settings{store: StoreConfig{Driver: driverPostgres, Source: p.dsn, resolved: true}}}
+	eventually(t, "the table is locked", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := rt.settings.store.missing(ctx)
+		return isAway(err)
+	})
+	began := time.Now()
+	err := rt.reopen(t.Context())
+	if took := time.Since(began); !isAway(err) || rt.store.Load() != nil || took < reopenTimeout-time.Second || took > reopenTimeout+time.Second {
+		t.Errorf("after %v: %v", took, err)
+	}
+	p.do(<-locked)
+}
+
+// A role that may look up but not see changes: health says that nothing is heard,
+// and why, and ready goes by what works.
+func TestPostgresDeaf(t *testing.T) {
+	server := pgtest.Start(t)
+	p := newPostgres(t, server, map[string]string{"TOKENS": "cache_ttl 1h"})
+	p.do(server.CreateRole("tokenreeve_serve"))
+	p.do(server.Exec(p.database, postgres.GrantsToServe+"REVOKE SELECT ON changes FROM tokenreeve_serve"))
+	t.Setenv("TOKENREEVE_TEST_DSN", server.DSN(p.database, "tokenreeve_serve"))
+	p.mustLoad(articlesSite)
+	eventually(t, "health says why", func() bool {
+		_, h := p.health()
+		return h.Stores[0].WatchFailure == "the store refuses it, with code 42501; see the log"
+	})
+	if status, h := p.health(); status != 200 || !h.Ready || h.Stores[0].Watched || p.metric("tokenreeve_store_watched") != 0 {
+		t.Errorf("health is %d %+v", status, h)
+	}
+	if a := p.ask("GET", "/x", p.bearer("full")); a.status != 200 {
+		t.Error(a)
+	}
+	p.do(server.Exec(p.database, postgres.GrantsToServe))
+	eventually(t, "changes are watched", func() bool {
+		_, h := p.health()
+		return h.Stores[0].Watched && h.Stores[0].WatchFailure == "" && p.metric("tokenreeve_store_watched") == 1
+	})
+	p.do(server.Exec("postgres", "ALTER ROLE tokenreeve_serve NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tokenreeve_serve'"))
+	eventually(t, "the loss is noticed", func() bool { _, h := p.health(); return !h.Stores[0].Watched && h.Stores[0].WatchFailure != "" })
+	p.do(server.Exec("postgres", "ALTER ROLE tokenreeve_serve LOGIN"))
+	eventually(t, "changes are watched again", func() bool { _, h := p.health(); return h.Stores[0].Watched })
 }
 
 // A gateway starts while the database is away, and lets nobody in until it is there.

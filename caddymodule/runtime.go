@@ -29,7 +29,7 @@ type runtime struct {
 	logger   atomic.Pointer[zap.Logger] // of the newest configuration
 	stop     context.CancelFunc
 	stopped  chan struct{} // closed when all that runs in the background has ended
-	watched  atomic.Bool   // changes are told to the resolver by the store's watch
+	told     atomic.Bool   // own changes are told to the resolver by the store's watch, whatever is heard of others
 
 	startedWithout bool // the store could not be reached when this was made
 
@@ -47,7 +47,7 @@ var live struct {
 }
 
 const (
-	openTimeout  = 30 * time.Second
+	openTimeout  = 30 * time.Second // migrations included
 	flushTimeout = 10 * time.Second // for what is left at the end
 
 	failureLogInterval = time.Minute

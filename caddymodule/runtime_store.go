@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,7 +23,7 @@ type ownStore struct {
 // the change failed, since that may not be certain.
 func (s *ownStore) Change(ctx context.Context, fn func(tx store.Tx) error) error {
 	err := s.Store.Change(ctx, fn)
-	if !s.rt.watched.Load() {
+	if !s.rt.told.Load() {
 		s.rt.resolver.InvalidateAll()
 	}
 	return err
@@ -41,7 +42,7 @@ func (rt *runtime) opened() (store.Store, error) {
 func (rt *runtime) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	s, err := rt.settings.store.open(ctx, rt.settings.poll)
+	s, err := rt.settings.store.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,8 +63,20 @@ func (s settings) mayWaitForStore() bool {
 
 const (
 	reopenInterval = 2 * time.Second // for a store that was never reached
+	reopenTimeout  = 5 * time.Second
 	rewatchDelay   = time.Second
 )
+
+// reopen opens a store that could not be reached. Migrations may need more time
+// than it may hang for, so it must answer first.
+func (rt *runtime) reopen(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, reopenTimeout)
+	defer cancel()
+	if _, err := rt.settings.store.missing(asking); err != nil {
+		return err
+	}
+	return rt.open(ctx)
+}
 
 // run opens the store, if that was not possible before, and looks after it.
 func (rt *runtime) run(ctx context.Context) {
@@ -72,7 +85,7 @@ func (rt *runtime) run(ctx context.Context) {
 		if !sleep(ctx, reopenInterval+jitter(reopenInterval/2)) {
 			return
 		}
-		if err := rt.open(ctx); err != nil && ctx.Err() == nil {
+		if err := rt.reopen(ctx); err != nil && ctx.Err() == nil {
 			rt.noteStore(err)
 		}
 	}
@@ -87,28 +100,63 @@ func (rt *runtime) run(ctx context.Context) {
 // only; should it end before, it is begun again, and whatever changed in between
 // counts as unknown.
 func (rt *runtime) watch(ctx context.Context, s store.Store) {
+	rt.noteWatch(errNotWatchedYet)
 	for {
-		err := s.Watch(ctx, func(c store.Changed) {
-			rt.watched.Store(true)
-			if c.All {
-				rt.resolver.InvalidateAll()
-			} else {
-				rt.resolver.Invalidate(c.Digests)
-			}
-		})
-		rt.watched.Store(false)
+		err := s.Watch(ctx, rt.changed)
+		rt.told.Store(false)
 		if ctx.Err() != nil {
 			return
 		}
+		if err == nil { // not by the contract
+			err = errNotWatchedYet
+		}
+		rt.noteWatch(err)
 		rt.logger.Load().Error("watching the store for changes failed; trying again", zap.Error(err))
 		sleep(ctx, rewatchDelay)
 		rt.resolver.InvalidateAll()
 	}
 }
 
+var errNotWatchedYet = errors.New("watching has not begun yet")
+
+// changed forgets what changed before it notes that it was told so.
+func (rt *runtime) changed(c store.Changed) {
+	if c.All {
+		rt.resolver.InvalidateAll()
+	} else if len(c.Digests) > 0 {
+		rt.resolver.Invalidate(c.Digests)
+	}
+	rt.told.Store(true)
+	switch {
+	case c.Lost != nil:
+		rt.noteWatch(c.Lost)
+	case c.All: // digests alone may be of own changes
+		rt.noteWatch(nil)
+	}
+}
+
 // hears reports whether changes by others are heard of, as far as that is known
-// here: a watch goes on while the store is away, and begins anew by itself.
-func (rt *runtime) hears() bool { return rt.watched.Load() && rt.health.snapshot().up }
+// here. That a store is away can be known before its watch says so.
+func (rt *runtime) hears() bool { return rt.health.snapshot().hearsOthers() }
+
+func (h healthState) hearsOthers() bool { return h.watch.heard && !h.away }
+
+// whyDeaf says why changes by others aren't heard of, in words of our own: what
+// the store said is for the log.
+func (h healthState) whyDeaf() string {
+	var answer interface{ SQLState() string }
+	switch {
+	case h.hearsOthers():
+		return ""
+	case h.away || isAway(h.watch.reason):
+		return "the store can't be reached, or does not answer in time"
+	case h.watch.reason == nil || errors.Is(h.watch.reason, errNotWatchedYet):
+		return "watching has not begun yet"
+	case errors.As(h.watch.reason, &answer):
+		return "the store refuses it, with code " + answer.SQLState() + "; see the log"
+	}
+	return "watching fails; see the log"
+}
 
 // sleep waits, and reports whether the context is still there.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -30,6 +30,9 @@ type StoreConfig struct {
 	// Origin is the line that this was written in, for errors.
 	Origin string `json:"origin,omitempty"`
 
+	// poll is how often Postgres is asked for changes; zero is to listen for
+	// them, which no pooler can pass on.
+	poll     time.Duration
 	resolved bool
 }
 
@@ -84,14 +87,18 @@ func (c StoreConfig) resolve() (StoreConfig, error) {
 	return c, nil
 }
 
-// open opens the store, migrating it if needed. poll is how often Postgres is
-// asked for changes; zero is to listen for them.
-func (c StoreConfig) open(ctx context.Context, poll time.Duration) (opened store.Store, err error) {
+// connection is how the Postgres driver gets to the store.
+func (c StoreConfig) connection() postgres.Config {
+	return postgres.Config{DSN: c.Source, Poll: c.poll}
+}
+
+// open opens the store, migrating it if needed.
+func (c StoreConfig) open(ctx context.Context) (opened store.Store, err error) {
 	if c, err = c.resolve(); err != nil {
 		return nil, c.located(err)
 	}
 	if c.Driver == driverPostgres {
-		opened, err = postgres.Open(ctx, postgres.Config{DSN: c.Source, Poll: poll})
+		opened, err = postgres.Open(ctx, c.connection())
 	} else {
 		opened, err = sqlite.Open(ctx, c.Source)
 	}

@@ -71,7 +71,8 @@ type Store interface {
 	// context's error, or ErrUnavailable. Changes of this process are told before
 	// Change returns, also while nothing can be heard of others; those within a
 	// second. It begins with telling of everything, once it listens, and does so
-	// again on any doubt.
+	// again on any doubt. While it can't hear of others it goes on, says so
+	// (Changed.Lost), and tells of everything when it can again.
 	Watch(ctx context.Context, notify func(Changed)) error
 
 	// Clock returns the time by the store's own clock; where the store has none,
@@ -172,6 +173,10 @@ func (r *Record) IsToken() bool { return r.Role == nil && r.Account == nil && r.
 type Changed struct {
 	Digests []token.Digest
 	All     bool // everything may have changed
+	// Lost, if set, says that nothing can be heard of changes by others at the
+	// moment, and why. It is told alone, once each time, also at the beginning if
+	// Watch can't listen yet; All follows when it can.
+	Lost error
 }
 
 // Catalog is an API as the gateways in front of it were configured.

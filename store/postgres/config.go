@@ -32,6 +32,7 @@ const (
 	changeTimeout  = 10 * time.Second
 	useTimeout     = 10 * time.Second
 	commitTimeout  = 5 * time.Second
+	importPatience = time.Minute
 )
 
 // sessionLimits are for the server to keep, should this process hang.
@@ -49,6 +50,9 @@ type settings struct {
 	pool        *pgxpool.Config
 	poll        time.Duration
 	primaryOnly bool // the DSN doesn't ask for other servers
+	servers     *servers
+	// importPatience is how long a part of an import may go without progress.
+	importPatience time.Duration
 }
 
 // parse reads the DSN and puts defaults where it says nothing.
@@ -64,10 +68,11 @@ func (c Config) parse() (*settings, error) {
 		return nil, errDSN
 	}
 	says := func(name, variable string) bool { return strings.Contains(c.DSN, name) || os.Getenv(variable) != "" }
-	s := &settings{pool: pool, poll: c.Poll, primaryOnly: !says("target_session_attrs", "PGTARGETSESSIONATTRS")}
-	if s.primaryOnly {
-		pool.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	s := &settings{
+		pool: pool, poll: c.Poll, primaryOnly: !says("target_session_attrs", "PGTARGETSESSIONATTRS"),
+		servers: &servers{}, importPatience: importPatience,
 	}
+	s.setValidation()
 	s.setLifetimes(says)
 	conn := pool.ConnConfig
 	if conn.ConnectTimeout == 0 {
@@ -85,6 +90,22 @@ func (c Config) parse() (*settings, error) {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	return s, nil
+}
+
+// setValidation refuses servers that connections may not be to. Who a server is
+// comes first: what the DSN asks for may be taken as a wish only.
+func (s *settings) setValidation() {
+	conn := s.pool.ConnConfig
+	if s.primaryOnly {
+		conn.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	}
+	wanted := conn.ValidateConnect
+	conn.ValidateConnect = func(ctx context.Context, server *pgconn.PgConn) error {
+		if err := s.servers.check(ctx, server); err != nil || wanted == nil {
+			return err
+		}
+		return wanted(ctx, server)
+	}
 }
 
 // setLifetimes lets connections end soon enough that a failover is noticed

@@ -24,7 +24,7 @@ func TestCopyBetweenDrivers(t *testing.T) {
 	}
 	first, last := file("first.db"), file("last.db")
 	middle, _ := fresh(t, pgtest.Shared(t))
-	const tokens = 6_000
+	const tokens = exportPart + 500
 	check(t, first.Import(t.Context(), many(tokens)))
 	check(t, first.Change(t.Context(), func(tx store.Tx) error {
 		return tx.SaveCatalog(t.Context(), store.Catalog{API: "articles", Updated: now})

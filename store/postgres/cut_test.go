@@ -230,3 +230,29 @@ func TestSilentConnections(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+// An import notices a server that hangs, however long it may take.
+func TestSilentImport(t *testing.T) {
+	s, p := behind(t)
+	s.settings.importPatience = 300 * time.Millisecond
+	began := time.Now()
+	err := s.Import(t.Context(), func(yield func(store.Record, error) bool) {
+		for r, err := range many(2 * importPart) {
+			if r.Token.ID == manyID(importPart+1) {
+				time.Sleep(2 * s.settings.importPatience) // the source may be slow
+				p.setMute(true)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	})
+	mustBeAway(t, "Import", err)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	p.setMute(false)
+	s.settings.importPatience = importPatience
+	check(t, s.Import(t.Context(), many(importPart+1))) // nothing is left of the other
+	mustFind(t, s, manyID(importPart))
+}

@@ -21,6 +21,9 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	insufficientRights   = "42501"
+	preparedBefore       = "42P05"
+	notPrepared          = "26000"
+	protocolViolation    = "08P01"
 	undefinedTable       = "42P01"
 	diskFull             = "53100"
 	tooManyConnections   = "53300"
@@ -50,6 +53,8 @@ func failure(ctx context.Context, err error) error {
 	}
 	advice, away := advice(code(err))
 	switch {
+	case refusesParameters(err):
+		return fmt.Errorf("%s: %w", poolerAdvice, err)
 	case away:
 		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, advice, err)
 	case advice != "":
@@ -101,6 +106,16 @@ func isBroken(err error) bool {
 	return strings.HasPrefix(code(err), "08")
 }
 
+// poolerAdvice is for connections that are not to the server itself.
+const poolerAdvice = "a pooler stands in between; write `invalidation poll 1s`"
+
+// refusesParameters reports whether a pooler refused how we log in. Its SQLSTATE
+// alone doesn't say so: PgBouncer has it also for a server that is away.
+func refusesParameters(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == protocolViolation && strings.Contains(pgErr.Message, "startup parameter")
+}
+
 // advice says what an SQLSTATE means and what to do, and whether the store is
 // away, as opposed to broken or closed to us.
 //
@@ -124,7 +139,9 @@ func advice(code string) (advice string, away bool) {
 	case readOnlyTransaction:
 		return "the database is read-only, so nothing can be changed; connect to the primary, or turn default_transaction_read_only off", false
 	case insufficientRights:
-		return "the role lacks rights; see GrantsToServe", false
+		return "the role lacks rights; see docs/operations.md#roles-and-the-first-start", false
+	case preparedBefore, notPrepared:
+		return poolerAdvice, false
 	case undefinedTable:
 		return "tables are missing; run `api-tokens migrate`", false
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/tokenreeve/tokenreeve/internal/pgtest"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -238,11 +240,27 @@ func TestAdvice(t *testing.T) {
 	for code, away := range map[string]bool{
 		"08006": true, "08P01": true, "57P01": true, "57P02": true, "57P03": true, "53100": true, "53200": true, "53300": true,
 		"57014": true, "55P03": true, "58030": true, "25P03": true,
-		"25006": false, "28P01": false, "28000": false, "3D000": false, "42501": false, "42P01": false, "XX001": false, "23505": false, "22021": false,
+		"26000": false, "42P05": false, "25006": false, "28P01": false, "28000": false, "3D000": false, "42501": false, "42P01": false, "XX001": false, "23505": false, "22021": false,
 	} {
 		if _, got := advice(code); got != away {
 			t.Errorf("%s: away is %v", code, got)
 		}
+	}
+}
+
+// A pooler in between, where the configuration doesn't know of it, is no server
+// that is away; one whose server is away says so with the same SQLSTATE.
+func TestPoolerInBetween(t *testing.T) {
+	server := pgtest.Shared(t)
+	database := server.Database(t)
+	_, err := Open(t.Context(), Config{DSN: server.Bouncer(t, database)})
+	if err == nil || !strings.Contains(err.Error(), "a pooler stands in between; write `invalidation poll 1s`") || errors.Is(err, store.ErrUnavailable) {
+		t.Error(err)
+	}
+	away := &pgconn.PgError{Severity: "FATAL", Code: protocolViolation, Message: "server login has been failing, try again later (server_login_retry)"}
+	mustBeAway(t, "PgBouncer without a server", failure(t.Context(), away))
+	for _, code := range []string{preparedBefore, notPrepared} {
+		wantText(t, failure(t.Context(), &pgconn.PgError{Code: code}), poolerAdvice)
 	}
 }
 

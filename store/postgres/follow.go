@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -36,6 +37,8 @@ type follower struct {
 	conn     *pgx.Conn // nil while there is none
 	origin   string    // which server and table revision is of
 	revision int64     // newest row of the table changes that was told
+	moves    int       // of the servers, when it started
+	heard    int64     // newest revision that notifications told since the last look
 }
 
 // look returns what changed since the last call. After an error the follower
@@ -44,13 +47,22 @@ func (f *follower) look(ctx context.Context) (store.Changed, error) {
 	if f.conn == nil {
 		return store.Changed{All: true}, f.start(ctx)
 	}
+	if f.moves != f.settings.servers.moves() {
+		return store.Changed{}, errAnew // a pool met another primary
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	if err := f.recheck(ctx); err != nil {
+		return store.Changed{}, err
+	}
 	origin, newest, err := f.position(ctx)
 	switch {
 	case err != nil:
 		return store.Changed{}, err
-	case origin != f.origin || newest < f.revision:
+	case origin != f.origin:
+		f.settings.servers.reset() // the pools may go to what was before
+		return store.Changed{}, errAnew
+	case newest < f.revision:
 		return store.Changed{}, errAnew
 	case newest == f.revision:
 		return store.Changed{}, nil
@@ -58,24 +70,51 @@ func (f *follower) look(ctx context.Context) (store.Changed, error) {
 	return f.changes(ctx)
 }
 
+// recheck looks who the server is, behind a pooler, which can have moved on to
+// another under connections that stay open. The pools' connections go the same
+// way, so they are checked again too when something is wrong.
+func (f *follower) recheck(ctx context.Context) error {
+	if f.settings.poll == 0 {
+		return nil
+	}
+	err := f.settings.servers.check(ctx, f.conn.PgConn())
+	if err != nil {
+		f.settings.servers.reset()
+	}
+	return err
+}
+
 // start connects and listens before it notes the newest revision, so that
-// nothing is missed in between.
+// nothing is missed in between. Connecting is bounded for each address alone:
+// those that are silent must not use up the time of the one that answers.
 func (f *follower) start(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, f.settings.pool.ConnConfig.ConnectTimeout+lookTimeout)
-	defer cancel()
-	if f.conn, err = pgx.ConnectConfig(ctx, f.settings.pool.ConnConfig.Copy()); err != nil {
+	f.moves = f.settings.servers.moves()
+	config := f.settings.pool.ConnConfig.Copy()
+	config.OnNotification = f.hear
+	if f.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	if f.settings.poll == 0 {
-		var name string
-		if err := f.conn.QueryRow(ctx, `SELECT `+channel).Scan(&name); err != nil {
-			return err
-		}
-		if _, err := f.conn.Exec(ctx, `LISTEN `+pgx.Identifier{name}.Sanitize()); err != nil {
+		if err := f.listen(ctx); err != nil {
 			return err
 		}
 	}
+	before := f.origin
 	f.origin, f.revision, err = f.position(ctx)
+	if err == nil && before != "" && before != f.origin {
+		f.settings.servers.reset() // the pools may be connected to what was before
+	}
+	return err
+}
+
+func (f *follower) listen(ctx context.Context) error {
+	var name string
+	if err := f.conn.QueryRow(ctx, `SELECT `+channel).Scan(&name); err != nil {
+		return err
+	}
+	_, err := f.conn.Exec(ctx, `LISTEN `+pgx.Identifier{name}.Sanitize())
 	return err
 }
 
@@ -130,15 +169,20 @@ func (f *follower) await(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, heartbeat)
 	defer cancel()
-	for {
-		notification, err := f.conn.WaitForNotification(ctx)
-		if err != nil {
-			return
+	// The number is of one of our own or already read changes, often.
+	for f.heard <= f.revision {
+		if err := f.conn.PgConn().WaitForNotification(ctx); err != nil {
+			break
 		}
-		// Its number is of one of our own or already read changes, often.
-		if n, err := strconv.ParseInt(notification.Payload, 10, 64); err != nil || n > f.revision {
-			return
-		}
+	}
+	f.heard = 0
+}
+
+// hear keeps the newest number of all notifications, and nothing else: everyone
+// who may connect to the database can send any number of them, of any text.
+func (f *follower) hear(_ *pgconn.PgConn, n *pgconn.Notification) {
+	if revision, err := strconv.ParseInt(n.Payload, 10, 64); err == nil {
+		f.heard = max(f.heard, revision)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,6 +40,7 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 	defer rollBack(sqlTx) // does nothing after a commit
 	t := newTx(s, sqlTx)
 	t.all = true
+	t.patience = s.settings.importPatience
 	if err := t.mustBeEmpty(ctx); err != nil {
 		return err
 	}
@@ -151,13 +153,39 @@ func (t *tx) copyPart(ctx context.Context, p *part) error {
 		if len(table.rows) == 0 {
 			continue
 		}
-		_, err := t.sql.CopyFrom(ctx, pgx.Identifier{table.name}, table.columns, pgx.CopyFromRows(table.rows))
-		if err != nil {
-			return fmt.Errorf("importing %s: %w", table.name, t.taken(ctx, err))
+		if err := t.copyRows(ctx, table.name, table.columns, table.rows); err != nil {
+			return fmt.Errorf("importing %s: %w", table.name, err)
 		}
 	}
 	*p = part{}
 	return nil
+}
+
+// copyRows writes rows, as long as the server goes on taking them.
+func (t *tx) copyRows(ctx context.Context, table string, columns []string, rows [][]any) error {
+	copying, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := time.AfterFunc(t.patience, cancel)
+	defer timer.Stop()
+	source := timedRows{pgx.CopyFromRows(rows), timer, t.patience}
+	_, err := t.sql.CopyFrom(copying, pgx.Identifier{table}, columns, source)
+	if err != nil && ctx.Err() == nil && copying.Err() != nil {
+		return fmt.Errorf("%w: it took nothing for %v: %w", store.ErrUnavailable, t.patience, err)
+	}
+	return t.taken(ctx, err)
+}
+
+// timedRows puts a timer off with each row that is taken.
+type timedRows struct {
+	pgx.CopyFromSource
+
+	timer    *time.Timer
+	patience time.Duration
+}
+
+func (r timedRows) Next() bool {
+	r.timer.Reset(r.patience)
+	return r.CopyFromSource.Next()
 }
 
 // taken turns a violated constraint into the contract's error for it. Only the

@@ -54,7 +54,8 @@ func ReadStatus(ctx context.Context, c Config) (Status, error) {
 }
 
 // Migrate brings the tables to the newest version and returns which they had
-// and have. Many may do so at once.
+// and have. Many may do so at once; those that waited for another find its
+// work. It takes as long as the context allows, or half a minute.
 func Migrate(ctx context.Context, c Config) (from, to int, err error) {
 	err = c.withPool(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
 		from, to, err = migrate(ctx, pool)
@@ -75,8 +76,11 @@ func (c Config) withPool(ctx context.Context, do func(context.Context, *pgxpool.
 		return err
 	}
 	defer pool.Close()
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, openTimeout)
+		defer cancel()
+	}
 	return do(ctx, pool)
 }
 
@@ -93,58 +97,71 @@ func migrateTo(ctx context.Context, pool *pgxpool.Pool, scripts []string) (from,
 	if from, err = readVersion(ctx, pool); err != nil {
 		return 0, 0, err
 	}
-	if from > len(scripts) {
-		return from, from, fmt.Errorf("the tables have been used by a newer Tokenreeve: they have version %d, this one knows %d; upgrade Tokenreeve or use another database", from, len(scripts))
-	}
-	for to = from; to < len(scripts); {
-		version, err := migrateOnce(ctx, pool, scripts)
+	to = from
+	for first := true; to < len(scripts); first = false {
+		was, is, err := migrateOnce(ctx, pool, scripts)
 		if c := code(err); c == insufficientRights || c == readOnlyTransaction {
 			return from, to, fmt.Errorf("the tables have version %d, this Tokenreeve needs %d, and the role may not change them; run `api-tokens migrate` with a role that may: %w", to, len(scripts), err)
 		}
 		if err != nil {
 			return from, to, fmt.Errorf("migrating to version %d: %w", to+1, failure(ctx, err))
 		}
-		to = version
+		if first {
+			from = was // another may have migrated while this one waited
+		}
+		to = is
+	}
+	if to > len(scripts) {
+		return to, to, fmt.Errorf("the tables have been used by a newer Tokenreeve: they have version %d, this one knows %d; upgrade Tokenreeve or use another database", to, len(scripts))
 	}
 	return from, to, nil
 }
 
 // migrationLock is a number that nobody else has for advisory locks: "TRVMIGRA".
-const migrationLock = `BEGIN; SET LOCAL lock_timeout = '10s'; SELECT pg_advisory_xact_lock(x'5452564d49475241'::bigint)`
+// Who waits for it does so until its context ends, and a migration may take long;
+// only for the tables it waits briefly, since look-ups wait behind it.
+const migrationLock = `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
+	SELECT pg_advisory_xact_lock(x'5452564d49475241'::bigint);
+	SET LOCAL lock_timeout = '10s'`
 
 // migrateOnce runs the next migration, unless another process has, and returns
-// the version that the tables have then.
-func migrateOnce(ctx context.Context, pool *pgxpool.Pool, scripts []string) (version int, err error) {
+// the versions that the tables had and have.
+func migrateOnce(ctx context.Context, pool *pgxpool.Pool, scripts []string) (was, is int, err error) {
 	tx, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: migrationLock})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer rollBack(tx)
-	if version, err = readVersion(ctx, tx); err != nil || version >= len(scripts) {
-		return version, err
+	if was, err = readVersion(ctx, tx); err != nil || was >= len(scripts) {
+		return was, was, err
 	}
+	if err := runMigration(ctx, tx, was, scripts[was]); err != nil {
+		return was, was, err
+	}
+	return was, was + 1, tx.Commit(ctx)
+}
+
+// runMigration runs the script that follows a version.
+func runMigration(ctx context.Context, tx pgx.Tx, version int, script string) error {
 	if version == 0 {
-		const script = `CREATE TABLE schema_version (
+		const versions = `CREATE TABLE schema_version (
 			tokenreeve integer NOT NULL, -- the version; the column's name says whose it is
 			single     boolean NOT NULL PRIMARY KEY DEFAULT true CHECK (single)
 		); INSERT INTO schema_version (tokenreeve) VALUES (0)`
-		if _, err := tx.Exec(ctx, script); err != nil {
-			return 0, err
+		if _, err := tx.Exec(ctx, versions); err != nil {
+			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, scripts[version]); err != nil {
-		return version, err
+	if _, err := tx.Exec(ctx, script); err != nil {
+		return err
 	}
-	version++
-	if fill := fillIns[version]; fill != nil {
+	if fill := fillIns[version+1]; fill != nil {
 		if err := fill(ctx, tx); err != nil {
-			return version - 1, err
+			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE schema_version SET tokenreeve = $1`, version); err != nil {
-		return version - 1, err
-	}
-	return version, tx.Commit(ctx)
+	_, err := tx.Exec(ctx, `UPDATE schema_version SET tokenreeve = $1`, version+1)
+	return err
 }
 
 // schemaFacts says where the tables are or would be. Other schemas of the

@@ -9,9 +9,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tokenreeve/tokenreeve/internal/pgtest"
@@ -121,6 +124,79 @@ func TestStatusAndMigrate(t *testing.T) {
 	}
 	status(len(scripts))
 	mustAdd(t, open(t, c), "ci")
+}
+
+// Of many that migrate at once, one did it.
+func TestOneMigrates(t *testing.T) {
+	server := pgtest.Shared(t)
+	c := Config{DSN: server.DSN(server.Database(t), pgtest.Superuser)}
+	var did atomic.Int64
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			from, to, err := Migrate(t.Context(), c)
+			if err != nil {
+				t.Error(err)
+			}
+			if from != to {
+				did.Add(1)
+			}
+		})
+	}
+	running.Wait()
+	if did.Load() != 1 {
+		t.Errorf("%d say that they migrated", did.Load())
+	}
+}
+
+// A migration takes as long as its context allows, and so does waiting for it;
+// limits of the session, stood for here by short ones, don't end it.
+func TestLongMigration(t *testing.T) {
+	s, c := fresh(t, pgtest.Shared(t))
+	scripts, err := migrations()
+	check(t, err)
+	c.DSN += "&statement_timeout=100&lock_timeout=100"
+	hasty := open(t, c)
+	more := append(slices.Clone(scripts), `SELECT pg_sleep(0.5); CREATE TABLE more (x int)`)
+	var running sync.WaitGroup
+	for _, pool := range []*pgxpool.Pool{s.changes, hasty.changes, hasty.reads} {
+		running.Go(func() {
+			if _, to, err := migrateTo(t.Context(), pool, more); err != nil || to != len(more) {
+				t.Errorf("to %d, %v", to, err)
+			}
+		})
+	}
+	running.Wait()
+
+	blocked, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	holder, err := s.changes.BeginTx(t.Context(), pgx.TxOptions{BeginQuery: migrationLock})
+	check(t, err)
+	defer holder.Rollback(t.Context())
+	_, _, err = migrateTo(blocked, hasty.changes, append(more, `SELECT 1`))
+	mustBeAway(t, "a migration whose context ended", err)
+}
+
+// The caller's deadline counts, if there is one.
+func TestMigrateHasADeadline(t *testing.T) {
+	server := pgtest.Shared(t)
+	c := Config{DSN: server.DSN(server.Database(t), pgtest.Superuser)}
+	for _, given := range []time.Duration{0, time.Hour} {
+		ctx := t.Context()
+		if given > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, given)
+			defer cancel()
+		}
+		check(t, c.withPool(ctx, func(ctx context.Context, _ *pgxpool.Pool) error {
+			end, bounded := ctx.Deadline()
+			left, want := time.Until(end).Round(time.Minute/2), max(given, openTimeout)
+			if !bounded || left != want {
+				t.Errorf("%v are left, not %v", left, want)
+			}
+			return nil
+		}))
+	}
 }
 
 // A migration that fails leaves nothing behind, and the next start repeats it.

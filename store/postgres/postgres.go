@@ -71,6 +71,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		if *p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 			return err
 		}
+		s.settings.servers.add(*p.pool)
 	}
 	s.reader = reader{run: s.read}
 	ctx, cancel := s.bound(ctx, openTimeout)

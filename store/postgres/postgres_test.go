@@ -39,15 +39,16 @@ func TestConformanceOfServingRole(t *testing.T) {
 	conformance(t, server, server.Database(t), GrantsToServe)
 }
 
-// Through a pooler that gives each transaction any connection, polling.
+// Through a pooler that gives each transaction any connection, polling. It refuses
+// a search path, so all tests have the same schema, anew.
 func TestConformanceBehindPooler(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Shared(t)
 	database := server.Database(t)
-	server.Bouncer(t, database)
+	c := Config{DSN: server.Bouncer(t, database), Poll: 100 * time.Millisecond}
 	storetest.Run(t, func(t *testing.T) storetest.Subject {
-		database := server.Database(t)
-		return subject(t, server, database, "public", Config{DSN: server.Bouncer(t, database), Poll: 100 * time.Millisecond})
+		t.Cleanup(func() { execute(t, server, database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public") })
+		return subject(t, server, database, "public", c)
 	})
 }
 

@@ -21,6 +21,8 @@ type tx struct {
 	sql     pgx.Tx
 	touched map[token.Digest]struct{}
 	all     bool // all secrets are touched
+	// patience is how long a part of an import may go without progress.
+	patience time.Duration
 	// failed is the first technical error, as callers get it, and cause the same
 	// as it came. The transaction is aborted then, so nothing may be kept.
 	failed, cause error

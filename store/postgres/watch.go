@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -60,8 +61,8 @@ func (w *watcher) tell(changed store.Changed) {
 
 // Watch implements store.Store. Changes of this Store may be told twice: when
 // they commit, and when they are read like those of others. While the database
-// is away there is nothing to tell but these; when it is back, Watch tells of
-// everything.
+// is away it tells these only, after saying that it hears nothing; when it is
+// back, Watch tells of everything.
 func (s *Store) Watch(ctx context.Context, notify func(store.Changed)) error {
 	if s.closed.Load() {
 		return errClosed
@@ -74,15 +75,20 @@ func (s *Store) Watch(ctx context.Context, notify func(store.Changed)) error {
 	defer context.AfterFunc(s.life, cancel)()
 	f := follower{settings: s.settings}
 	defer f.stop()
-	pause := backoff{}
+	pause, lost := backoff{}, false
 	for watching.Err() == nil {
 		changed, err := f.look(watching)
 		if err != nil {
 			f.stop()
+			// What is only to begin anew is no loss, unless it can't.
+			if !lost && !errors.Is(err, errAnew) && watching.Err() == nil {
+				lost = true
+				one.tell(store.Changed{Lost: s.failure(watching, err)})
+			}
 			pause.wait(watching)
 			continue
 		}
-		pause = backoff{}
+		pause, lost = backoff{}, false
 		if changed.All || len(changed.Digests) > 0 {
 			one.tell(changed)
 		}

@@ -3,7 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
+	"net"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -47,6 +50,18 @@ func (l *listener) forget() {
 
 func (l *listener) all() bool {
 	return l.has(func(c store.Changed) bool { return c.All })
+}
+
+// lost returns why nothing is heard, and how often that was told.
+func (l *listener) lost() (times int, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, changed := range l.changes {
+		if changed.Lost != nil {
+			times, why = times+1, changed.Lost
+		}
+	}
+	return times, why
 }
 
 func (l *listener) named(name string) bool {
@@ -222,6 +237,11 @@ func TestOwnChangesWithoutListener(t *testing.T) {
 		defer s.watchers.mu.Unlock()
 		return len(s.watchers.list) == 1
 	})
+	eventually(t, "it says that it hears nothing", func() bool { times, _ := l.lost(); return times > 0 })
+	time.Sleep(5 * shortestPause) // it tries on, and doesn't say so each time
+	if times, why := l.lost(); times != 1 || !errors.Is(why, store.ErrUnavailable) {
+		t.Errorf("told %d times of the loss: %v", times, why)
+	}
 	check(t, disable(t.Context(), s, "ci"))
 	if !l.named("ci") || l.all() {
 		t.Errorf("told of %+v", l.changes)
@@ -239,7 +259,7 @@ func TestWatchEndsWithItsContextOnly(t *testing.T) {
 	s, _ := fresh(t, server)
 	mustAdd(t, s, "ci")
 	told := listen(t, s)
-	for name, step := range map[string]func() error{
+	for name, step := range map[string]func() error{ // each with a loss that is told once
 		"killed": func() error { return join(server.Kill(), server.Start()) },
 		"halted": func() error {
 			err := server.Signal(syscall.SIGSTOP)
@@ -251,10 +271,64 @@ func TestWatchEndsWithItsContextOnly(t *testing.T) {
 		told.forget()
 		check(t, step())
 		eventually(t, "everything is told after it was "+name, told.all)
+		if times, why := told.lost(); times != 1 || !errors.Is(why, store.ErrUnavailable) {
+			t.Errorf("it was %s: told %d times of the loss: %v", name, times, why)
+		}
 	}
 	told.forget()
 	mustAdd(t, s, "later")
 	if !told.named("later") {
 		t.Error("an own change was not told")
+	}
+}
+
+// Hosts of the connection string that are silent don't take the time of the one
+// that answers.
+func TestSilentHosts(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	dsn := server.DSN(server.Database(t), pgtest.Superuser)
+	hosts := server.Addr()
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0") // connections are made, and nothing is said
+		check(t, err)
+		t.Cleanup(func() { l.Close() })
+		hosts = l.Addr().String() + "," + hosts
+	}
+	s := open(t, Config{DSN: strings.Replace(dsn, server.Addr(), hosts, 1) + "&connect_timeout=1"})
+	listen(t, s)
+}
+
+// Whoever may connect may notify, and so must not make a gateway's memory grow.
+func TestFloodOfNotifications(t *testing.T) {
+	server := pgtest.Start(t)
+	database := server.Database(t)
+	c := Config{DSN: server.DSN(database, pgtest.Superuser)}
+	s := open(t, c)
+	mustAdd(t, s, "ci")
+	told := listen(t, open(t, c))
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	check(t, server.CreateRole("stranger"))
+	stranger := Config{DSN: server.DSN(database, "stranger")}
+	for range 6 { // 470 MB
+		query[int](t, stranger, `SELECT count(pg_notify('tokenreeve_' || (SELECT oid FROM pg_class WHERE relname = 'changes'), lpad(n::text, 7900, 'x')))
+			FROM generate_series(1, 10000) n`)
+		if grown := heap() - before; grown > 64<<20 { // what is on its way
+			t.Fatalf("the heap grew by %d MB", grown>>20)
+		}
+	}
+	began := time.Now()
+	check(t, disable(t.Context(), s, "ci"))
+	eventually(t, "the revocation is told", func() bool { return told.named("ci") || told.all() })
+	t.Log("it took", time.Since(began))
+	time.Sleep(2 * heartbeat) // whatever is left of the flood
+	if grown := heap() - before; grown > 10<<20 {
+		t.Errorf("the heap grew by %d MB", grown>>20)
 	}
 }

@@ -27,15 +27,15 @@ type follower struct {
 
 // poll returns what changed since the last call. A call that fails starts the
 // follower anew, and the first call of a new follower that succeeds returns everything.
-func (f *follower) poll(ctx context.Context) store.Changed {
+func (f *follower) poll(ctx context.Context) (store.Changed, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	changed, err := f.look(ctx)
 	if err != nil {
 		f.stop()
-		return store.Changed{}
+		return store.Changed{}, err
 	}
-	return changed
+	return changed, nil
 }
 
 func (f *follower) look(ctx context.Context) (store.Changed, error) {

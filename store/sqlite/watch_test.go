@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -89,4 +91,52 @@ func TestChangesArePruned(t *testing.T) {
 		}
 		return slices.Contains(changed.Digests, token.Hash("later"))
 	})
+}
+
+func isLost(changed store.Changed) bool { return changed.Lost != nil }
+
+// While the file is elsewhere, nothing is heard: that is told once, and
+// everything when it is back.
+func TestWatchTellsOfItsLoss(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	s := open(t, path)
+	told := listen(t, s)
+	for range 2 {
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		await(t, told, func(changed store.Changed) bool {
+			return errors.Is(changed.Lost, store.ErrUnavailable) && !changed.All
+		})
+		time.Sleep(3 * pollInterval)
+		if len(told) > 0 {
+			t.Errorf("told meanwhile: %+v", <-told)
+		}
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+		await(t, told, func(changed store.Changed) bool {
+			if isLost(changed) {
+				t.Error("the loss was told again")
+			}
+			return changed.All
+		})
+		time.Sleep(2 * pollInterval)
+		for len(told) > 0 { // the file's guard and the follower tell of everything
+			<-told
+		}
+	}
+}
+
+// A Watch that can't begin says so.
+func TestWatchThatCannotBegin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	s := open(t, path)
+	s.missing.Store(true)
+	told, ctx := make(chan store.Changed, 1000), t.Context()
+	go s.Watch(ctx, func(changed store.Changed) { told <- changed })
+	if first := <-told; !isLost(first) {
+		t.Errorf("told of %+v", first)
+	}
+	await(t, told, isAll) // its guard finds the file within a second
 }

@@ -100,6 +100,12 @@ func (s *suite) listen(on store.Store) *listener {
 func (l *listener) note(changed store.Changed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if changed.Lost != nil {
+		if changed.All || len(changed.Digests) > 0 {
+			l.s.Errorf("a loss is not told alone: %+v", changed)
+		}
+		return // a busy machine; all is told when it is over
+	}
 	l.changes = append(l.changes, changed)
 }
 
