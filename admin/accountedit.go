@@ -34,6 +34,9 @@ func (s *Service) UpdateAccount(ctx context.Context, actor Actor, name string, e
 	}
 	var p FieldErrors
 	var hash string
+	if e.Password != nil && *e.Password == "" && actor.Via != ViaCommand {
+		p.addf("password", "is empty; leave it out to keep the one that there is (a command can take it away)")
+	}
 	if e.Password != nil && *e.Password != "" {
 		var err error
 		if hash, err = s.hashChecked(ctx, *e.Password, &p); err != nil {

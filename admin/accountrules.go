@@ -20,7 +20,16 @@ const (
 var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{0,63}$`)
 
 // canonical returns the one form of an account's name.
-func canonical(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+func canonical(name string) string { return strings.Map(lowerASCII, strings.TrimSpace(name)) }
+
+// lowerASCII leaves other letters alone: some of their lower-case forms are
+// letters of ASCII, and would make a name of one that can't be one.
+func lowerASCII(r rune) rune {
+	if r >= 'A' && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
+}
 
 func checkAccountName(name string, p *FieldErrors) {
 	if !accountName.MatchString(name) {

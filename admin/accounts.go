@@ -40,8 +40,11 @@ func (s *Service) CreateAccount(ctx context.Context, actor Actor, d AccountDraft
 		if err := p.err(); err != nil {
 			return err
 		}
-		inherited, err = s.addAccount(ctx, tx, who, &made, accountCreate)
-		return err
+		if inherited, err = s.addAccount(ctx, tx, who, &made, accountCreate); err != nil || inherited == 0 || who.command {
+			return err
+		}
+		// Who names an account like an owner gets that owner's tokens.
+		return errors.Join(who.needAll(TokenUpdate), who.needAll(TokenRegenerate))
 	})
 	if err != nil {
 		return AccountRecord{}, 0, err

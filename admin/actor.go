@@ -37,6 +37,7 @@ type Actor struct {
 	system  string       // name of the system user of a command
 	digest  token.Digest // of its session
 	role    store.Role
+	whole   []Right // of Permissions, those that the token has all operations of
 }
 
 // Operator returns the actor of the command line. Who may run a command on the
@@ -129,7 +130,7 @@ func (s *Service) byToken(ctx context.Context, r store.Reader, a Actor) (Actor, 
 		return Actor{}, err
 	}
 	a.Token = &t
-	if a.Permissions, err = permissionsOf(&t); err != nil {
+	if a.Permissions, a.whole, err = permissionsOf(&t); err != nil {
 		return Actor{}, err
 	}
 	err = s.fill(ctx, r, &a, &account)
@@ -149,25 +150,32 @@ func (s *Service) fill(ctx context.Context, r store.Reader, a *Actor, account *s
 }
 
 // permissionsOf returns the rights that a token of ManagementAPI has. One that is
-// allowed some operations of a right has it: which ones, the gate has decided.
-func permissionsOf(t *token.Token) ([]Right, error) {
+// allowed some operations of a right has it: which ones, the gate has decided. To
+// give a right to others, it must have the whole of it.
+func permissionsOf(t *token.Token) (rights, whole []Right, err error) {
 	catalog, err := permission.NewCatalog(ManagementPermissions())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	grants, err := catalog.Compile(t.Grants)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	rights := []Right{}
+	rights = []Right{}
 	for _, p := range catalog.Permissions() {
+		allowed := 0
 		for _, op := range p.Operations {
 			m := catalog.Find(op.Method, paths(op, 0)[0])
 			if t.Type == token.FullAccess || t.Type == token.ReadOnly && catalog.Reads(m) || t.Type == token.Custom && grants.Allow(m) {
-				rights = append(rights, Right(p.Name))
-				break
+				allowed++
 			}
 		}
+		if allowed > 0 {
+			rights = append(rights, Right(p.Name))
+		}
+		if allowed == len(p.Operations) {
+			whole = append(whole, Right(p.Name))
+		}
 	}
-	return rights, nil
+	return rights, whole, nil
 }

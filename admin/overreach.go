@@ -8,7 +8,8 @@ import (
 )
 
 // overreach returns the active tokens of the accounts that are mightier than the
-// role allows them to hand out, and disables them if that is wanted.
+// role allows them to hand out, and disables them if that is wanted. A role that
+// hands out nothing allows none.
 func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *store.Role, accounts []store.Account, disable bool) ([]token.Token, error) {
 	judge := &judge{service: s, reader: tx, role: *role, covers: map[string]*cover{}}
 	var over []token.Token
@@ -22,7 +23,7 @@ func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *
 			if err != nil {
 				return nil, err
 			}
-			if len(excess) == 0 || t.Status(s.now()) != token.Active {
+			if len(excess) == 0 && handsOut(role) || t.Status(s.now()) != token.Active {
 				continue
 			}
 			if disable {

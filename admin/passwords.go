@@ -28,12 +28,13 @@ func (s *Service) WithPasswords(p Passwords) *Service {
 // maxWaiting is how many may wait for their turn to be hashed.
 const maxWaiting = 64
 
-// passwords bounds how much is hashed at a time: each hash costs memory and time
-// on purpose, so a thousand at once must not take the machine.
+// passwords hashes one at a time: each hash costs memory and time on purpose, so
+// a thousand at once must not take the machine.
 type passwords struct {
 	hasher  Passwords
 	turns   chan struct{}
 	waiting atomic.Int64
+	spent   int // hashes since tidyUp collected; for who has the turn
 	// dummy is compared with for names that are unknown, so that time does not
 	// tell them from others. What comes out is not looked at.
 	dummy func() (string, error)
@@ -41,7 +42,7 @@ type passwords struct {
 
 func newPasswords(p Passwords) *passwords {
 	return &passwords{
-		hasher: p, turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		hasher: p, turns: make(chan struct{}, 1),
 		dummy: sync.OnceValues(func() (string, error) { return p.Hash("nobody's password") }),
 	}
 }
@@ -90,5 +91,20 @@ func (p *passwords) inTurn(ctx context.Context, fn func() error) error {
 		return ctx.Err()
 	}
 	defer func() { <-p.turns }()
+	defer p.tidyUp()
 	return fn()
+}
+
+// hashesPerTidying is how many hashes leave their memory behind at most.
+const hashesPerTidying = 4
+
+// tidyUp gives the memory of hashes back. Each leaves tens of megabytes behind,
+// and the collector, which goes by the size of the heap, would let strangers who
+// guess passwords grow that to gigabytes. It is called by who has the turn.
+func (p *passwords) tidyUp() {
+	if p.spent++; p.spent < hashesPerTidying && p.waiting.Load() > 1 {
+		return
+	}
+	p.spent = 0
+	runtime.GC()
 }

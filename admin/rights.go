@@ -90,6 +90,18 @@ func allIf(all bool, otherwise store.Scope) store.Scope {
 // and hiding; every method asks again.
 func (a *Actor) May(right Right, t *token.Token) bool { return a.includes(a.Scope(right), t) }
 
+// gainsNothing returns an error if the actor would get a right over a token by
+// changing its owner, as somebody could who may update all tokens but regenerate
+// only their own.
+func (a *Actor) gainsNothing(old, edited *token.Token) error {
+	for _, right := range []Right{TokenRead, TokenUpdate, TokenRegenerate, TokenDelete} {
+		if a.May(right, edited) && !a.May(right, old) {
+			return a.lacks(right)
+		}
+	}
+	return nil
+}
+
 // includes reports whether the token is one of the scope.
 func (a *Actor) includes(scope store.Scope, t *token.Token) bool {
 	return scope == store.All || scope == store.Own && t.Owner == a.Name() && t.Owner != ""

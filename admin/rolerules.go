@@ -134,12 +134,24 @@ func (a *Actor) mayGive(right Right, role *store.Role) error {
 // held returns the actor's role without what the token that they act through
 // lacks: else it could make an account that may do more, and sign in to that.
 func (a *Actor) held() store.Role {
+	scope := func(right Right) store.Scope {
+		if a.Token != nil && !slices.Contains(a.whole, right) {
+			return store.None
+		}
+		return a.Scope(right)
+	}
 	r := a.role
-	r.Read, r.Create, r.Update = a.Scope(TokenRead), a.Scope(TokenCreate), a.Scope(TokenUpdate)
-	r.Regenerate, r.Delete = a.Scope(TokenRegenerate), a.Scope(TokenDelete)
-	r.Accounts = a.Scope(AccountManage) == store.All && a.Scope(RoleManage) == store.All
-	r.Audit = a.Scope(AuditRead) == store.All
+	r.Read, r.Create, r.Update = scope(TokenRead), scope(TokenCreate), scope(TokenUpdate)
+	r.Regenerate, r.Delete = scope(TokenRegenerate), scope(TokenDelete)
+	r.Accounts = scope(AccountManage) == store.All && scope(RoleManage) == store.All
+	r.Audit = scope(AuditRead) == store.All
 	return r
+}
+
+// handsOut reports whether somebody with the role can give a token rights, or get
+// its secret.
+func handsOut(role *store.Role) bool {
+	return reach[role.Create]+reach[role.Update]+reach[role.Regenerate] > 0
 }
 
 // beyond names what the role may do and the holder may not.
@@ -157,8 +169,8 @@ func beyond(role, holder *store.Role) []string {
 	if role.Audit && !holder.Audit {
 		more = append(more, "read the audit trail")
 	}
-	if reach[role.Create]+reach[role.Update]+reach[role.Regenerate] == 0 {
-		return more // it hands out nothing
+	if !handsOut(role) {
+		return more
 	}
 	return append(more, beyondCeiling(&role.Ceiling, &holder.Ceiling)...)
 }

@@ -24,6 +24,9 @@ func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (t
 			if err := s.checkOwner(ctx, tx, who, TokenUpdate, &edited, &p); err != nil {
 				return err
 			}
+			if err := who.gainsNothing(old, &edited); err != nil {
+				return err
+			}
 		}
 		if err := checkNameFree(ctx, tx, &edited, &p); err != nil {
 			return err

@@ -1,0 +1,106 @@
+package admin_test
+
+import (
+	"testing"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Who may update all tokens but regenerate only their own would make another's
+// token their own first, get its secret, and give it back.
+func TestNobodyMakesATokenTheirsToGetARight(t *testing.T) {
+	f, _ := newManagement(t)
+	f.account(t, "ann", admin.RoleMember)
+	f.role(t, store.Role{Name: "helpdesk", Read: store.All, Update: store.All, Regenerate: store.Own, Delete: store.Own})
+	helen := f.member(t, "helen", "helpdesk")
+	manager := f.member(t, "max", admin.RoleManager)
+	made, _ := f.create(t, func(d *admin.Draft) { d.Owner = "ann" })
+	if _, err := f.Update(t.Context(), helen, made.ID, admin.Edit{Owner: new("helen")}); outcome(err) != "no" {
+		t.Errorf("helen got the token: %v", err)
+	}
+	if _, err := f.Update(t.Context(), helen, made.ID, admin.Edit{Owner: new("max")}); err != nil {
+		t.Errorf("handing it to somebody else: %v", err)
+	}
+	if _, err := f.Update(t.Context(), manager, made.ID, admin.Edit{Owner: new("ann")}); err != nil {
+		t.Errorf("by a manager: %v", err)
+	}
+}
+
+// A token that may run one operation of a right can't give the whole right away, by
+// making an account that has it and signing in to that.
+func TestPartOfARightIsNotGivenAsAWhole(t *testing.T) {
+	f, _ := newManagement(t)
+	f.account(t, "ann", admin.RoleOwner)
+	f.role(t, store.Role{Name: "ops", Read: store.All, Update: store.All})
+	draft := admin.AccountDraft{Name: "mallory", Role: "ops", Password: password}
+	part := f.through(t, "ann", "GET /api/v1/tokens", "POST /api/v1/tokens/{id}/disable", "account.manage")
+	if _, _, err := f.CreateAccount(t.Context(), part, draft); err == nil {
+		t.Error("a part of token.update was enough for the role ops")
+	}
+	whole := f.through(t, "ann", "token.read", "token.update", "account.manage", "role.manage")
+	if _, _, err := f.CreateAccount(t.Context(), whole, draft); err != nil {
+		t.Errorf("with all of it: %v", err)
+	}
+}
+
+// Tokens of system users have owners that are no accounts. Who makes an account of
+// such a name gets them, and so must have the right to.
+func TestTokensOfANameAreNotHadByNamingAnAccount(t *testing.T) {
+	f, _ := newManagement(t)
+	f.create(t, func(d *admin.Draft) { d.Owner = "root" })
+	f.role(t, store.Role{Name: "hr", Read: store.Own, Create: store.Own, Update: store.Own, Regenerate: store.Own, Delete: store.Own, Accounts: true})
+	hank := f.member(t, "hank", "hr")
+	if _, _, err := f.CreateAccount(t.Context(), hank, admin.AccountDraft{Name: "root", Role: "hr", Password: password}); outcome(err) != "no" {
+		t.Errorf("hank made root: %v", err)
+	}
+	if _, err := f.Account(t.Context(), operator, "root"); err == nil {
+		t.Error("the account was made all the same")
+	}
+	ann := f.member(t, "ann", admin.RoleOwner)
+	if _, inherited, err := f.CreateAccount(t.Context(), ann, admin.AccountDraft{Name: "root", Role: admin.RoleMember, Password: password}); err != nil || inherited != 1 {
+		t.Errorf("an owner: %d, %v", inherited, err)
+	}
+}
+
+// The Kelvin sign is k in lower case, and would be somebody else at a proxy.
+func TestOnlyASCIILettersNameAccounts(t *testing.T) {
+	f, _ := newManagement(t)
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "kim", Role: admin.RoleManager}); err != nil {
+		t.Fatal(err)
+	}
+	who := admin.ExternalIdentity{Subject: "header:\u212Aim", Name: "\u212Aim", Method: "header"}
+	if in, err := f.SignInExternal(t.Context(), who, admin.RoleMember, admin.From{Address: home}); err == nil {
+		t.Errorf("signed in as %s", in.Account.Name)
+	}
+	who.Name, who.Subject = "KIM", "header:KIM"
+	if in, err := f.SignInExternal(t.Context(), who, "", admin.From{Address: home}); err != nil || in.Account.Name != "kim" {
+		t.Errorf("in capitals: %+v, %v", in.Account, err)
+	}
+}
+
+// An unset variable of a script must not take a password away: the account would
+// be for whoever comes by single sign-on under its name.
+func TestEmptyPasswordTakesNoneAway(t *testing.T) {
+	f, _ := newManagement(t)
+	f.account(t, "mia", admin.RoleManager)
+	ann := f.member(t, "ann", admin.RoleOwner)
+	if _, err := f.UpdateAccount(t.Context(), ann, "mia", admin.AccountEdit{Password: new("")}); problems(t, err) != "password" {
+		t.Errorf("got %v", err)
+	}
+	if now, err := f.Account(t.Context(), operator, "mia"); err != nil || !now.HasPassword {
+		t.Errorf("%+v, %v", now, err)
+	}
+}
+
+// A role that hands out nothing allows none of the tokens that its members have.
+func TestOverreachOfARoleThatHandsOutNothing(t *testing.T) {
+	f, _ := newManagement(t)
+	f.account(t, "bob", admin.RoleMember)
+	made, _ := f.create(t, func(d *admin.Draft) { d.Owner, d.Type, d.Grants = "bob", token.FullAccess, nil })
+	change, err := f.UpdateAccount(t.Context(), operator, "bob", admin.AccountEdit{Role: new(admin.RoleAuditor)})
+	if err != nil || len(change.Overreach) != 1 || change.Overreach[0].ID != made.ID {
+		t.Errorf("%+v, %v", change, err)
+	}
+}
