@@ -179,7 +179,7 @@ func (s *Store) commit(ctx context.Context, sqlTx pgx.Tx) (again, error) {
 // tell tells the watchers of this Store.
 func (s *Store) tell(changed store.Changed) {
 	if changed.All || len(changed.Digests) > 0 {
-		s.watchers.tell(changed)
+		s.watchers.Tell(changed)
 	}
 }
 

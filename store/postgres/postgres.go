@@ -35,7 +35,7 @@ type Store struct {
 	// Each kind of work has connections of its own, so that none waits for another.
 	lookups, reads, changes, use *pgxpool.Pool
 
-	watchers watchers
+	watchers store.Watchers
 
 	life   context.Context // ends with Close
 	end    context.CancelFunc

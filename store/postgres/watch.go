@@ -4,60 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
 )
-
-// watchers are the running Watches of one Store.
-type watchers struct {
-	mu   sync.Mutex
-	list []*watcher
-}
-
-// watcher tells one change after the other, and none when it has ended.
-type watcher struct {
-	mu     sync.Mutex
-	ended  bool
-	notify func(store.Changed)
-}
-
-func (w *watchers) add(notify func(store.Changed)) *watcher {
-	one := &watcher{notify: notify}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.list = append(w.list, one)
-	return one
-}
-
-func (w *watchers) remove(one *watcher) {
-	w.mu.Lock()
-	w.list = slices.DeleteFunc(w.list, func(other *watcher) bool { return other == one })
-	w.mu.Unlock()
-
-	one.mu.Lock()
-	defer one.mu.Unlock()
-	one.ended = true
-}
-
-func (w *watchers) tell(changed store.Changed) {
-	w.mu.Lock()
-	list := slices.Clone(w.list)
-	w.mu.Unlock()
-	for _, one := range list {
-		one.tell(changed)
-	}
-}
-
-func (w *watcher) tell(changed store.Changed) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.ended {
-		w.notify(changed)
-	}
-}
 
 // Watch implements store.Store. Changes of this Store may be told twice: when
 // they commit, and when they are read like those of others. While the database
@@ -67,8 +17,8 @@ func (s *Store) Watch(ctx context.Context, notify func(store.Changed)) error {
 	if s.closed.Load() {
 		return errClosed
 	}
-	one := s.watchers.add(notify)
-	defer s.watchers.remove(one)
+	one := s.watchers.Add(notify)
+	defer s.watchers.Remove(one)
 
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -83,14 +33,14 @@ func (s *Store) Watch(ctx context.Context, notify func(store.Changed)) error {
 			// What is only to begin anew is no loss, unless it can't.
 			if !lost && !errors.Is(err, errAnew) && watching.Err() == nil {
 				lost = true
-				one.tell(store.Changed{Lost: s.failure(watching, err)})
+				one.Tell(store.Changed{Lost: s.failure(watching, err)})
 			}
 			pause.wait(watching)
 			continue
 		}
 		pause, lost = backoff{}, false
 		if changed.All || len(changed.Digests) > 0 {
-			one.tell(changed)
+			one.Tell(changed)
 		}
 		f.await(watching)
 	}

@@ -233,9 +233,7 @@ func TestOwnChangesWithoutListener(t *testing.T) {
 		})
 	}()
 	eventually(t, "it watches", func() bool {
-		s.watchers.mu.Lock()
-		defer s.watchers.mu.Unlock()
-		return len(s.watchers.list) == 1
+		return s.watchers.Running() == 1
 	})
 	eventually(t, "it says that it hears nothing", func() bool { times, _ := l.lost(); return times > 0 })
 	time.Sleep(5 * shortestPause) // it tries on, and doesn't say so each time

@@ -67,11 +67,11 @@ func (s *Store) commit(ctx context.Context, t *tx) error {
 		return s.errMissing()
 	}
 	if err := t.sql.Commit(); err != nil {
-		s.watchers.tell(store.Changed{All: true})
+		s.watchers.Tell(store.Changed{All: true})
 		return s.failure(ctx, err)
 	}
 	if changed := t.changed(); changed.All || len(changed.Digests) > 0 {
-		s.watchers.tell(changed)
+		s.watchers.Tell(changed)
 	}
 	return nil
 }

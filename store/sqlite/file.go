@@ -76,7 +76,7 @@ func (s *Store) guardFile() {
 		case <-ticker.C:
 			missing := s.fileMissing()
 			if back := s.missing.Swap(missing) && !missing; back {
-				s.watchers.tell(store.Changed{All: true})
+				s.watchers.Tell(store.Changed{All: true})
 			}
 		}
 	}

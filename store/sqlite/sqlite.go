@@ -38,7 +38,7 @@ type Store struct {
 	lookup  *sql.Stmt     // on lookups
 	slots   chan struct{} // one for each connection of lookups
 
-	watchers watchers
+	watchers store.Watchers
 
 	missing atomic.Bool // another file, or none, is at path
 	closed  atomic.Bool

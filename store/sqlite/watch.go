@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -13,54 +11,6 @@ import (
 
 // pollInterval is how often a Watch looks for changes by other processes.
 const pollInterval = 250 * time.Millisecond
-
-// watchers are the running Watches of one Store.
-type watchers struct {
-	mu   sync.Mutex
-	list []*watcher
-}
-
-// watcher tells one change after the other, and none when it has ended.
-type watcher struct {
-	mu     sync.Mutex
-	ended  bool
-	notify func(store.Changed)
-}
-
-func (w *watchers) add(notify func(store.Changed)) *watcher {
-	one := &watcher{notify: notify}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.list = append(w.list, one)
-	return one
-}
-
-func (w *watchers) remove(one *watcher) {
-	w.mu.Lock()
-	w.list = slices.DeleteFunc(w.list, func(other *watcher) bool { return other == one })
-	w.mu.Unlock()
-
-	one.mu.Lock()
-	defer one.mu.Unlock()
-	one.ended = true
-}
-
-func (w *watchers) tell(changed store.Changed) {
-	w.mu.Lock()
-	list := slices.Clone(w.list)
-	w.mu.Unlock()
-	for _, one := range list {
-		one.tell(changed)
-	}
-}
-
-func (w *watcher) tell(changed store.Changed) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.ended {
-		w.notify(changed)
-	}
-}
 
 // Watch implements store.Store. It first tells of everything, once it listens.
 // Changes of this Store may be told twice: when they commit, and when they are
@@ -71,8 +21,8 @@ func (s *Store) Watch(ctx context.Context, notify func(store.Changed)) error {
 	if s.closed.Load() {
 		return errClosed
 	}
-	one := s.watchers.add(notify)
-	defer s.watchers.remove(one)
+	one := s.watchers.Add(notify)
+	defer s.watchers.Remove(one)
 
 	f := follower{path: s.path}
 	defer f.stop()
@@ -84,12 +34,12 @@ func (s *Store) Watch(ctx context.Context, notify func(store.Changed)) error {
 		case err == nil:
 			lost = false
 			if changed.All || len(changed.Digests) > 0 {
-				one.tell(changed)
+				one.Tell(changed)
 			}
 		// A file with a gap was read; what is only to begin anew is no loss.
 		case !lost && !errors.Is(err, errPruned) && ctx.Err() == nil && !s.closed.Load():
 			lost = true
-			one.tell(store.Changed{Lost: err})
+			one.Tell(store.Changed{Lost: err})
 		}
 		select {
 		case <-ctx.Done():
