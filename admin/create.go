@@ -43,7 +43,7 @@ func (s *Service) Create(ctx context.Context, actor Actor, d Draft) (token.Token
 // came before, the token of then is returned as it is now, with replayed and
 // without its secret, which nobody keeps. Another request with the key is ErrKeyReused.
 func (s *Service) CreateOnce(ctx context.Context, actor Actor, d Draft, key Idempotency) (t token.Token, secret token.Secret, replayed bool, err error) {
-	if !isKey(key.Key) {
+	if !IsKey(key.Key) {
 		return t, secret, false, problem("idempotency_key", "is not 1 to 255 visible ASCII characters; a UUID will do")
 	}
 	if secret, err = token.Mint(s.random); err != nil {
@@ -60,7 +60,9 @@ func (s *Service) CreateOnce(ctx context.Context, actor Actor, d Draft, key Idem
 	return t, secret, false, nil
 }
 
-func isKey(s string) bool {
+// IsKey reports whether a text can be an Idempotency-Key: 1 to 255 visible ASCII
+// characters.
+func IsKey(s string) bool {
 	return s != "" && len(s) <= 255 && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b <= ' ' || b >= 0x7f })
 }
 

@@ -88,20 +88,11 @@ func (c *call) idempotency(body draftBody) (*admin.Idempotency, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	if len(keys) > 1 || !isKey(keys[0]) {
+	if len(keys) > 1 || !admin.IsKey(keys[0]) {
 		return nil, problem(http.StatusBadRequest, "invalid_header", "Idempotency-Key must stand there once and have 1 to 255 visible ASCII characters; a UUID will do.")
 	}
 	text, err := json.Marshal(body)
 	return &admin.Idempotency{Key: keys[0], Request: token.Hash(string(text))}, err
-}
-
-func isKey(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 255
 }
 
 type importBody struct {
