@@ -146,8 +146,9 @@ const (
 
 // TokenPage is a page of tokens.
 type TokenPage struct {
-	Tokens []token.Token
-	Next   string // After of the next page; empty if there is none
+	Tokens     []token.Token
+	Unreadable []string // ids of those on it that can't be understood
+	Next       string   // After of the next page; empty if there is none
 }
 
 // SecretUse says when a secret of a token was used last.
@@ -161,8 +162,8 @@ type SecretUse struct {
 // roles and sessions are few, and read anew for every request, so that what
 // changes holds with the next one on every gateway.
 type Management interface {
-	// TokenPage returns a page of tokens. Rows that can't be understood are left
-	// out, and such a page is shorter than its limit. It returns ErrBadCursor for
+	// TokenPage returns a page of tokens. Of rows that can't be understood it has
+	// the ids alone, which count for the limit. It returns ErrBadCursor for
 	// an After that is no cursor or one of another order. A token that changes
 	// place between two pages may be on both or none; all others are on one.
 	TokenPage(ctx context.Context, q TokenQuery) (TokenPage, error)

@@ -93,7 +93,9 @@ func readPage(ctx context.Context, db queryer, q *store.TokenQuery, o order, que
 		switch t, err := row.read(); {
 		case err == nil:
 			page.Tokens = append(page.Tokens, t)
-		case !errors.Is(err, store.ErrUnreadable):
+		case errors.Is(err, store.ErrUnreadable):
+			page.Unreadable = append(page.Unreadable, last.ID)
+		default:
 			return err
 		}
 		return nil

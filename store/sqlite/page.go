@@ -102,7 +102,9 @@ func (r reader) readPage(ctx context.Context, q *store.TokenQuery, o order, quer
 		switch t, err := row.read(); {
 		case err == nil:
 			page.Tokens = append(page.Tokens, t)
-		case !errors.Is(err, store.ErrUnreadable):
+		case errors.Is(err, store.ErrUnreadable):
+			page.Unreadable = append(page.Unreadable, last.ID)
+		default:
 			return err
 		}
 		return nil

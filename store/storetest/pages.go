@@ -39,13 +39,14 @@ var pageTests = []test{
 		equal(s, len(s.page(store.TokenQuery{Search: "newest", Limit: 2}).Tokens), 1)
 	}},
 	{"a cursor that isn't one, or is of another order, is refused", testCursors},
-	{"pages leave out what can't be understood", func(s *suite) {
+	{"pages have only the id of what can't be understood", func(s *suite) {
 		good, _ := s.create("good")
 		bad, _ := s.create("bad")
 		s.Spoil(s.T, bad.ID)
-		equal(s, s.page(store.TokenQuery{Limit: 2}), store.TokenPage{Tokens: []token.Token{good}})
+		equal(s, s.page(store.TokenQuery{Limit: 2}), store.TokenPage{Tokens: []token.Token{good}, Unreadable: []string{bad.ID}})
 		first := s.page(store.TokenQuery{Limit: 1})
 		equal(s, first.Tokens, nil)
+		equal(s, first.Unreadable, []string{bad.ID})
 		equal(s, s.page(store.TokenQuery{Limit: 1, After: first.Next}).Tokens, []token.Token{good})
 	}},
 	{"pages are the same inside a transaction, and have what it wrote", func(s *suite) {
