@@ -34,10 +34,11 @@ func (s *Service) UpdateAccount(ctx context.Context, actor Actor, name string, e
 	}
 	var p FieldErrors
 	var hash string
+	actor.checkSignIn(e.Password != nil, e.Subject != nil, &p)
 	if e.Password != nil && *e.Password == "" && actor.Via != ViaCommand {
 		p.addf("password", "is empty; leave it out to keep the one that there is (a command can take it away)")
 	}
-	if e.Password != nil && *e.Password != "" {
+	if e.Password != nil && *e.Password != "" && actor.Token == nil {
 		var err error
 		if hash, err = s.hashChecked(ctx, *e.Password, &p); err != nil {
 			return AccountChange{}, err
@@ -164,9 +165,13 @@ func (s *Service) checkGivenRole(ctx context.Context, tx store.Tx, who *Actor, n
 	return who.mayGive(AccountManage, &role)
 }
 
-func isOwner(a *store.Account) bool { return a.Enabled && a.Role == RoleOwner }
+// isOwner reports whether the account may do everything, and there is a way to
+// sign in to it. Whether that way is on is not known here.
+func isOwner(a *store.Account) bool {
+	return a.Enabled && a.Role == RoleOwner && (a.Password != "" || a.Subject != "")
+}
 
-// keepOwner returns ErrLastOwner unless another account is an enabled owner.
+// keepOwner returns ErrLastOwner unless another account is an owner who can sign in.
 func (s *Service) keepOwner(ctx context.Context, tx store.Tx, id string) error {
 	accounts, err := tx.Accounts(ctx)
 	if err != nil && !errors.Is(err, store.ErrUnreadable) {

@@ -54,6 +54,17 @@ func checkPassword(password string, p *FieldErrors) {
 	}
 }
 
+// checkSignIn refuses that a token lets somebody sign in: they could go on when it
+// has ended.
+func (a *Actor) checkSignIn(password, subject bool, p *FieldErrors) {
+	if a.Token != nil && password {
+		p.addf("password", "can't be set by a token, which may end while the account goes on; leave that to somebody who is signed in, or to a command")
+	}
+	if a.Token != nil && subject {
+		p.addf("subject", "can't be set by a token, which may end while the account goes on; leave that to somebody who is signed in, or to a command")
+	}
+}
+
 // hashChecked returns the hash of a password that keeps the rules; else it notes why not.
 func (s *Service) hashChecked(ctx context.Context, password string, p *FieldErrors) (string, error) {
 	known := len(*p)

@@ -27,7 +27,8 @@ func (s *Service) CreateAccount(ctx context.Context, actor Actor, d AccountDraft
 	if err := s.mayManage(ctx, actor); err != nil { // before any work on a password
 		return AccountRecord{}, 0, err
 	}
-	if d.Password != "" {
+	actor.checkSignIn(d.Password != "", d.Subject != "", &p)
+	if d.Password != "" && actor.Token == nil {
 		if made.Password, err = s.hashChecked(ctx, d.Password, &p); err != nil {
 			return AccountRecord{}, 0, err
 		}
@@ -78,10 +79,10 @@ func (s *Service) addAccount(ctx context.Context, tx store.Tx, who *Actor, a *st
 		return 0, err
 	}
 	after := accountFields(a)
-	if len(owned) > 0 {
-		after["inherited_tokens"] = len(owned)
+	if owned.count() > 0 {
+		after["inherited_tokens"] = owned.count()
 	}
-	return len(owned), s.note(ctx, tx, who, accountEvent(action, a), nil, after)
+	return owned.count(), s.note(ctx, tx, who, accountEvent(action, a), nil, after)
 }
 
 // Accounts returns a page of the accounts, sorted by name.
@@ -97,7 +98,8 @@ func (s *Service) Accounts(ctx context.Context, actor Actor, p Paging) (Page[Acc
 	if err != nil && !errors.Is(err, store.ErrUnreadable) {
 		return Page[AccountRecord]{}, err
 	}
-	return mapPage(paginate(accounts, p, func(a *store.Account) string { return a.Name }), accountRecord), nil
+	page, err := paginate(accounts, p, "accounts", func(a *store.Account) string { return a.Name })
+	return mapPage(page, accountRecord), err
 }
 
 // Account returns the account of a name; everybody may read their own.

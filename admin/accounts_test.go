@@ -99,6 +99,30 @@ func TestLastOwner(t *testing.T) {
 	}
 }
 
+// An owner who has nothing to sign in by is none to be left with.
+func TestLastOwnerCanSignIn(t *testing.T) {
+	f, _ := newManagement(t)
+	f.account(t, "ann", admin.RoleOwner)
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "waiting", Role: admin.RoleOwner}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{}); !errors.Is(err, admin.ErrLastOwner) {
+		t.Errorf("removing: %v", err)
+	}
+	if _, err := f.UpdateAccount(t.Context(), operator, "ann", admin.AccountEdit{Password: new("")}); !errors.Is(err, admin.ErrLastOwner) {
+		t.Errorf("taking the password away: %v", err)
+	}
+	if _, err := f.UpdateAccount(t.Context(), operator, "ann", admin.AccountEdit{Password: new(""), Subject: new("header:ann")}); err != nil {
+		t.Errorf("a subject in its place: %v", err)
+	}
+	if _, err := f.UpdateAccount(t.Context(), operator, "waiting", admin.AccountEdit{Subject: new("header:boss")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{}); err != nil {
+		t.Errorf("with another owner: %v", err)
+	}
+}
+
 // Two owners that remove each other at once: one is left.
 func TestLastOwnerAtOnce(t *testing.T) {
 	f, _ := newManagement(t)
@@ -332,7 +356,7 @@ func TestRoles(t *testing.T) {
 		t.Errorf("shadowed: %+v, %v", got, err)
 	}
 	f.account(t, "ann", "alpha")
-	if err := f.DeleteRole(t.Context(), operator, "alpha"); !strings.Contains(fmt.Sprint(err), "1 accounts have the role alpha") {
+	if err := f.DeleteRole(t.Context(), operator, "alpha"); !strings.Contains(fmt.Sprint(err), "1 account has the role alpha") {
 		t.Errorf("a role in use: %v", err)
 	}
 	if err := f.DeleteRole(t.Context(), operator, "zeta"); err != nil {

@@ -59,7 +59,8 @@ func (a *Actor) Name() string {
 const seenEvery = time.Minute
 
 // SessionActor returns who acts by the secret of a session, and notes its use,
-// or ErrSignedOut.
+// or ErrSignedOut. It comes by a page, unless the caller knows better and says so
+// in Via.
 func (s *Service) SessionActor(ctx context.Context, secret, address string) (Actor, error) {
 	asked := Actor{Via: ViaPage, Session: "?", Address: address, digest: token.Hash(secret)}
 	actor, session, err := s.bySession(ctx, s.store, asked)

@@ -61,13 +61,13 @@ func TestUpdate(t *testing.T) {
 	old, secret := f.create(t, nil)
 	f.now = f.now.Add(time.Hour)
 	kind := token.ReadOnly
-	changed, err := f.Update(t.Context(), operator, old.ID, admin.Edit{
+	change, err := f.Update(t.Context(), operator, old.ID, admin.Edit{
 		Version: 1, Name: new("renamed"), Description: new("d"), Type: &kind, Duration: new("unlimited"), Owner: new(""),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	switch {
+	switch changed := change.Token; {
 	case changed.Name != "renamed" || changed.Description != "d" || changed.Owner != "" || !changed.Expiry.IsZero():
 		t.Errorf("got %+v", changed)
 	case changed.Type != token.ReadOnly || len(changed.Grants) != 0:

@@ -41,23 +41,35 @@ func (s *Service) Create(ctx context.Context, actor Actor, d Draft) (token.Token
 
 // CreateOnce is Create for requests with an Idempotency-Key. If the same request
 // came before, the token of then is returned as it is now, with replayed and
-// without its secret, which nobody keeps. Another request with the key is ErrKeyReused.
+// without its secret, which nobody keeps; if it is gone, that is ErrCreatedGone.
+// Another request with the key is ErrKeyReused.
 func (s *Service) CreateOnce(ctx context.Context, actor Actor, d Draft, key Idempotency) (t token.Token, secret token.Secret, replayed bool, err error) {
-	if !IsKey(key.Key) {
-		return t, secret, false, problem("idempotency_key", "is not 1 to 255 visible ASCII characters; a UUID will do")
+	if err := checkKey(key); err != nil {
+		return t, secret, false, err
 	}
 	if secret, err = token.Mint(s.random); err != nil {
 		return t, secret, false, err
 	}
-	c := &creation{secret: secret, action: tokenCreate, key: &key}
+	t, replayed, err = s.createOnce(ctx, actor, d, &creation{secret: secret, action: tokenCreate, key: &key})
+	if err != nil || replayed {
+		secret = token.Secret{}
+	}
+	return t, secret, replayed, err
+}
+
+func (s *Service) createOnce(ctx context.Context, actor Actor, d Draft, c *creation) (t token.Token, replayed bool, err error) {
 	t, err = s.create(ctx, actor, d, c)
 	if errors.Is(err, store.ErrConflict) {
 		t, err = s.create(ctx, actor, d, c) // somebody else was first with this key
 	}
-	if err != nil || c.replayed {
-		return t, token.Secret{}, c.replayed, err
+	return t, c.replayed, err
+}
+
+func checkKey(key Idempotency) error {
+	if IsKey(key.Key) {
+		return nil
 	}
-	return t, secret, false, nil
+	return problem("idempotency_key", "is not 1 to 255 visible ASCII characters; a UUID will do")
 }
 
 // IsKey reports whether a text can be an Idempotency-Key: 1 to 255 visible ASCII
@@ -69,15 +81,35 @@ func IsKey(s string) bool {
 // Import makes a token for a secret that another system minted, so that its
 // clients need not change. Broken rules are FieldErrors; none has the secret in it.
 func (s *Service) Import(ctx context.Context, actor Actor, d Draft, secretText string) (token.Token, error) {
+	c, err := importing(secretText)
+	if err != nil {
+		return token.Token{}, err
+	}
+	return s.create(ctx, actor, d, c)
+}
+
+// ImportOnce is Import for requests with an Idempotency-Key, as CreateOnce is Create.
+func (s *Service) ImportOnce(ctx context.Context, actor Actor, d Draft, secretText string, key Idempotency) (t token.Token, replayed bool, err error) {
+	if err := checkKey(key); err != nil {
+		return t, false, err
+	}
+	c, err := importing(secretText)
+	if err != nil {
+		return t, false, err
+	}
+	c.key = &key
+	return s.createOnce(ctx, actor, d, c)
+}
+
+func importing(secretText string) (*creation, error) {
 	c := &creation{action: tokenImport}
 	var err error
 	c.secret, err = token.Import(secretText)
 	if errors.Is(err, token.ErrForeignSecret) {
 		c.problems.addf("secret", "%v", err)
-	} else if err != nil {
-		return token.Token{}, err
+		err = nil
 	}
-	return s.create(ctx, actor, d, c)
+	return c, err
 }
 
 // create adds the token that was drafted.
@@ -114,6 +146,9 @@ func (s *Service) create(ctx context.Context, actor Actor, d Draft, c *creation)
 			}
 		}
 		t, err = s.seen(ctx, tx, &who, made)
+		if c.replayed && errors.Is(err, store.ErrNotFound) {
+			return ErrCreatedGone
+		}
 		return err
 	})
 	if err != nil {

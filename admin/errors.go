@@ -15,14 +15,18 @@ var (
 	// in. It says no more on purpose; the audit trail does.
 	ErrSignInRefused = errors.New("name or password is wrong, or the account is disabled")
 	// ErrSetUpLink: the set-up link was used, is older than an hour, was replaced
-	// by a newer one, or there is an account already.
+	// by a newer one, or there is an owner already.
 	ErrSetUpLink = errors.New("the set-up link is not valid; restart the gateway for a new one, or make an account with caddy api-tokens account create")
-	// ErrSetUpDone: there is an account, so nobody is set up by a link any more.
-	ErrSetUpDone = errors.New("there is an account already")
+	// ErrSetUpDone: there is an owner who can sign in, so nobody becomes one by a
+	// link any more.
+	ErrSetUpDone = errors.New("there is an owner already")
 	// ErrKeyReused: the idempotency key came with another request before.
 	ErrKeyReused = errors.New("the idempotency key was used with another request; use a new key for every new request")
+	// ErrCreatedGone: the request came before, and the token that it made then was
+	// deleted, or the actor may not know of it any more.
+	ErrCreatedGone = errors.New("this request made a token before, which is gone; use a new key to make another one")
 	// ErrLastOwner: nobody would be left who may do everything.
-	ErrLastOwner = errors.New("this is the last enabled account with the role owner; give another one that role first")
+	ErrLastOwner = errors.New("this is the last enabled account with the role owner that has a password or a subject to sign in by; see to another one first")
 	// ErrBuiltIn: built-in roles can't be changed, deleted or shadowed.
 	ErrBuiltIn = errors.New("the roles owner, manager, member and auditor are built in and can't be changed; make a role of another name")
 )
@@ -54,7 +58,7 @@ type PlanError struct {
 }
 
 func (e *PlanError) Error() string {
-	return fmt.Sprintf("account %s has %d tokens; say whether to hand them over, and to whom, or to delete them", e.Account, e.Tokens)
+	return fmt.Sprintf("account %s has %s; say whether to hand over, and to whom, or to delete", e.Account, Count(e.Tokens, "token"))
 }
 
 // RoleInUseError says that a role can't go since accounts have it.
@@ -64,5 +68,17 @@ type RoleInUseError struct {
 }
 
 func (e *RoleInUseError) Error() string {
-	return fmt.Sprintf("%d accounts have the role %s; give them another one first", e.Accounts, e.Role)
+	have := "have"
+	if e.Accounts == 1 {
+		have = "has"
+	}
+	return fmt.Sprintf("%s %s the role %s; give another one first", Count(e.Accounts, "account"), have, e.Role)
+}
+
+// Count says how many there are of what, such as 1 token or 2 tokens.
+func Count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
-	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // Explanation says why a token may or may not make a request.
@@ -16,15 +15,15 @@ type Explanation struct {
 	Operations []string
 }
 
-// Explain decides about a request as the gate would if it came now.
-func (s *Service) Explain(ctx context.Context, actor Actor, t *token.Token, method, target string) (Explanation, error) {
+// Explain decides about a request with a token as the gate would if it came now.
+func (s *Service) Explain(ctx context.Context, actor Actor, id, method, target string) (Explanation, error) {
 	if upper := strings.ToUpper(method); method != upper && !permission.IsKind(method) {
 		if lower := strings.ToLower(method); permission.IsKind(lower) {
 			upper = lower
 		}
 		return Explanation{}, problem("method", "%q is not a method; write %s", method, upper)
 	}
-	present, err := s.readable(ctx, &actor, TokenExplain, t.ID)
+	present, err := s.readable(ctx, &actor, TokenExplain, id)
 	if err != nil {
 		return Explanation{}, err
 	}

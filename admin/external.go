@@ -43,12 +43,12 @@ func (s *Service) SignInExternal(ctx context.Context, who ExternalIdentity, defa
 			return err
 		}
 		session.Account = account.ID
-		return s.beginSession(ctx, tx, &account, session)
+		return s.beginSession(ctx, tx, &account, session, from.via())
 	})
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		// Who signs people in has a name for them, which is no password.
 		tried := store.Account{ID: account.ID, Name: who.Name}
-		return SignedIn{}, s.refuseSignIn(ctx, &tried, from.Address, who.Method, refused.reason, ErrSignInRefused)
+		return SignedIn{}, s.refuseSignIn(ctx, &tried, from, who.Method, refused.reason, ErrSignInRefused)
 	}
 	if err != nil {
 		return SignedIn{}, err
@@ -73,7 +73,7 @@ func (s *Service) firstUse(ctx context.Context, tx store.Tx, who ExternalIdentit
 	if !accountName.MatchString(who.Name) {
 		return store.Account{}, &refusal{"the name can't name an account"}
 	}
-	actor := Actor{Via: ViaPage, Address: from.Address}
+	actor := Actor{Via: from.via(), Address: from.Address}
 	account, err := tx.AccountByName(ctx, who.Name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -108,7 +108,7 @@ func (s *Service) makeOnFirstUse(ctx context.Context, tx store.Tx, actor *Actor,
 	if err != nil {
 		return err
 	}
-	if len(owned) > 0 {
+	if owned.count() > 0 {
 		return &refusal{"the name owns tokens already; somebody who manages accounts has to make this one"}
 	}
 	_, err = s.addAccount(ctx, tx, actor, draft, accountCreate)

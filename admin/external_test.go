@@ -58,23 +58,52 @@ func TestSetUp(t *testing.T) {
 		t.Errorf("a second time: %v", err)
 	}
 	if _, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway}); !errors.Is(err, admin.ErrSetUpDone) {
-		t.Errorf("with an account: %v", err)
+		t.Errorf("with an owner: %v", err)
 	}
 	_ = quick
 }
 
-// A link is useless once there is an account, however that came.
-func TestSetUpAfterAnAccountWasMade(t *testing.T) {
+// Others may come before there is an owner, as by single sign-on; they are not who
+// could make one. A link is useless once there is one, however that came.
+func TestSetUpIsForAnOwnerWhoCanSignIn(t *testing.T) {
 	f, _ := newManagement(t)
 	secret, err := f.SetUpLink(t.Context(), admin.Actor{Via: admin.ViaGateway})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.account(t, "bob", admin.RoleMember)
+	f.account(t, "bob", admin.RoleManager)
+	f.account(t, "off", admin.RoleOwner)
+	if _, err := f.SignInExternal(t.Context(), admin.ExternalIdentity{Subject: "s", Name: "eve", Method: "header"}, admin.RoleMember, admin.From{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "waiting", Role: admin.RoleOwner}); err != nil {
+		t.Fatal(err)
+	}
+	disabled := func(tx store.Tx) error {
+		off, err := tx.AccountByName(t.Context(), "off")
+		if err != nil {
+			return err
+		}
+		off.Enabled = false
+		return tx.UpdateAccount(t.Context(), off)
+	}
+	if err := f.store.Change(t.Context(), disabled); err != nil {
+		t.Fatal(err)
+	}
+	if needs, err := f.NeedsSetUp(t.Context()); err != nil || !needs {
+		t.Errorf("without an owner who can sign in: %v, %v", needs, err)
+	}
+	if _, err := f.SetUp(t.Context(), secret.Reveal(), "eve", password, admin.From{}); problems(t, err) != "name" {
+		t.Errorf("under the name of another account: %v", err)
+	}
+	f.account(t, "boss", admin.RoleOwner)
+	if needs, err := f.NeedsSetUp(t.Context()); err != nil || needs {
+		t.Errorf("with an owner: %v, %v", needs, err)
+	}
 	if _, err := f.SetUp(t.Context(), secret.Reveal(), "ann", password, admin.From{}); !errors.Is(err, admin.ErrSetUpLink) {
 		t.Errorf("got %v", err)
 	}
-	if page, err := f.Sessions(t.Context(), operator, "*", admin.Paging{}); err != nil || len(page.Items) != 0 {
+	if page, err := f.Sessions(t.Context(), operator, "*", admin.Paging{}); err != nil || len(page.Items) != 1 { // eve's
 		t.Errorf("a link shows as a session: %+v, %v", page, err)
 	}
 }

@@ -2,28 +2,26 @@ package admin
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // overreach returns the active tokens of the accounts that are mightier than the
-// role allows them to hand out, and disables them if that is wanted. A role that
-// hands out nothing allows none.
+// role allows them to hand out, and disables them if that is wanted.
 func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *store.Role, accounts []store.Account, disable bool) ([]token.Token, error) {
-	judge := &judge{service: s, reader: tx, role: *role, covers: map[string]*cover{}}
+	judge := s.judgeOf(tx, role)
 	var over []token.Token
 	for i := range accounts {
-		tokens, err := s.ownedBy(ctx, tx, accounts[i].Name)
+		owned, err := s.ownedBy(ctx, tx, accounts[i].Name)
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range tokens {
-			excess, err := judge.excess(ctx, &t)
-			if err != nil {
+		for _, t := range owned.tokens {
+			if mightier, err := judge.mightier(ctx, &t); err != nil {
 				return nil, err
-			}
-			if len(excess) == 0 && handsOut(role) || t.Status(s.now()) != token.Active {
+			} else if !mightier {
 				continue
 			}
 			if disable {
@@ -40,16 +38,51 @@ func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *
 	return over, nil
 }
 
-// ownedBy returns all tokens of an owner.
-func (s *Service) ownedBy(ctx context.Context, r store.Reader, owner string) ([]token.Token, error) {
-	var all []token.Token
+// judgeOf returns a judge of what a role may hand out, whoever has it.
+func (s *Service) judgeOf(r store.Reader, role *store.Role) *judge {
+	return &judge{service: s, reader: r, role: *role, covers: map[string]*cover{}}
+}
+
+// mightier reports whether an active token is more than the role allows to hand
+// out. One that hands out nothing allows none.
+func (j *judge) mightier(ctx context.Context, t *token.Token) (bool, error) {
+	excess, err := j.excess(ctx, t)
+	return (len(excess) > 0 || !handsOut(&j.role)) && t.Status(j.service.now()) == token.Active, err
+}
+
+// mightierThanOwner is mightier for the role of the token's owner, if that is an account.
+func (s *Service) mightierThanOwner(ctx context.Context, tx store.Tx, t *token.Token) (bool, error) {
+	owner, err := tx.AccountByName(ctx, t.Owner)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	role, err := s.role(ctx, tx, owner.Role)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // one that is gone hands out nothing
+		return false, err
+	}
+	return s.judgeOf(tx, &role).mightier(ctx, t)
+}
+
+// owned are all tokens of an owner.
+type owned struct {
+	tokens     []token.Token
+	unreadable []string // ids of those that can't be understood
+}
+
+func (o *owned) count() int { return len(o.tokens) + len(o.unreadable) }
+
+func (s *Service) ownedBy(ctx context.Context, r store.Reader, owner string) (owned, error) {
+	var all owned
 	q := store.TokenQuery{Owner: owner, Now: s.now(), Limit: MaxLimit}
 	for {
 		page, err := r.TokenPage(ctx, q)
 		if err != nil {
-			return nil, err
+			return owned{}, err
 		}
-		all = append(all, page.Tokens...)
+		all.tokens, all.unreadable = append(all.tokens, page.Tokens...), append(all.unreadable, page.Unreadable...)
 		if page.Next == "" {
 			return all, nil
 		}

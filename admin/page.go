@@ -1,5 +1,13 @@
 package admin
 
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
 // Paging picks a page of a list.
 type Paging struct {
 	After string // Next of the page before; empty for the first
@@ -19,24 +27,30 @@ func (p Paging) limit() int {
 	return min(p.Limit, MaxLimit)
 }
 
-// paginate returns the page of a list that is sorted by key.
-func paginate[T any](all []T, p Paging, key func(*T) string) Page[T] {
-	first := 0
+// paginate returns the page of a list that is sorted by key. list names it: a
+// cursor of another one is store.ErrBadCursor, as is what is none at all.
+func paginate[T any](all []T, p Paging, list string, key func(*T) string) (Page[T], error) {
+	prefix := list + ">"
 	if p.After != "" {
-		first = len(all)
-		for i := range all {
-			if key(&all[i]) > p.After {
-				first = i
-				break
-			}
+		text, err := base64.RawURLEncoding.Strict().DecodeString(p.After)
+		after, ok := strings.CutPrefix(string(text), prefix)
+		if err != nil || !ok {
+			return Page[T]{}, store.ErrBadCursor
 		}
+		all = slices.DeleteFunc(slices.Clone(all), func(one T) bool { return key(&one) <= after })
 	}
-	all = all[first:]
+	return firstPage(all, p, func(last *T) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(prefix + key(last)))
+	}), nil
+}
+
+// firstPage returns what stands first. cursor names its last entry.
+func firstPage[T any](all []T, p Paging, cursor func(last *T) string) Page[T] {
 	if len(all) <= p.limit() {
 		return Page[T]{Items: all}
 	}
 	all = all[:p.limit()]
-	return Page[T]{Items: all, Next: key(&all[len(all)-1])}
+	return Page[T]{Items: all, Next: cursor(&all[len(all)-1])}
 }
 
 // Page is a page of a list.

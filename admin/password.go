@@ -24,7 +24,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, current, chan
 	if err := p.err(); err != nil {
 		return err
 	}
-	account, err := s.checkedAccount(ctx, who.Account.Name, current, who.Address)
+	account, err := s.checkedAccount(ctx, who.Account.Name, current, From{Address: who.Address, Via: who.Via})
 	if errors.Is(err, ErrSignInRefused) {
 		return problem("current", "is not your present password")
 	}

@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -20,6 +22,7 @@ type TokenPlan struct {
 type Removal struct {
 	Account             AccountRecord
 	HandedOver, Deleted int
+	Overreach           []token.Token // active ones that were handed over and are mightier than their new owner's role
 }
 
 // DeleteAccount removes an account and its sessions. If it has tokens and there
@@ -57,39 +60,54 @@ func (s *Service) DeleteAccount(ctx context.Context, actor Actor, name string, p
 
 // clear leaves the account without tokens.
 func (s *Service) clear(ctx context.Context, tx store.Tx, who *Actor, a *store.Account, plan TokenPlan, done *Removal) error {
-	tokens, err := s.ownedBy(ctx, tx, a.Name)
-	if err != nil || len(tokens) == 0 {
+	owned, err := s.ownedBy(ctx, tx, a.Name)
+	if err != nil || owned.count() == 0 {
 		return err
 	}
-	if err := s.checkPlan(ctx, tx, who, a, plan, len(tokens)); err != nil {
+	if err := s.checkPlan(ctx, tx, who, a, plan, &owned); err != nil {
 		return err
 	}
-	for i := range tokens {
-		if plan.Delete || tokens[i].API == ManagementAPI {
+	for i := range owned.tokens {
+		t := &owned.tokens[i]
+		if plan.Delete || t.API == ManagementAPI {
 			done.Deleted++
-			err = s.remove(ctx, tx, who, &tokens[i])
+			err = s.remove(ctx, tx, who, t)
 		} else {
 			done.HandedOver++
-			err = s.handOver(ctx, tx, who, &tokens[i], plan.HandTo)
+			err = s.handOver(ctx, tx, who, t, plan.HandTo, done)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	for _, id := range owned.unreadable {
+		done.Deleted++
+		if err := s.remove(ctx, tx, who, &token.Token{ID: id, Owner: a.Name}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Service) checkPlan(ctx context.Context, tx store.Tx, who *Actor, a *store.Account, plan TokenPlan, tokens int) error {
+// checkPlan refuses a plan that does not say what becomes of all tokens, or asks
+// for more than the actor may do to each of them.
+func (s *Service) checkPlan(ctx context.Context, tx store.Tx, who *Actor, a *store.Account, plan TokenPlan, owned *owned) error {
 	switch {
 	case plan.Delete:
 		return who.needAll(TokenDelete)
 	case plan.HandTo == "":
-		return &PlanError{a.Name, tokens}
+		return &PlanError{a.Name, owned.count()}
 	case plan.HandTo == a.Name:
 		return problem("hand_to", "%s is the account that is removed; name another one", a.Name)
+	case len(owned.unreadable) > 0:
+		return problem("hand_to", "records that can't be understood can't be handed over; delete these first: %s", strings.Join(owned.unreadable, ", "))
 	}
 	if err := who.needAll(TokenUpdate); err != nil {
 		return err
+	}
+	acting := func(t token.Token) bool { return t.API == ManagementAPI }
+	if slices.ContainsFunc(owned.tokens, acting) && who.Scope(TokenDelete) != store.All {
+		return forbidden(TokenDelete, "the account has tokens of API %s, which are deleted with it, and you may not delete those of others", ManagementAPI)
 	}
 	to, err := tx.AccountByName(ctx, plan.HandTo)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !to.Enabled {
@@ -98,11 +116,24 @@ func (s *Service) checkPlan(ctx context.Context, tx store.Tx, who *Actor, a *sto
 	return err
 }
 
-func (s *Service) handOver(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, owner string) error {
+func (s *Service) handOver(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, owner string, done *Removal) error {
 	t := *old
 	t.Owner, t.Updated = owner, s.now()
+	if err := who.gainsNothing(old, &t); err != nil {
+		return err
+	}
 	if err := tx.UpdateToken(ctx, t); err != nil {
 		return err
+	}
+	mightier, err := s.mightierThanOwner(ctx, tx, &t)
+	if err != nil {
+		return err
+	}
+	if mightier {
+		if t, err = tx.Token(ctx, t.ID); err != nil {
+			return err
+		}
+		done.Overreach = append(done.Overreach, t)
 	}
 	return s.noteToken(ctx, tx, who, tokenUpdate, old, &t)
 }

@@ -98,13 +98,13 @@ func (s *Service) Roles(ctx context.Context, actor Actor, p Paging) (Page[RoleRe
 		return Page[RoleRecord]{}, err
 	}
 	// Built-in ones come first, which their names don't say.
-	page := paginate(roles, p, func(r *store.Role) string {
+	page, err := paginate(roles, p, "roles", func(r *store.Role) string {
 		if i := slices.IndexFunc(builtIn, func(b store.Role) bool { return b.Name == r.Name }); i >= 0 {
 			return strconv.Itoa(i) + ":" + r.Name
 		}
 		return "9:" + r.Name
 	})
-	return mapPage(page, roleRecord), nil
+	return mapPage(page, roleRecord), err
 }
 
 // Role returns the role of a name; everybody may read their own.

@@ -25,7 +25,7 @@ type Service struct {
 
 	passwords *passwords
 	throttle  *throttle
-	refusals  *pace // of events of refused sign-ins
+	refusals  *refusals
 }
 
 // New returns a service on the given store, clock and source of randomness.
@@ -35,7 +35,7 @@ type Service struct {
 func New(s store.Store, now func() time.Time, random io.Reader, known ...store.Catalog) *Service {
 	return &Service{
 		store: s, clock: now, random: random, known: known,
-		throttle: newThrottle(), refusals: &pace{},
+		throttle: newThrottle(), refusals: newRefusals(),
 	}
 }
 

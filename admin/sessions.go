@@ -28,6 +28,14 @@ const (
 type From struct {
 	Address string // IP address
 	Agent   string // User-Agent of the browser
+	Via     Via    // ViaPage if empty
+}
+
+func (f From) via() Via {
+	if f.Via == "" {
+		return ViaPage
+	}
+	return f.Via
 }
 
 const maxAgent = 300 // bytes
@@ -60,7 +68,7 @@ func (s *Service) newSession(account, method string, most time.Duration, from Fr
 }
 
 // beginSession signs an account in, within the transaction that checked that it may.
-func (s *Service) beginSession(ctx context.Context, tx store.Tx, account *store.Account, session store.Session) error {
+func (s *Service) beginSession(ctx context.Context, tx store.Tx, account *store.Account, session store.Session, via Via) error {
 	account.SignedIn = session.Created
 	if err := tx.UpdateAccount(ctx, *account); err != nil {
 		return err
@@ -68,14 +76,14 @@ func (s *Service) beginSession(ctx context.Context, tx store.Tx, account *store.
 	if err := tx.CreateSession(ctx, session); err != nil {
 		return err
 	}
-	who := actorOf(account, session.Address)
+	who := actorOf(account, session.Address, via)
 	return s.note(ctx, tx, &who, accountEvent(signIn, account), nil, fields{"method": session.Method, "session": session.ID})
 }
 
 // actorOf returns an account that is about to be signed in, for the audit trail. It may do nothing.
-func actorOf(a *store.Account, address string) Actor {
+func actorOf(a *store.Account, address string, via Via) Actor {
 	record := accountRecord(a)
-	return Actor{Account: &record, Via: ViaPage, Address: address}
+	return Actor{Account: &record, Via: via, Address: address}
 }
 
 func signedIn(secret token.Secret, session *store.Session, account *store.Account) SignedIn {
@@ -122,7 +130,7 @@ func (s *Service) Sessions(ctx context.Context, actor Actor, account string, p P
 		}
 		records = records[i+1:]
 	}
-	return paginate(records, Paging{Limit: p.Limit}, func(r *SessionRecord) string { return r.ID }), nil
+	return firstPage(records, p, func(r *SessionRecord) string { return r.ID }), nil
 }
 
 // liveSessions returns the sessions of an account that the actor has the right for.

@@ -8,19 +8,25 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// NeedsSetUp reports whether there is no account yet.
+// NeedsSetUp reports whether there is no owner yet who can sign in. Others may be
+// there: those who came by single sign-on before anybody could manage them.
 func (s *Service) NeedsSetUp(ctx context.Context) (bool, error) {
-	return noAccount(ctx, s.store)
+	return noOwner(ctx, s.store)
 }
 
-// noAccount fails for accounts that can't be read: they are there.
-func noAccount(ctx context.Context, r store.Reader) (bool, error) {
+// noOwner fails if an account can't be read: that may be one.
+func noOwner(ctx context.Context, r store.Reader) (bool, error) {
 	accounts, err := r.Accounts(ctx)
-	return len(accounts) == 0 && err == nil, err
+	for i := range accounts {
+		if isOwner(&accounts[i]) {
+			return false, nil
+		}
+	}
+	return err == nil, err
 }
 
-// SetUpLink returns the secret of a link that makes the first account, once and
-// within an hour; links from before end. It is ErrSetUpDone if there is an account.
+// SetUpLink returns the secret of a link that makes the first owner, once and
+// within an hour; links from before end. It is ErrSetUpDone if there is one.
 // It is for who has the gateway's store: nothing is asked of the actor but its name.
 func (s *Service) SetUpLink(ctx context.Context, by Actor) (token.Secret, error) {
 	link, secret, err := s.newSession("", bySetUp, SetUpMost, From{})
@@ -28,7 +34,7 @@ func (s *Service) SetUpLink(ctx context.Context, by Actor) (token.Secret, error)
 		return token.Secret{}, err
 	}
 	err = s.store.Change(ctx, func(tx store.Tx) error {
-		if none, err := noAccount(ctx, tx); err != nil {
+		if none, err := noOwner(ctx, tx); err != nil {
 			return err
 		} else if !none {
 			return ErrSetUpDone
@@ -47,8 +53,8 @@ func (s *Service) SetUpLink(ctx context.Context, by Actor) (token.Secret, error)
 	return secret, nil
 }
 
-// SetUp makes the first account, with the role owner, by the secret of a link,
-// and signs it in. It is ErrSetUpLink if the link is not valid.
+// SetUp makes the first account with the role owner, by the secret of a link, and
+// signs it in. It is ErrSetUpLink if the link is not valid.
 func (s *Service) SetUp(ctx context.Context, secret, name, password string, from From) (SignedIn, error) {
 	if _, err := s.setUpLink(ctx, s.store, secret); err != nil {
 		return SignedIn{}, err // before any work on the password
@@ -80,11 +86,11 @@ func (s *Service) SetUp(ctx context.Context, secret, name, password string, from
 			return err
 		}
 		made = owner
-		who := actorOf(&made, from.Address)
+		who := actorOf(&made, from.Address, from.via())
 		if _, err := s.addAccount(ctx, tx, &who, &made, setUp); err != nil {
 			return err
 		}
-		return s.beginSession(ctx, tx, &made, session)
+		return s.beginSession(ctx, tx, &made, session, from.via())
 	})
 	if err != nil {
 		return SignedIn{}, err
@@ -94,7 +100,7 @@ func (s *Service) SetUp(ctx context.Context, secret, name, password string, from
 
 // setUpLink returns the session of a link that still counts.
 func (s *Service) setUpLink(ctx context.Context, r store.Reader, secret string) (store.Session, error) {
-	none, err := noAccount(ctx, r)
+	none, err := noOwner(ctx, r)
 	if err != nil {
 		return store.Session{}, err
 	}

@@ -12,7 +12,7 @@ import (
 // *ThrottledError otherwise, as it is for names that are unknown.
 func (s *Service) SignIn(ctx context.Context, name, password string, from From) (SignedIn, error) {
 	name = canonical(name)
-	account, err := s.checkedAccount(ctx, name, password, from.Address)
+	account, err := s.checkedAccount(ctx, name, password, from)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -29,7 +29,7 @@ func (s *Service) SignIn(ctx context.Context, name, password string, from From) 
 		if err != nil {
 			return err
 		}
-		return s.beginSession(ctx, tx, &present, session)
+		return s.beginSession(ctx, tx, &present, session, from.via())
 	})
 	if err != nil {
 		return SignedIn{}, err
@@ -39,17 +39,17 @@ func (s *Service) SignIn(ctx context.Context, name, password string, from From) 
 
 // checkedAccount returns the enabled account of that name and password. Unknown
 // names take as long and get as far as others.
-func (s *Service) checkedAccount(ctx context.Context, name, password, address string) (store.Account, error) {
+func (s *Service) checkedAccount(ctx context.Context, name, password string, from From) (store.Account, error) {
 	account, err := s.accountToCheck(ctx, name)
 	if err != nil {
 		return account, err
 	}
-	attempt, wait, err := s.attempt(ctx, name, address)
+	attempt, wait, err := s.attempt(ctx, name, from.Address)
 	if err != nil {
 		return account, err
 	}
 	if wait > 0 {
-		return account, s.refuseSignIn(ctx, &account, address, byPassword, "throttled", &ThrottledError{wait})
+		return account, s.refuseSignIn(ctx, &account, from, byPassword, "throttled", &ThrottledError{wait})
 	}
 	if len(password) > MaxPassword {
 		password = "" // no account has either
@@ -60,13 +60,13 @@ func (s *Service) checkedAccount(ctx context.Context, name, password, address st
 		attempt.succeed(s.now()) // nothing was tried
 		return account, err
 	case account.ID == "":
-		return account, s.refuseSignIn(ctx, &account, address, byPassword, "unknown name", ErrSignInRefused)
+		return account, s.refuseSignIn(ctx, &account, from, byPassword, "unknown name", ErrSignInRefused)
 	case !same:
-		return account, s.refuseSignIn(ctx, &account, address, byPassword, "wrong password", ErrSignInRefused)
+		return account, s.refuseSignIn(ctx, &account, from, byPassword, "wrong password", ErrSignInRefused)
 	}
 	attempt.succeed(s.now())
 	if !account.Enabled {
-		return account, s.refuseSignIn(ctx, &account, address, byPassword, "disabled", ErrSignInRefused)
+		return account, s.refuseSignIn(ctx, &account, from, byPassword, "disabled", ErrSignInRefused)
 	}
 	return account, nil
 }
@@ -88,7 +88,7 @@ func (s *Service) attempt(ctx context.Context, name, address string) (attempt, t
 	if len(name) > MaxPassword {
 		name = name[:MaxPassword] // what is kept in memory is bounded
 	}
-	now, from := s.now(), network(address)
+	now, from := s.now(), Network(address)
 	familiar := false
 	if byName, byNetwork := s.throttle.wait(now, name, from); byName > 0 && byNetwork == 0 {
 		var err error
@@ -116,7 +116,7 @@ func (s *Service) isFamiliar(ctx context.Context, name, from string) (bool, erro
 		return false, err
 	}
 	for i := range events {
-		if network(events[i].Address) == from {
+		if Network(events[i].Address) == from {
 			return true, nil
 		}
 	}
@@ -126,8 +126,8 @@ func (s *Service) isFamiliar(ctx context.Context, name, from string) (bool, erro
 // refuseSignIn notes in the audit trail why somebody was not signed in, and
 // returns what they are told. The name that was typed is kept only if it is one
 // of an account: people do type their password there.
-func (s *Service) refuseSignIn(ctx context.Context, account *store.Account, address, method, reason string, told error) error {
-	dropped, ok := s.refusals.allow(s.now())
+func (s *Service) refuseSignIn(ctx context.Context, account *store.Account, from From, method, reason string, told error) error {
+	dropped, ok := s.refusals.allow(s.now(), Network(from.Address), account.ID)
 	if !ok {
 		return told
 	}
@@ -135,7 +135,7 @@ func (s *Service) refuseSignIn(ctx context.Context, account *store.Account, addr
 	if dropped > 0 {
 		after["not_noted_before"] = dropped
 	}
-	who := Actor{Via: ViaPage, Address: address}
+	who := Actor{Via: from.via(), Address: from.Address}
 	err := s.store.Change(ctx, func(tx store.Tx) error {
 		return s.note(ctx, tx, &who, accountEvent(signInRefused, account), nil, after)
 	})

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -132,54 +131,4 @@ func makeRoom(all map[string]*attempts, now time.Time) {
 	if len(all) >= maxTracked {
 		delete(all, least)
 	}
-}
-
-// network returns what is throttled as one: an IPv4 address, or the /64 of an
-// IPv6 address, which is what one household or machine has at least.
-func network(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		return "unknown" // and all of these together
-	}
-	ip = ip.Unmap().WithZone("")
-	if ip.Is4() {
-		return ip.String()
-	}
-	prefix, err := ip.Prefix(64)
-	if err != nil {
-		return "unknown"
-	}
-	return prefix.String()
-}
-
-// pace lets events of refused attempts through at a bounded rate, so that a flood
-// of them can't fill the store.
-type pace struct {
-	mu      sync.Mutex
-	spent   float64
-	last    time.Time
-	dropped int
-}
-
-const (
-	paceBurst = 30
-	paceEvery = 10 * time.Second // one more after that
-)
-
-// allow reports whether another event may be written now, and how many were not
-// since the one before it.
-func (p *pace) allow(now time.Time) (dropped int, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if since := now.Sub(p.last); since > 0 {
-		p.spent = max(0, p.spent-since.Seconds()/paceEvery.Seconds())
-		p.last = now
-	}
-	if p.spent+1 > paceBurst {
-		p.dropped++
-		return 0, false
-	}
-	p.spent++
-	dropped, p.dropped = p.dropped, 0
-	return dropped, true
 }

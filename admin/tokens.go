@@ -9,42 +9,63 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
+// TokenChange is what came of an edit of a token.
+type TokenChange struct {
+	Token     token.Token
+	Overreach bool // it has another owner, whose role can't hand out as much
+}
+
 // Update changes what the edit names. Broken rules are FieldErrors; an edit of
 // another version than the present one is store.ErrConflict.
-func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (token.Token, error) {
-	return s.change(ctx, actor, id, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
-		if e.Version != 0 && e.Version != old.Version {
-			return store.ErrConflict
+func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (TokenChange, error) {
+	var change TokenChange
+	var err error
+	change.Token, err = s.change(ctx, actor, id, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
+		edited, err := s.update(ctx, tx, who, old, e)
+		change.Overreach = false // the transaction may run more than once
+		if err == nil && edited.Owner != old.Owner {
+			change.Overreach, err = s.mightierThanOwner(ctx, tx, &edited)
 		}
-		edited, p, err := e.apply(*old, s.now())
-		if err != nil {
-			return err
-		}
-		if edited.Owner != old.Owner {
-			if err := s.checkOwner(ctx, tx, who, TokenUpdate, &edited, &p); err != nil {
-				return err
-			}
-			if err := who.gainsNothing(old, &edited); err != nil {
-				return err
-			}
-		}
-		if err := checkNameFree(ctx, tx, &edited, &p); err != nil {
-			return err
-		}
-		if err := s.checkRights(ctx, tx, &edited, old.Grants, &p); err != nil {
-			return err
-		}
-		if err := s.checkCeiling(ctx, tx, who, &edited, &p); err != nil {
-			return err
-		}
-		if err := p.err(); err != nil {
-			return err
-		}
-		if err := tx.UpdateToken(ctx, edited); err != nil {
-			return nameProblem(err, &edited)
-		}
-		return s.noteToken(ctx, tx, who, tokenUpdate, old, &edited)
+		return err
 	})
+	if err != nil {
+		return TokenChange{}, err
+	}
+	return change, nil
+}
+
+func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, e Edit) (token.Token, error) {
+	if e.Version != 0 && e.Version != old.Version {
+		return token.Token{}, store.ErrConflict
+	}
+	edited, p, err := e.apply(*old, s.now())
+	if err != nil {
+		return edited, err
+	}
+	if edited.Owner != old.Owner {
+		if err := s.checkOwner(ctx, tx, who, TokenUpdate, &edited, &p); err != nil {
+			return edited, err
+		}
+		if err := who.gainsNothing(old, &edited); err != nil {
+			return edited, err
+		}
+	}
+	if err := checkNameFree(ctx, tx, &edited, &p); err != nil {
+		return edited, err
+	}
+	if err := s.checkRights(ctx, tx, &edited, old.Grants, &p); err != nil {
+		return edited, err
+	}
+	if err := s.checkCeiling(ctx, tx, who, &edited, &p); err != nil {
+		return edited, err
+	}
+	if err := p.err(); err != nil {
+		return edited, err
+	}
+	if err := tx.UpdateToken(ctx, edited); err != nil {
+		return edited, nameProblem(err, &edited)
+	}
+	return edited, s.noteToken(ctx, tx, who, tokenUpdate, old, &edited)
 }
 
 // SetEnabled switches a token on or off. A token that is so already stays

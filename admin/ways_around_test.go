@@ -34,7 +34,7 @@ func TestPartOfARightIsNotGivenAsAWhole(t *testing.T) {
 	f, _ := newManagement(t)
 	f.account(t, "ann", admin.RoleOwner)
 	f.role(t, store.Role{Name: "ops", Read: store.All, Update: store.All})
-	draft := admin.AccountDraft{Name: "mallory", Role: "ops", Password: password}
+	draft := admin.AccountDraft{Name: "mallory", Role: "ops"}
 	part := f.through(t, "ann", "GET /api/v1/tokens", "POST /api/v1/tokens/{id}/disable", "account.manage")
 	if _, _, err := f.CreateAccount(t.Context(), part, draft); err == nil {
 		t.Error("a part of token.update was enough for the role ops")
@@ -42,6 +42,39 @@ func TestPartOfARightIsNotGivenAsAWhole(t *testing.T) {
 	whole := f.through(t, "ann", "token.read", "token.update", "account.manage", "role.manage")
 	if _, _, err := f.CreateAccount(t.Context(), whole, draft); err != nil {
 		t.Errorf("with all of it: %v", err)
+	}
+}
+
+// A token that ends must not leave behind who can sign in for good.
+func TestTokensLetNobodySignIn(t *testing.T) {
+	f, quick := newManagement(t)
+	f.account(t, "ann", admin.RoleOwner)
+	f.account(t, "bob", admin.RoleMember)
+	script := f.through(t, "ann")
+	before := quick.hashed.Load()
+	for field, draft := range map[string]admin.AccountDraft{
+		"password": {Name: "mallory", Role: admin.RoleOwner, Password: password},
+		"subject":  {Name: "mallory", Role: admin.RoleOwner, Subject: "header:mallory"},
+	} {
+		if _, _, err := f.CreateAccount(t.Context(), script, draft); problems(t, err) != field {
+			t.Errorf("an account with a %s: %v", field, err)
+		}
+	}
+	for field, edit := range map[string]admin.AccountEdit{
+		"password": {Password: new("another long password")}, "subject": {Subject: new("header:mallory")},
+	} {
+		if _, err := f.UpdateAccount(t.Context(), script, "bob", edit); problems(t, err) != field {
+			t.Errorf("a new %s: %v", field, err)
+		}
+	}
+	if hashed := quick.hashed.Load() - before; hashed != 0 {
+		t.Errorf("%d passwords were hashed for nothing", hashed)
+	}
+	if _, _, err := f.CreateAccount(t.Context(), script, admin.AccountDraft{Name: "newcomer", Role: admin.RoleMember}); err != nil {
+		t.Errorf("an account that waits for single sign-on: %v", err)
+	}
+	if _, err := f.UpdateAccount(t.Context(), script, "bob", admin.AccountEdit{Role: new(admin.RoleAuditor)}); err != nil {
+		t.Errorf("a role: %v", err)
 	}
 }
 

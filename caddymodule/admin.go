@@ -40,7 +40,8 @@ type Admin struct {
 	app    *App
 	gate   *Handler // of the tokens of the REST API
 	logger *zap.Logger
-	site   site // set by the start of the app
+	site   site       // set by the start of the app
+	names  rest.Hosts // those of the site, and Hosts
 
 	mu       sync.Mutex
 	managing *managing    // that the following are made for
@@ -104,6 +105,15 @@ func (a *Admin) checkHosts() error {
 	return nil
 }
 
+// checkHost refuses what can't be the name of a host.
+func checkHost(name string) error {
+	bare := strings.TrimPrefix(name, "*.")
+	if bare == "" || strings.ContainsAny(bare, "*/:@{} \t") {
+		return fmt.Errorf("%q is not a name of a host; write it without scheme, port and path, such as tokens.example.com", name)
+	}
+	return nil
+}
+
 // checkRetention keeps typing errors out that would delete the audit trail.
 func checkRetention(d *caddy.Duration) error {
 	if d == nil || *d == 0 {
@@ -114,14 +124,14 @@ func checkRetention(d *caddy.Duration) error {
 
 // ServeHTTP answers the request; next is never asked.
 func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	strictHeaders(w.Header())
+	rest.StrictHeaders(w.Header(), rest.NothingPolicy)
 	m, release, err := a.enter(r.Context())
 	if err != nil {
 		a.failed(r, err)
 		return answerProblem(w, problemOfStore())
 	}
 	defer release()
-	if !a.isOurs(r.Host) {
+	if !a.names.Include(r.Host) {
 		return answerProblem(w, problem{
 			Status: http.StatusMisdirectedRequest, Code: "unknown_host",
 			Detail: "There is nothing here under this name. Whoever runs this server can add it: host <name> in api_tokens_admin.",
@@ -191,7 +201,6 @@ func (a *Admin) newREST(m *managing, cookie rest.Cookie) http.Handler {
 	who := authenticator{Admin: a, managing: m, cookie: cookie}
 	return rest.New(rest.Config{
 		Service: m.service.Load(), Authenticate: who.authenticate, Cookie: cookie,
-		Hosts:   []string{"*"}, // isOurs has looked
 		Address: clientAddress, Now: time.Now, Failed: a.failed,
 	})
 }

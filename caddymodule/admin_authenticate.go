@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -84,13 +85,21 @@ func (a authenticator) refusal(d *gate.Decision) error {
 	return refused
 }
 
+// viaOf says what is asked: who signs in by a header does so with any request.
+func viaOf(r *http.Request) admin.Via {
+	if strings.HasPrefix(r.URL.Path, rest.Path) {
+		return admin.ViaAPI
+	}
+	return admin.ViaPage
+}
+
 // byHeader returns the account of who the proxy says it is.
 func (a authenticator) byHeader(r *http.Request) (admin.Actor, error) {
 	name, err := a.SignIn.Header.name(r)
 	if err != nil {
 		return admin.Actor{}, err
 	}
-	from := admin.From{Address: clientAddress(r), Agent: r.UserAgent()}
+	from := admin.From{Address: clientAddress(r), Agent: r.UserAgent(), Via: viaOf(r)}
 	return a.managing.vouched.actor(r.Context(), a.managing.service.Load(), name, a.SignIn.Header.Role, from)
 }
 

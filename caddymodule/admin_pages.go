@@ -14,14 +14,14 @@ var texts = map[string]string{
 There are no pages yet. The REST API is described in ` + rest.Path + `openapi.yaml;
 docs/management.md shows how to sign in and make tokens with curl.
 `,
-	setUpPath: `Nobody manages tokens here yet. To make the first account, with all rights, run this with
+	setUpPath: `There is no owner here yet. To make the first account with all rights, run this with
 what stands behind # in the link, and a name and a password of 12 characters or more:
 
     curl ADDRESS` + rest.Path + `set-up -H 'Content-Type: application/json' \
         -d '{"link": "trs_...", "name": "ann", "password": "..."}'
 
 ADDRESS is how the link begins, such as https://tokens.example.com. The link works once, for an
-hour, and only until there is an account. Restart the gateway for a new one.
+hour, and only until there is an owner. Restart the gateway for a new one.
 `,
 }
 

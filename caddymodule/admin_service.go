@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,7 @@ import (
 type managing struct {
 	service atomic.Pointer[admin.Service] // nil until the store could be reached
 	vouched vouched
-	greeted atomic.Bool  // how to make the first account was said, or there is one
+	greeted atomic.Bool  // how to make the first owner was said, or there is one
 	pruned  atomic.Int64 // when, in unix seconds
 }
 
@@ -52,6 +53,7 @@ func (a *App) startAdmins() {
 	}
 	for _, h := range a.admins {
 		h.site = a.siteOf(h)
+		h.names = slices.Concat(h.Hosts, h.site.hosts)
 		h.warnOfPlain()
 	}
 	m := &a.runtime.managing
@@ -89,7 +91,7 @@ func (a *App) manage(m *managing) {
 	}
 }
 
-// greet says in the log how to make the first account: once for each start.
+// greet says in the log how to make the first owner: once for each start.
 func (a *App) greet(m *managing, s *admin.Service) error {
 	if m.greeted.Load() {
 		return nil
@@ -105,7 +107,7 @@ func (a *App) greet(m *managing, s *admin.Service) error {
 	if address, ok := a.linkAddress(); ok {
 		return a.logSetUpLink(ctx, m, s, address)
 	}
-	a.logger.Warn("there is no account yet; make the first one: caddy api-tokens account create <name> --role owner")
+	a.logger.Warn("there is no owner yet who has signed in; if there is none at all, make one: caddy api-tokens account create <name> --role owner")
 	m.greeted.Store(true)
 	return nil
 }
@@ -121,7 +123,7 @@ func (a *App) linkAddress() (address string, ok bool) {
 }
 
 // logSetUpLink writes the one secret that is ever in a log, on purpose. It is of no
-// use to anybody once there is an account, nor after an hour. Behind # it is not
+// use to anybody once there is an owner, nor after an hour. Behind # it is not
 // sent to the server by who follows the link, so access logs don't have it.
 func (a *App) logSetUpLink(ctx context.Context, m *managing, s *admin.Service, address string) error {
 	link, err := s.SetUpLink(ctx, admin.Actor{Via: admin.ViaGateway})
@@ -129,12 +131,15 @@ func (a *App) logSetUpLink(ctx context.Context, m *managing, s *admin.Service, a
 		return err
 	}
 	if err == nil {
-		a.logger.Warn("there is no account yet; make the first one, which may do everything, by this link; it works once, for an hour, and shows here on purpose",
+		a.logger.Warn(setUpMessage,
 			zap.String("link", address+setUpPath+"#"+link.Reveal()), zap.Time("until", time.Now().Add(admin.SetUpMost)))
 	}
 	m.greeted.Store(true)
 	return nil
 }
+
+// setUpMessage is the message with the set-up link.
+const setUpMessage = "there is no owner yet; make the first one, who may do everything, by this link; it works once, for an hour, and shows here on purpose"
 
 // checkRoles says at the start that nobody new will get in, instead of with the first of them.
 func (a *App) checkRoles(s *admin.Service) error {

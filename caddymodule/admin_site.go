@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/tokenreeve/tokenreeve/admin/rest"
 )
 
 // site is where a handler is in the configuration.
@@ -20,7 +22,7 @@ type site struct {
 
 // siteOf finds out how one gets to a handler.
 func (a *App) siteOf(h *Admin) (found site) {
-	ports := a.usualPorts()
+	httpPort := a.httpPort()
 	for _, server := range a.servers() {
 		hosts, ok := hostsTo(server.Routes, h)
 		for _, named := range server.NamedRoutes { // who invokes it, and for which names, can't be told
@@ -33,7 +35,7 @@ func (a *App) siteOf(h *Admin) (found site) {
 		found.hosts = append(found.hosts, hosts...)
 		for _, text := range server.Listen {
 			if l, err := caddy.ParseNetworkAddress(text); err == nil { // else Caddy won't start
-				found.add(&l, len(server.TLSConnPolicies) > 0, hosts, ports)
+				found.add(&l, len(server.TLSConnPolicies) > 0, hosts, httpPort)
 			}
 		}
 	}
@@ -46,32 +48,23 @@ func (a *App) siteOf(h *Admin) (found site) {
 }
 
 // add takes a listener of a server that has the handler under these names.
-func (s *site) add(l *caddy.NetworkAddress, tls bool, hosts []string, ports usualPorts) {
-	tls = tls && int(l.StartPort) != ports.http // where Caddy never has it
-	local := l.IsUnixNetwork() || l.IsFdNetwork() || isLoopbackName(strings.ToLower(l.Host)) || onlyLoopback(hosts)
+func (s *site) add(l *caddy.NetworkAddress, tls bool, hosts []string, httpPort int) {
+	tls = tls && int(l.StartPort) != httpPort // where Caddy never has it
+	local := l.IsUnixNetwork() || l.IsFdNetwork() || rest.IsLoopback(strings.ToLower(l.Host)) || onlyLoopback(hosts)
 	if !tls && !local {
 		s.plain = append(s.plain, l.String())
 	}
 	if s.address == "" || tls && !strings.HasPrefix(s.address, "https:") {
-		s.address = siteAddress(hosts, l, tls, ports)
+		s.address = siteAddress(hosts, l, tls)
 	}
 }
 
-// usualPorts are those that an address need not name.
-type usualPorts struct{ http, https int }
-
-func (a *App) usualPorts() usualPorts {
-	ports := usualPorts{caddyhttp.DefaultHTTPPort, caddyhttp.DefaultHTTPSPort}
+func (a *App) httpPort() int {
 	app, err := a.ctx.AppIfConfigured("http")
-	if http, ok := app.(*caddyhttp.App); ok && err == nil {
-		if http.HTTPPort != 0 {
-			ports.http = http.HTTPPort
-		}
-		if http.HTTPSPort != 0 {
-			ports.https = http.HTTPSPort
-		}
+	if http, ok := app.(*caddyhttp.App); ok && err == nil && http.HTTPPort != 0 {
+		return http.HTTPPort
 	}
-	return ports
+	return caddyhttp.DefaultHTTPPort
 }
 
 // hostsTo returns the names that the routes to a handler match: those of the
@@ -118,12 +111,13 @@ func matchedHosts(sets caddyhttp.MatcherSets) (hosts []string) {
 }
 
 func onlyLoopback(hosts []string) bool {
-	beyond := func(name string) bool { return !isLoopbackName(strings.ToLower(name)) }
+	beyond := func(name string) bool { return !rest.IsLoopback(strings.ToLower(name)) }
 	return len(hosts) > 0 && !slices.ContainsFunc(hosts, beyond)
 }
 
-// siteAddress is how a browser gets there.
-func siteAddress(hosts []string, l *caddy.NetworkAddress, tls bool, ports usualPorts) string {
+// siteAddress is how a browser gets there. Only the ports that browsers think of
+// by themselves are left out, whatever http_port and https_port are.
+func siteAddress(hosts []string, l *caddy.NetworkAddress, tls bool) string {
 	host := "localhost"
 	isName := func(name string) bool { return !strings.ContainsAny(name, "*{") }
 	if i := slices.IndexFunc(hosts, isName); i >= 0 {
@@ -131,9 +125,9 @@ func siteAddress(hosts []string, l *caddy.NetworkAddress, tls bool, ports usualP
 	} else if ip := net.ParseIP(l.Host); ip != nil && !ip.IsUnspecified() {
 		host = l.Host
 	}
-	scheme, usual := "http", ports.http
+	scheme, usual := "http", caddyhttp.DefaultHTTPPort
 	if tls {
-		scheme, usual = "https", ports.https
+		scheme, usual = "https", caddyhttp.DefaultHTTPSPort
 	}
 	if port := int(l.StartPort); port != usual && port != 0 {
 		return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port))

@@ -10,12 +10,15 @@ import (
 )
 
 // provisioned returns the handlers of a configuration that is checked, not run.
-// With OFF in front automatic HTTPS is off.
+// With OFF in front automatic HTTPS is off, with PORTS the ports are others.
 func provisioned(t *testing.T, caddyfile string) []*Admin {
 	t.Helper()
 	options := "admin off"
 	if rest, off := strings.CutPrefix(caddyfile, "OFF "); off {
 		caddyfile, options = rest, options+"\n\tauto_https off"
+	}
+	if rest, ports := strings.CutPrefix(caddyfile, "PORTS "); ports {
+		caddyfile, options = rest, options+"\n\thttp_port 8080\n\thttps_port 8443"
 	}
 	text, err := adapt("{\n\t" + options + "\n\tstorage file_system " + t.TempDir() + "\n\tapi_tokens {\n\t\tstore sqlite " + t.TempDir() + "/tokens.db\n\t}\n}\n" + caddyfile)
 	if err != nil {
@@ -54,6 +57,8 @@ func TestAdminSite(t *testing.T) {
 		"port 80":              {":80" + directive, "http://localhost", nil, true},
 		"port 443":             {"https://" + " {\n\ttls internal {\n\t\ton_demand\n\t}\n\tapi_tokens_admin\n}\n", "https://localhost", nil, false},
 		"auto_https off":       {"OFF tokens.example.com" + directive, "https://tokens.example.com", []string{"tokens.example.com"}, false},
+		"https_port":           {"PORTS tokens.example.com" + directive, "https://tokens.example.com:8443", []string{"tokens.example.com"}, false},
+		"http_port":            {"PORTS http://tokens.example.com" + directive, "http://tokens.example.com:8080", []string{"tokens.example.com"}, true},
 		"localhost":            {"localhost" + directive, "https://localhost", []string{"localhost"}, false},
 		"http and localhost":   {"http://localhost:8080" + directive, "http://localhost:8080", []string{"localhost"}, false},
 		"http and 127.0.0.1":   {"http://127.0.0.1:8080" + directive, "http://127.0.0.1:8080", []string{"127.0.0.1"}, false},
@@ -84,7 +89,7 @@ func TestAdminSiteOnHTTPPort(t *testing.T) {
 	var s site
 	for _, port := range []uint{80, 443} {
 		l := caddy.NetworkAddress{Network: "tcp", StartPort: port, EndPort: port}
-		s.add(&l, true, []string{"a.example.com"}, usualPorts{80, 443})
+		s.add(&l, true, []string{"a.example.com"}, 80)
 	}
 	if s.address != "https://a.example.com" || len(s.plain) != 1 {
 		t.Errorf("got %+v", s)

@@ -145,7 +145,7 @@ func (o *options) advise(err error) error {
 	plan, _ := errors.AsType[*admin.PlanError](err)
 	switch {
 	case plan != nil:
-		return fmt.Errorf("account %s has %d tokens; add --hand-over-to <name> or --delete-tokens", plan.Account, plan.Tokens)
+		return fmt.Errorf("account %s has %s; add --hand-over-to <name> or --delete-tokens", plan.Account, admin.Count(plan.Tokens, "token"))
 	case errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("%w; %s", err, cmp.Or(o.lists, "caddy api-tokens list shows all tokens"))
 	case errors.Is(err, store.ErrConflict):

@@ -117,7 +117,7 @@ func createAccount(s *session, args []string) error {
 		return err
 	}
 	if inherited > 0 {
-		fmt.Fprintf(s.notes, "It owns the %d tokens that had this name as owner already.\n", inherited)
+		fmt.Fprintf(s.notes, "It owns what had this name as owner already: %s.\n", admin.Count(inherited, "token"))
 	}
 	if !given {
 		fmt.Fprintf(s.notes, "It has no password. %s\n", howToSignIn(&account))
@@ -251,26 +251,40 @@ func deleteAccount(s *session, args []string) error {
 			Account    admin.AccountRecord `json:"account"`
 			HandedOver int                 `json:"handed_over"`
 			Deleted    int                 `json:"deleted"`
-		}{done.Account, done.HandedOver, done.Deleted})
+			Overreach  []admin.Record      `json:"overreach"`
+		}{done.Account, done.HandedOver, done.Deleted, s.records(done.Overreach)})
 	}
-	_, err = fmt.Fprintf(s.out, "deleted: account %s; %d tokens were handed over, %d were deleted\n", printable(done.Account.Name), done.HandedOver, done.Deleted)
-	return err
+	_, err = fmt.Fprintf(s.out, "deleted: account %s; handed over: %s, deleted: %s\n",
+		printable(done.Account.Name), admin.Count(done.HandedOver, "token"), admin.Count(done.Deleted, "token"))
+	if err != nil || len(done.Overreach) == 0 {
+		return err
+	}
+	fmt.Fprintf(s.notes, "%s mightier than the role of %s. What is listed goes on working; caddy api-tokens disable stops a token.\n", areTokens(len(done.Overreach)), printable(done.Overreach[0].Owner))
+	return s.printTable(done.Overreach)
 }
 
 // reportRights says what a change of rights came to, and which tokens are
 // mightier now than whoever owns them.
 func (s *session) reportRights(what string, over []token.Token) error {
-	done, verb := "updated", "are"
+	done, mightier := "updated", areTokens(len(over))
 	if s.dryRun {
-		done, verb = "not changed", "would be"
+		done, mightier = "not changed", admin.Count(len(over), "token")+" would be"
 	}
 	if _, err := fmt.Fprintf(s.out, "%s: %s\n", done, what); err != nil || len(over) == 0 {
 		return err
 	}
-	note := "They go on working; --disable-tokens disables them."
-	if s.disableTokens {
-		note = "They " + verb + " disabled."
+	note := "What is listed goes on working; --disable-tokens disables it."
+	if s.disableTokens && !s.dryRun {
+		note = "What is listed is disabled now."
 	}
-	fmt.Fprintf(s.notes, "%d tokens %s mightier than the role. %s\n", len(over), verb, note)
+	fmt.Fprintf(s.notes, "%s mightier than the role. %s\n", mightier, note)
 	return s.printTable(over)
+}
+
+// areTokens begins a sentence about so many tokens.
+func areTokens(n int) string {
+	if n == 1 {
+		return "1 token is"
+	}
+	return admin.Count(n, "token") + " are"
 }

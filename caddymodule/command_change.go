@@ -91,10 +91,14 @@ func update(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	if t, err = s.service.Update(s.cmd.Context(), s.actor, t.ID, e); err != nil {
+	change, err := s.service.Update(s.cmd.Context(), s.actor, t.ID, e)
+	if err != nil {
 		return err
 	}
-	return s.report(&t, "updated")
+	if change.Overreach {
+		fmt.Fprintf(s.notes, "It is mightier than the role of %s, and goes on working; caddy api-tokens disable stops it.\n", printable(change.Token.Owner))
+	}
+	return s.report(&change.Token, "updated")
 }
 
 // edit returns the fields whose flags were given, be it with an empty value.

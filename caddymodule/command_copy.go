@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
@@ -138,7 +139,7 @@ func (o *options) reportCopy(cmd *cobra.Command, n int) error {
 			Copied int `json:"copied"`
 		}{n})
 	}
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "copied: %d tokens\n", n); err != nil {
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "copied: %s\n", admin.Count(n, "token")); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(cmd.ErrOrStderr(), "Changes and uses that gateways or commands make in the old store from now on are not in the new one.")

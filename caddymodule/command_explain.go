@@ -50,7 +50,7 @@ func (s *session) explain(args []string) (allowed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	e, err := s.service.Explain(s.cmd.Context(), s.actor, &t, args[1], args[2])
+	e, err := s.service.Explain(s.cmd.Context(), s.actor, t.ID, args[1], args[2])
 	if err != nil {
 		return false, err
 	}

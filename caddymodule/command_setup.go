@@ -15,8 +15,8 @@ func setUpCommand(o *options) *cobra.Command {
 	o.makesStore = true
 	cmd := &cobra.Command{
 		Use:   "set-up [--address <address>]",
-		Short: "Prints a new set-up link while there is no account",
-		Long: `Prints a new set-up link, which makes the first account, once and within an hour.
+		Short: "Prints a new set-up link while there is no owner",
+		Long: `Prints a new set-up link, which makes the first owner, once and within an hour.
 Links from before end. Where nobody can open links, account create does the same.`,
 		Example: `  caddy api-tokens set-up --address https://tokens.example.com`,
 		Args:    none,
@@ -48,7 +48,7 @@ func setUp(s *session, _ []string) error {
 	if _, err := fmt.Fprintln(s.out, link); err != nil {
 		return err
 	}
-	note := "It makes the first account, once and within an hour."
+	note := "It makes the first owner, once and within an hour."
 	if address == "" {
 		note += " Put the address of the management before it."
 	}

@@ -118,6 +118,7 @@ func (a *api) deleteAccount(c *call) error {
 		Account    admin.AccountRecord `json:"account"`
 		HandedOver int                 `json:"handed_over"`
 		Deleted    int                 `json:"deleted"`
-	}{removal.Account, removal.HandedOver, removal.Deleted})
+		Overreach  []admin.Record      `json:"overreach"`
+	}{removal.Account, removal.HandedOver, removal.Deleted, a.records(removal.Overreach)})
 	return nil
 }

@@ -51,13 +51,49 @@ func TestAccounts(t *testing.T) {
 	ann.do(t, "DELETE", "/accounts/ben?hand_to=nobody", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
 	ann.do(t, "DELETE", "/accounts/ben?hand_to=ann&delete_tokens=true", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
 	ann.do(t, "DELETE", "/accounts/ben?delete_tokens=yes", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
-	removed := read[struct {
-		HandedOver int `json:"handed_over"`
-	}](t, ann.do(t, "DELETE", "/accounts/ben?hand_to=ann", nil).want(t, http.StatusOK))
-	if removed.HandedOver != 1 {
+	removed := read[removal](t, ann.do(t, "DELETE", "/accounts/ben?hand_to=ann", nil).want(t, http.StatusOK))
+	if removed.HandedOver != 1 || len(removed.Overreach) != 0 {
 		t.Errorf("got %+v", removed)
 	}
 	ann.do(t, "GET", "/accounts/ben", nil).refused(t, http.StatusNotFound, "not_found")
+}
+
+type removal struct {
+	HandedOver int `json:"handed_over"`
+	Overreach  []admin.Record
+}
+
+// What is mightier than the role of its new owner is told, whichever way it got there.
+func TestOverreachOfTokensHandedOver(t *testing.T) {
+	f := newFixture(t)
+	ann, _ := f.member(t, "ann", admin.RoleOwner), f.member(t, "reader", admin.RoleAuditor)
+	_ = f.member(t, "ben", admin.RoleMember)
+	made := f.token(t, "ann", "ci")
+	for owner, mightier := range map[string]bool{"reader": true, "ben": false} {
+		got := ann.do(t, "PATCH", "/tokens/"+made.ID, object{"owner": owner}, "If-Match", "*").want(t, http.StatusOK)
+		if read[struct{ Overreach bool }](t, got).Overreach != mightier {
+			t.Errorf("to %s: got %s", owner, got.body)
+		}
+		ann.do(t, "PATCH", "/tokens/"+made.ID, object{"owner": "ann"}, "If-Match", "*").want(t, http.StatusOK)
+	}
+	ann.do(t, "PATCH", "/tokens/"+made.ID, object{"owner": "ben"}, "If-Match", "*").want(t, http.StatusOK)
+	removed := read[removal](t, ann.do(t, "DELETE", "/accounts/ben?hand_to=reader", nil).want(t, http.StatusOK))
+	if len(removed.Overreach) != 1 || removed.Overreach[0].ID != made.ID || removed.Overreach[0].Owner != "reader" {
+		t.Errorf("got %+v", removed)
+	}
+}
+
+func TestScriptsLetNobodySignIn(t *testing.T) {
+	f := newFixture(t)
+	_ = f.member(t, "ann", admin.RoleOwner)
+	script := f.scriptOf(t, "ann")
+	for _, field := range []string{"password", "subject"} {
+		p := script.do(t, "POST", "/accounts", object{"name": "eve", "role": "owner", field: "a long enough text"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+		if len(p.Errors) != 1 || p.Errors[0].Field != field {
+			t.Errorf("%s: got %+v", field, p)
+		}
+	}
+	script.do(t, "POST", "/accounts", object{"name": "eve", "role": "member"}).want(t, http.StatusCreated)
 }
 
 func TestLastOwnerStays(t *testing.T) {
@@ -100,7 +136,7 @@ func TestAudit(t *testing.T) {
 	made := read[issued](t, ann.do(t, "POST", "/tokens", draft("ci")).want(t, http.StatusCreated))
 	ann.do(t, "PATCH", "/tokens/"+made.Token.ID, object{"name": "<b>build</b>"}, "If-Match", "*").want(t, http.StatusOK)
 	events := ann.do(t, "GET", "/events?action=token.update&actor=ann", nil).want(t, http.StatusOK)
-	if p := read[page[admin.EventRecord]](t, events); len(p.Items) != 1 || p.Items[0].Subject != made.Token.ID || p.Items[0].Via != "page" {
+	if p := read[page[admin.EventRecord]](t, events); len(p.Items) != 1 || p.Items[0].Subject != made.Token.ID || p.Items[0].Via != "api" {
 		t.Errorf("got %s", events.body)
 	}
 	for query, want := range map[string]int{
@@ -112,7 +148,21 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	ann.do(t, "GET", "/events?action=nothing", nil).refused(t, http.StatusBadRequest, "invalid_parameter")
-	ann.do(t, "GET", "/events?cursor=x", nil).refused(t, http.StatusBadRequest, "invalid_cursor")
+	for action, by := range map[string]string{"sign-in": "ann", "sign-in.refused": ""} {
+		f.anyone().do(t, "POST", "/session", object{"name": "ann", "password": "wrong"}).refused(t, http.StatusUnauthorized, "sign_in_refused")
+		events := ann.do(t, "GET", "/events?action="+action, nil).want(t, http.StatusOK)
+		if p := read[page[admin.EventRecord]](t, events); p.Items[0].Actor != by || p.Items[0].Via != "api" {
+			t.Errorf("got %s", events.body)
+		}
+	}
+	for _, list := range []string{"events", "accounts", "roles", "sessions", "tokens"} {
+		for _, cursor := range []string{"x", "YQ", "YWNjb3VudHM-"} {
+			if list == "accounts" && cursor == "YWNjb3VudHM-" { // accounts>
+				continue
+			}
+			ann.do(t, "GET", "/"+list+"?cursor="+cursor, nil).refused(t, http.StatusBadRequest, "invalid_cursor")
+		}
+	}
 
 	exported := ann.do(t, "GET", "/events/export", nil).want(t, http.StatusOK)
 	lines := 0

@@ -83,7 +83,7 @@ func (a *api) create(c *call) error {
 
 // idempotency returns the key that the request came with, or nil. What it stands
 // for is what the body says, however that is laid out.
-func (c *call) idempotency(body draftBody) (*admin.Idempotency, error) {
+func (c *call) idempotency(body any) (*admin.Idempotency, error) {
 	keys := c.r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
 		return nil, nil
@@ -106,12 +106,25 @@ func (a *api) importToken(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	t, err := a.Service.Import(c.r.Context(), c.actor, body.draft(), body.Secret)
+	key, err := c.idempotency(body)
 	if err != nil {
 		return err
 	}
+	ctx, status, replayed := c.r.Context(), http.StatusCreated, false
+	var t token.Token
+	if key == nil {
+		t, err = a.Service.Import(ctx, c.actor, body.draft(), body.Secret)
+	} else {
+		t, replayed, err = a.Service.ImportOnce(ctx, c.actor, body.draft(), body.Secret, *key)
+	}
+	if err != nil {
+		return err
+	}
+	if replayed {
+		status = http.StatusOK
+	}
 	c.w.Header().Set("Location", admin.ManagementPath+"/tokens/"+t.ID)
-	a.answerVersion(c, http.StatusCreated, t.Version, a.Service.Record(&t))
+	a.answerVersion(c, status, t.Version, a.Service.Record(&t))
 	return nil
 }
 
@@ -134,11 +147,22 @@ func (a *api) update(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	t, err := a.Service.Update(c.r.Context(), c.actor, c.r.PathValue("id"), admin.Edit{
+	change, err := a.Service.Update(c.r.Context(), c.actor, c.r.PathValue("id"), admin.Edit{
 		Version: version, Name: body.Name, Description: body.Description, Type: body.Type,
 		Duration: body.Duration, Grants: body.Grants, Owner: body.Owner,
 	})
-	return a.changed(c, &t, err)
+	if err != nil {
+		return err
+	}
+	a.answerVersion(c, http.StatusOK, change.Token.Version, editedToken{a.Service.Record(&change.Token), change.Overreach})
+	return nil
+}
+
+// editedToken is a token after an edit.
+type editedToken struct {
+	admin.Record
+
+	Overreach bool `json:"overreach"` // it was handed over, and is mightier than the role of its owner
 }
 
 func (a *api) enable(c *call) error { return a.setEnabled(c, true) }

@@ -26,6 +26,7 @@ var outcomes = []struct {
 	{admin.ErrLastOwner, http.StatusConflict, "last_owner"},
 	{admin.ErrBuiltIn, http.StatusConflict, "built_in_role"},
 	{admin.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency_key_reused"},
+	{admin.ErrCreatedGone, http.StatusConflict, "created_gone"},
 	{store.ErrNotFound, http.StatusNotFound, "not_found"},
 	{store.ErrNameTaken, http.StatusConflict, "name_taken"},
 	{store.ErrSecretTaken, http.StatusConflict, "secret_taken"},

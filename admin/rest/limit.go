@@ -2,9 +2,10 @@ package rest
 
 import (
 	"math"
-	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // Rate bounds how often somebody may ask.
@@ -73,18 +74,46 @@ func (l *limiter) bucket(key string) *bucket {
 	return b
 }
 
-// addressKey stands for everything that one customer of a provider can choose
-// from: with IPv6 that is a /64 at least.
-func addressKey(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
+// give takes back what take took.
+func (l *limiter) give(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.bucket(key)
+	b.left = math.Min(float64(l.rate.Burst), b.left+1)
+}
+
+// recent remembers what was good of late, by its digest. What was not seen while
+// maxBuckets others were is forgotten.
+type recent struct {
+	mu         sync.Mutex
+	young, old map[token.Digest]struct{}
+}
+
+func newRecent() *recent { return &recent{young: map[token.Digest]struct{}{}} }
+
+func (r *recent) has(d token.Digest) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, young := r.young[d]
+	_, old := r.old[d]
+	return young || old
+}
+
+func (r *recent) add(d token.Digest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, young := r.young[d]; young {
+		return
 	}
-	ip = ip.Unmap().WithZone("")
-	if ip.Is6() {
-		if prefix, err := ip.Prefix(64); err == nil {
-			return prefix.String()
-		}
+	if len(r.young) >= maxBuckets {
+		r.young, r.old = make(map[token.Digest]struct{}, maxBuckets), r.young
 	}
-	return ip.String()
+	r.young[d] = struct{}{}
+}
+
+func (r *recent) remove(d token.Digest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.young, d)
+	delete(r.old, d)
 }

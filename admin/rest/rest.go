@@ -5,7 +5,6 @@ package rest
 import (
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -26,11 +25,6 @@ type Config struct {
 	// refuses a request that has both a token and a session.
 	Authenticate Authenticator
 	Cookie       Cookie // empty is HostCookie
-	// Hosts are the names under which the API answers, beside those of loopback:
-	// else a page of any site could have its own name resolve to this server and
-	// read what it answers (DNS rebinding). "*.example.com" is every name right
-	// below it, "*" every name at all, for those who check it themselves.
-	Hosts []string
 	// Address returns the IP address of who asks; nil is that of the connection.
 	Address func(r *http.Request) string
 	// AccountRate is for each account, AddressRate for those without one. Zero is
@@ -48,10 +42,12 @@ type api struct {
 	mux      *http.ServeMux
 	crossing http.CrossOriginProtection
 	accounts *limiter
-	unknown  *limiter // addresses of those who have no account
+	unknown  *limiter // networks of those who have no account
+	good     *recent  // sessions
 }
 
-// New returns a handler of everything below Path.
+// New returns a handler of everything below Path. Whoever serves it sees to it that
+// it is asked under a name of its own: see Hosts.
 func New(c Config) http.Handler {
 	if c.Cookie == "" {
 		c.Cookie = HostCookie
@@ -69,6 +65,7 @@ func New(c Config) http.Handler {
 		Config: c, mux: http.NewServeMux(),
 		accounts: newLimiter(c.AccountRate.or(Rate{PerSecond: 50, Burst: 200}), c.Now),
 		unknown:  newLimiter(c.AddressRate.or(Rate{PerSecond: 5, Burst: 50}), c.Now),
+		good:     newRecent(),
 	}
 	for _, route := range routes() {
 		a.mux.HandleFunc(route.method+" "+admin.ManagementPath+route.path, a.serve(route))
@@ -88,12 +85,7 @@ func BySession(s *admin.Service, cookie Cookie, address func(*http.Request) stri
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	protect(w.Header())
-	if !a.isOurs(r.Host) {
-		a.fail(w, r, problem(http.StatusMisdirectedRequest, "unknown_host",
-			"There is nothing here under this name. Whoever runs this server lists the names of its management page in its configuration."))
-		return
-	}
+	StrictHeaders(w.Header(), NothingPolicy)
 	if err := a.crossing.Check(r); err != nil {
 		a.fail(w, r, problem(http.StatusForbidden, "cross_origin", "A page of another origin made this request; only pages of this one may."))
 		return
@@ -107,35 +99,6 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mux.ServeHTTP(w, r)
-}
-
-// protect sets what holds for every answer: nobody keeps it, frames it, guesses
-// its type, or hears of its address.
-func protect(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-}
-
-// isOurs reports whether the host of a request is one under which the API answers.
-func (a *api) isOurs(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "."))
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	for _, known := range a.Hosts {
-		known = strings.ToLower(known)
-		_, parent, below := strings.Cut(host, ".")
-		if known == "*" || known == host || below && known == "*."+parent {
-			return true
-		}
-	}
-	return false
 }
 
 func remoteAddress(r *http.Request) string {

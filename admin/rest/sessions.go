@@ -98,7 +98,7 @@ func (a *api) signIn(c *call) error {
 }
 
 func (a *api) from(r *http.Request) admin.From {
-	return admin.From{Address: a.Address(r), Agent: r.UserAgent()}
+	return admin.From{Address: a.Address(r), Agent: r.UserAgent(), Via: admin.ViaAPI}
 }
 
 // welcome answers who has just signed in. The session that the browser had before
@@ -107,6 +107,7 @@ func (a *api) welcome(c *call, in admin.SignedIn) error {
 	ctx := c.r.Context()
 	if before := a.Cookie.Secret(c.r); before != "" {
 		if actor, err := a.Service.SessionActor(ctx, before, a.Address(c.r)); err == nil {
+			actor.Via = admin.ViaAPI
 			_ = a.Service.SignOut(ctx, actor) // it ends by itself otherwise
 		}
 	}
@@ -114,6 +115,7 @@ func (a *api) welcome(c *call, in admin.SignedIn) error {
 	if err != nil {
 		return err
 	}
+	a.good.add(in.Secret.Digest())
 	a.Cookie.Set(c.w, in.Secret)
 	a.answer(c.w, c.r, http.StatusCreated, identify(&actor))
 	return nil

@@ -173,8 +173,7 @@ func (a *api) explain(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	t := token.Token{ID: c.r.PathValue("id")} // the rest is read anew
-	e, err := a.Service.Explain(c.r.Context(), c.actor, &t, body.Method, body.Path)
+	e, err := a.Service.Explain(c.r.Context(), c.actor, c.r.PathValue("id"), body.Method, body.Path)
 	if err != nil {
 		return err
 	}

@@ -163,7 +163,26 @@ func TestCreateOnce(t *testing.T) {
 		t.Errorf("got %v; want one 201 and seven 200 of one id", made)
 	}
 	ann.do(t, "DELETE", "/tokens/"+first.Token.ID, nil).want(t, http.StatusNoContent)
-	ann.do(t, "POST", "/tokens", draft("ci"), "Idempotency-Key", key).refused(t, http.StatusNotFound, "not_found")
+	ann.do(t, "POST", "/tokens", draft("ci"), "Idempotency-Key", key).refused(t, http.StatusConflict, "created_gone")
+}
+
+func TestImportOnce(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleMember)
+	body := draft("old", object{"secret": "from-another-system-1"})
+	do := func(body object, key string) answer { return ann.do(t, "POST", "/tokens/import", body, "Idempotency-Key", key) }
+	first := read[admin.Record](t, do(body, "one").want(t, http.StatusCreated))
+	again := do(body, "one").want(t, http.StatusOK)
+	if read[admin.Record](t, again).ID != first.ID || again.Header.Get("Location") == "" || strings.Contains(string(again.body), "from-another") {
+		t.Errorf("got %s", again.body)
+	}
+	do(draft("old", object{"secret": "from-another-system-2"}), "one").refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
+	ann.do(t, "POST", "/tokens", draft("old"), "Idempotency-Key", "one").refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
+	do(body, "a b").refused(t, http.StatusBadRequest, "invalid_header")
+	do(body, "two").refused(t, http.StatusUnprocessableEntity, "invalid_fields") // another request for the same
+	ann.do(t, "DELETE", "/tokens/"+first.ID, nil).want(t, http.StatusNoContent)
+	do(body, "one").refused(t, http.StatusConflict, "created_gone")
+	do(body, "two").want(t, http.StatusCreated)
 }
 
 func TestFieldErrors(t *testing.T) {
