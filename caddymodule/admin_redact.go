@@ -3,14 +3,15 @@ package caddymodule
 import (
 	"bytes"
 
+	"go.uber.org/zap/zapcore"
+
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/gate"
 )
 
 // hideSessions redacts in place what looks like the secret of a session, wherever
 // it stands in a line: Caddy shows cookies with log_credentials, and in fields
-// that a log is told to add. A set-up link in the form in which greet writes it
-// stays, since it would be of no use otherwise.
+// that a log is told to add.
 func hideSessions(line []byte) []byte {
 	kept, from := line[:0], 0
 	for {
@@ -27,6 +28,15 @@ func hideSessions(line []byte) []byte {
 	return append(kept, line[from:]...)
 }
 
+// appLogger is the name of the logger of the app.
+const appLogger = "api_tokens"
+
+// showsSetUpLink reports whether an entry is the one of the gateway's own in which
+// a set-up link shows, since it would be of no use otherwise.
+func showsSetUpLink(entry *zapcore.Entry) bool {
+	return entry.Message == setUpMessage && entry.LoggerName == appLogger
+}
+
 const minSessionRest = 8 // characters behind the prefix that tell something
 
 func findSession(line []byte, from int) (start, end int) {
@@ -40,7 +50,7 @@ func findSession(line []byte, from int) (start, end int) {
 		for end < len(line) && isHex(line[end]) {
 			end++
 		}
-		if end-start >= len(admin.SessionPrefix)+minSessionRest && !bytes.HasSuffix(line[:start], []byte(setUpPath+"#")) {
+		if end-start >= len(admin.SessionPrefix)+minSessionRest {
 			return start, end
 		}
 		from = end

@@ -131,7 +131,7 @@ func (f *LogFormat) Clone() zapcore.Encoder {
 
 // EncodeEntry writes an entry.
 func (f *LogFormat) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
-	r := redactor.Load()
+	r, linkShows := redactor.Load(), showsSetUpLink(&entry)
 	entry.Message, entry.Stack = r.Text(entry.Message), r.Text(entry.Stack)
 	if len(fields) > 0 {
 		fields = []zapcore.Field{zap.Inline(redactedFields{fields, r})}
@@ -141,7 +141,11 @@ func (f *LogFormat) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*b
 		return line, err
 	}
 	// Whatever came another way, such as the name of a header or of a logger.
-	if text := hideSessions(gate.Minted(line.Bytes())); len(text) != line.Len() {
+	text := gate.Minted(line.Bytes())
+	if !linkShows {
+		text = hideSessions(text)
+	}
+	if len(text) != line.Len() {
 		line.Reset()
 		_, err = line.Write(text) // onto itself
 	}
