@@ -73,8 +73,14 @@ func TestHandingOverSaysWhatIsMightier(t *testing.T) {
 		id, owner string
 		overreach bool
 	}{
-		{small.ID, "finder", false}, {big.ID, "finder", true}, {off.ID, "finder", false}, {small.ID, "reader", true},
-		{big.ID, "boss", false}, {small.ID, "ann", false}, {big.ID, "ann", false}, {off.ID, "ann", false},
+		{small.ID, "finder", false},
+		{big.ID, "finder", true},
+		{off.ID, "finder", false},
+		{small.ID, "reader", true},
+		{big.ID, "boss", false},
+		{small.ID, "ann", false},
+		{big.ID, "ann", false},
+		{off.ID, "ann", false},
 	} {
 		change, err := f.Update(t.Context(), ann, test.id, admin.Edit{Owner: &test.owner})
 		if err != nil || change.Overreach != test.overreach || change.Token.Owner != test.owner {

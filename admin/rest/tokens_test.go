@@ -170,7 +170,9 @@ func TestImportOnce(t *testing.T) {
 	f := newFixture(t)
 	ann := f.member(t, "ann", admin.RoleMember)
 	body := draft("old", object{"secret": "from-another-system-1"})
-	do := func(body object, key string) answer { return ann.do(t, "POST", "/tokens/import", body, "Idempotency-Key", key) }
+	do := func(body object, key string) answer {
+		return ann.do(t, "POST", "/tokens/import", body, "Idempotency-Key", key)
+	}
 	first := read[admin.Record](t, do(body, "one").want(t, http.StatusCreated))
 	again := do(body, "one").want(t, http.StatusOK)
 	if read[admin.Record](t, again).ID != first.ID || again.Header.Get("Location") == "" || strings.Contains(string(again.body), "from-another") {
