@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
 	"github.com/tokenreeve/tokenreeve/admin"
 )
 
@@ -53,5 +56,27 @@ func TestAdminSecretsInLogs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whoever else writes what looks like the set-up link shows none.
+func TestLogFormatKnowsTheMessageWithTheLink(t *testing.T) {
+	f := newFormat(t, `{}`)
+	link := zap.String("link", "https://tokens.example.com"+setUpPath+"#"+admin.SessionPrefix+strings.Repeat("0f", 32))
+	for _, test := range []struct {
+		logger, message string
+		shows           bool
+	}{
+		{appLogger, setUpMessage, true}, {appLogger, "another", false}, {"http.handlers.log", setUpMessage, false},
+		{appLogger, setUpMessage + link.String, false}, {"http.log.access", "handled request", false},
+	} {
+		line, err := f.EncodeEntry(zapcore.Entry{Message: test.message, LoggerName: test.logger}, []zap.Field{link})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(line.String(), admin.SessionPrefix) != test.shows {
+			t.Errorf("%s: %s", test.logger, line)
+		}
+		line.Free()
 	}
 }
