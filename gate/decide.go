@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"slices"
+
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
 )
@@ -8,55 +10,87 @@ import (
 // Decide holds what a request does against what its tokens may do. The rights
 // of several tokens add up: it returns those that allow some of it if together
 // they allow all of it, or else all of them, with what they don't allow and why.
-func Decide(tokens Tokens, catalog *permission.Catalog, does *Matches) (Tokens, permission.Match, Reason) {
+// by is what the first that it does counts for with the first of these tokens.
+func Decide(tokens Tokens, catalog *permission.Catalog, does *Matches) (allowing Tokens, m permission.Match, by string, reason Reason) {
 	if does.Override && !tokens.mayAll() {
-		return tokens, does.First, MethodOverride
+		return tokens, does.First, "", MethodOverride
 	}
 	if does.Free {
-		return tokens, does.First, Allow
+		return tokens, does.First, "", Allow
 	}
-	if does.Rest == nil { // nearly always
-		allowing, reason := allowedBy(tokens, catalog, does.First)
-		return allowing, does.First, reason
+	allowing, by, reason = allowedBy(tokens, catalog, does.First)
+	if reason != Allow {
+		return allowing, does.First, "", reason
 	}
-	var allowing Tokens
-	for m := range does.all {
-		some, reason := allowedBy(tokens, catalog, m)
+	for _, m := range does.Rest { // there are nearly never any
+		some, _, reason := allowedBy(tokens, catalog, m)
 		if reason != Allow {
-			return some, m, reason
+			return some, m, "", reason
 		}
 		allowing.join(some)
 	}
-	return allowing, does.First, Allow
+	return allowing, does.First, by, Allow
 }
 
-// allowedBy returns the tokens that allow one operation, or all of them with the reason why not.
-func allowedBy(tokens Tokens, catalog *permission.Catalog, m permission.Match) (Tokens, Reason) {
-	var allowing Tokens
+// allowedBy returns the tokens that allow one operation, and what that counts for
+// with the first, or all of them with the reason why not.
+func allowedBy(tokens Tokens, catalog *permission.Catalog, m permission.Match) (allowing Tokens, by string, reason Reason) {
 	for k := range tokens.all {
-		allowed, err := k.allows(catalog, m)
+		counts, allowed, err := k.allows(catalog, m)
 		if err != nil {
-			return Tokens{First: k}, UnreadableToken
+			return Tokens{First: k}, "", UnreadableToken
 		}
-		if allowed {
-			allowing.add(k)
+		if !allowed {
+			continue
 		}
+		if allowing.First == nil {
+			by = counts
+		}
+		allowing.add(k)
 	}
 	if allowing.First == nil {
-		return tokens, MissingPermission
+		return tokens, "", MissingPermission
 	}
-	return allowing, Allow
+	return allowing, by, Allow
 }
 
-func (k *Known) allows(catalog *permission.Catalog, m permission.Match) (bool, error) {
+// allows reports whether the token allows an operation, and what it counts for
+// then: a permission of the catalog, or a grant written out if only that allows it.
+// Nothing else, lest clients choose how many names are counted.
+func (k *Known) allows(catalog *permission.Catalog, m permission.Match) (by string, allowed bool, err error) {
 	switch k.Token.Type {
 	case token.FullAccess:
-		return true, nil
+		return catalog.Name(m), true, nil
 	case token.ReadOnly:
-		return catalog.Reads(m), nil
+		return catalog.Name(m), catalog.Reads(m), nil
 	case token.Custom:
 		grants, err := k.grants(catalog)
-		return err == nil && grants.Allow(m), err
+		if err != nil {
+			return "", false, err
+		}
+		by, allowed = grants.By(m)
+		return by, allowed, nil
 	}
-	return false, nil // a type that this version does not know allows nothing
+	return "", false, nil // a type that this version does not know allows nothing
+}
+
+// counted is what a request counts for with one of its tokens.
+type counted struct {
+	known *Known
+	by    string // a permission, or a grant written out
+}
+
+// countAll returns all that an allowed request counts for, but what it does first
+// with the first of its tokens. It counts once for each permission.
+func countAll(tokens Tokens, catalog *permission.Catalog, does *Matches, by string) (more []counted) {
+	for k := range tokens.all {
+		for m := range does.all {
+			name, allowed, err := k.allows(catalog, m)
+			c := counted{k, name}
+			if err == nil && allowed && c != (counted{tokens.First, by}) && !slices.Contains(more, c) {
+				more = append(more, c)
+			}
+		}
+	}
+	return more
 }

@@ -141,7 +141,7 @@ func TestDecide(t *testing.T) {
 		{"GET /api/articles", []*Known{full, find, bad}, nil, UnreadableToken},
 	} {
 		method, path, _ := strings.Cut(test.operation, " ")
-		got, _, reason := Decide(Tokens{First: test.tokens[0], Rest: test.tokens[1:]}, catalog, &Matches{First: catalog.Find(method, path)})
+		got, _, _, reason := Decide(Tokens{First: test.tokens[0], Rest: test.tokens[1:]}, catalog, &Matches{First: catalog.Find(method, path)})
 		if reason != test.reason {
 			t.Errorf("%s with %s: %q, want %q", test.operation, test.tokens[0].Token.Name, reason, test.reason)
 		}
@@ -264,11 +264,11 @@ func TestRightsAddUpOverReadings(t *testing.T) {
 	one := &Known{Token: newToken("one", token.Custom, "GET /a", "GET /c")}
 	two := &Known{Token: newToken("two", token.Custom, "GET /b", "GET /c")}
 	does := Matches{First: catalog.Find("GET", "/a"), Rest: []permission.Match{catalog.Find("GET", "/b"), catalog.Find("GET", "/c")}}
-	got, _, reason := Decide(Tokens{First: one, Rest: []*Known{two}}, catalog, &does)
+	got, _, _, reason := Decide(Tokens{First: one, Rest: []*Known{two}}, catalog, &does)
 	if reason != Allow || got.First != one || !slices.Equal(got.Rest, []*Known{two}) {
 		t.Errorf("%q, %v", reason, got)
 	}
-	got, missing, reason := Decide(Tokens{First: one}, catalog, &does)
+	got, missing, _, reason := Decide(Tokens{First: one}, catalog, &does)
 	if reason != MissingPermission || missing.Path != "/b" || got.First != one {
 		t.Errorf("%q for %s", reason, missing.Path)
 	}

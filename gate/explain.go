@@ -39,7 +39,7 @@ func Explain(t token.Token, catalog *permission.Catalog, method, target string, 
 		e.Reason = described
 	}
 	if e.Reason == "" {
-		_, _, e.Reason = Decide(tokens, catalog, &does)
+		_, _, _, e.Reason = Decide(tokens, catalog, &does)
 	}
 	if e.Reason == MethodOverride {
 		e.Err = errOverride

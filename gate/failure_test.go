@@ -252,7 +252,7 @@ func TestRefreshKeepsNothingOfAnotherToken(t *testing.T) {
 		k, _ := ask(r, secret)
 		synctest.Wait()
 		match := catalog.Find("POST", "/api/articles")
-		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason != Allow {
+		if _, _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason != Allow {
 			t.Fatal(reason)
 		}
 		s.put(secret, newToken("weak", token.Custom, "article.find")) // of the same version
@@ -260,7 +260,7 @@ func TestRefreshKeepsNothingOfAnotherToken(t *testing.T) {
 		ask(r, secret)
 		synctest.Wait()
 		k, _ = ask(r, secret)
-		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); k.Token.Name != "weak" || reason != MissingPermission {
+		if _, _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); k.Token.Name != "weak" || reason != MissingPermission {
 			t.Errorf("%s: %q", k.Token.Name, reason)
 		}
 		if k.usage.tokenID != "tok_weak" || k.usage.secret != k.digest {

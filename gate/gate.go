@@ -23,7 +23,10 @@ type Gate struct {
 	GraphQL *GraphQL
 	// CheckPreflights makes CORS preflights need a token like everything else.
 	CheckPreflights bool
-	Now             func() time.Time
+	// Address returns where a request came from, to be recorded with its tokens'
+	// use. What is no IP address is not. It may be nil.
+	Address func(*http.Request) string
+	Now     func() time.Time
 }
 
 // Decision is what a gate decided about a request, and why.
@@ -35,7 +38,8 @@ type Decision struct {
 	// Match is what the request does, as far as that was reached: if it does
 	// several things, the one that it was refused for.
 	Match permission.Match
-	// Permission is the one that would have allowed the request, if there is one.
+	// Permission is the one that allowed the request, or a grant written out that did,
+	// or the permission that would have, if there is one.
 	Permission string
 	// ReadBody is set if nothing is decided yet, see Check. It reads as much of the
 	// body as decides about the request, and puts one in its place that gives the
@@ -51,6 +55,9 @@ type Decision struct {
 	// graphQL says that ReadBody reads the document of a GraphQL request. Match is
 	// what it would do without one then, and override as in Matches.
 	graphQL, override bool
+	// counts says that the request counts for Permission, and more for what else.
+	counts bool
+	more   []counted
 	// Err is the technical failure, or what is ambiguous about the request.
 	Err error
 }
@@ -84,7 +91,7 @@ func (g *Gate) Check(r *http.Request) Decision {
 		d.began = now
 		return d
 	}
-	g.Recorder.Record(d.Tokens, d.Reason, now)
+	g.record(r, &d, now)
 	return d
 }
 
@@ -105,7 +112,7 @@ func (g *Gate) Resume(r *http.Request, d Decision) Decision {
 	} else {
 		g.decide(r, &d)
 	}
-	g.Recorder.Record(d.Tokens, d.Reason, now)
+	g.record(r, &d, now)
 	return d
 }
 
@@ -140,14 +147,27 @@ func (g *Gate) decideGraphQL(r *http.Request, d *Decision, does Matches) {
 func (g *Gate) conclude(d *Decision, does *Matches, reason Reason, err error) {
 	d.Match, d.Reason, d.Err = does.First, reason, err
 	if d.Reason == "" {
-		d.Tokens, d.Match, d.Reason = Decide(d.Tokens, g.Catalog, does)
+		d.Tokens, d.Match, d.Permission, d.Reason = Decide(d.Tokens, g.Catalog, does)
+		d.counts = !does.Free
+	}
+	if d.Reason == Allow && d.counts && (does.Rest != nil || d.Tokens.Rest != nil) {
+		d.more = countAll(d.Tokens, g.Catalog, does, d.Permission)
 	}
 	if d.Reason == MissingPermission {
-		d.Permission = firstOf(g.Catalog.Names(d.Match))
+		d.Permission = g.Catalog.Name(d.Match)
 	}
 	if d.Reason == MethodOverride {
 		d.Err = errOverride
 	}
+}
+
+// record notes what was decided. The address is asked for only if it will be kept.
+func (g *Gate) record(r *http.Request, d *Decision, now time.Time) {
+	address := ""
+	if g.Address != nil && d.Reason.inUse() {
+		address = g.Address(r)
+	}
+	g.Recorder.Record(d, address, now)
 }
 
 // isPreflight recognises a CORS preflight (https://fetch.spec.whatwg.org/#cors-preflight-request).
@@ -174,10 +194,3 @@ func (g *Gate) checkPreflight(r *http.Request) Decision {
 }
 
 var errPreflight = errors.New("a CORS preflight asks for another method in X-HTTP-Method-Override or _method")
-
-func firstOf(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return names[0]
-}

@@ -121,7 +121,7 @@ func TestChangedGrantsAreCompiledAnew(t *testing.T) {
 		r := newResolver(t, s, nil)
 		match := catalog.Find("POST", "/api/articles")
 		k, _ := ask(r, secret)
-		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason != Allow {
+		if _, _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason != Allow {
 			t.Fatal(reason)
 		}
 		s.put(secret, newToken("a", token.Custom, "article.find"))
@@ -130,7 +130,7 @@ func TestChangedGrantsAreCompiledAnew(t *testing.T) {
 			k, _ = ask(r, secret)
 			synctest.Wait()
 		}
-		if _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason == Allow {
+		if _, _, _, reason := Decide(Tokens{First: k}, catalog, &Matches{First: match}); reason == Allow {
 			t.Errorf("the grants are %v, and still it is allowed", k.Token.Grants)
 		}
 	})

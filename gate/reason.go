@@ -50,6 +50,10 @@ func Reasons() []Reason {
 // Allows reports whether the request goes on.
 func (r Reason) Allows() bool { return r == Allow || r == Preflight }
 
+// inUse reports whether a token is in use that this was decided for: one that is
+// disabled or expired is not, however often it is tried.
+func (r Reason) inUse() bool { return r == Allow || r == MissingPermission }
+
 // Status returns the HTTP status of a refusal. A technical failure is 503, which
 // clients try again, never a 401, for which they would throw good tokens away.
 func (r Reason) Status() int {

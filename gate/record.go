@@ -12,23 +12,6 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// usage counts what happens with one secret of a token until the next flush. A
-// request costs a few atomic additions; nothing waits for anything.
-type usage struct {
-	tokenID string
-	secret  token.Digest
-	days    [2]dayUsage // today and, around midnight, the other day: by parity
-	dirty   atomic.Bool // it is, or will at once be, in the recorder's list
-	next    *usage      // in that list
-}
-
-type dayUsage struct {
-	day     atomic.Int64 // unix days
-	last    atomic.Int64 // unix milliseconds
-	allowed atomic.Uint64
-	refused atomic.Uint64
-}
-
 // Recorder keeps the use of tokens, by their secrets, in memory and writes it in batches. It is
 // safe for concurrent use.
 type Recorder struct {
@@ -42,6 +25,7 @@ type Recorder struct {
 
 	flush   sync.Mutex // held by the one that flushes
 	unsaved map[secretDay]token.Use
+	named   int          // permissions in unsaved
 	backlog atomic.Int64 // length of unsaved
 
 	stop    context.CancelFunc
@@ -54,7 +38,8 @@ type RecorderConfig struct {
 	Write func(context.Context, []token.Use) error
 	// Interval is how often uses are written.
 	Interval time.Duration
-	// Limit is how many secrets' uses are kept while the store can't take them.
+	// Limit is how many secrets' uses are kept while the store can't take them, with
+	// some permissions each; beyond these, uses count for no permission by name.
 	Limit int
 	// Failed is told of writes that failed; the uses are kept for the next one.
 	Failed func(error)
@@ -63,6 +48,10 @@ type RecorderConfig struct {
 const (
 	msPerDay     = 24 * 60 * 60 * 1000
 	writeTimeout = 30 * time.Second
+
+	// namesPerSecret is how many permissions are kept, on average, of what waits to
+	// be written.
+	namesPerSecret = 8
 )
 
 // secretDay is what uses are added up by. The token is part of it, since an id
@@ -84,37 +73,44 @@ func NewRecorder(c RecorderConfig) *Recorder {
 	return r
 }
 
-// Record notes what was decided about a request with these tokens. It does not
-// wait, and where memory would grow too far it drops the count and says so in
-// Stats.
-func (r *Recorder) Record(tokens Tokens, reason Reason, now time.Time) {
-	if tokens.First == nil {
+// Record notes what was decided about a request, and the address that it came
+// from, if it is one. It does not wait, and where memory would grow too far it
+// drops the count and says so in Stats.
+func (r *Recorder) Record(d *Decision, address string, now time.Time) {
+	if d.Tokens.First == nil {
 		return
 	}
-	r.record(tokens.First.usage, reason, now)
-	for _, k := range tokens.Rest {
-		r.record(k.usage, reason, now)
+	ms := now.UnixMilli()
+	for i := range d.more {
+		d.more[i].count(ms)
+	}
+	r.record(d.Tokens.First.usage, d, address, ms)
+	for _, k := range d.Tokens.Rest {
+		r.record(k.usage, d, address, ms)
 	}
 }
 
-func (r *Recorder) record(u *usage, reason Reason, now time.Time) {
-	ms := now.UnixMilli()
-	day := ms / msPerDay
-	d := &u.days[day&1]
-	if d.day.Load() != day {
-		d.day.Store(day)
-	}
-	// A disabled or expired token is not in use, however often it is tried.
-	if reason == Allow || reason == MissingPermission {
-		for last := d.last.Load(); ms > last && !d.last.CompareAndSwap(last, ms); {
-			last = d.last.Load()
+// count comes before record, which sees to it that the count is collected.
+func (c *counted) count(ms int64) {
+	u := c.known.usage
+	u.on(ms)
+	u.permission(c.by, ms).also.Add(1)
+}
+
+func (r *Recorder) record(u *usage, d *Decision, address string, ms int64) {
+	day := u.on(ms)
+	counts := &day.others
+	if d.Reason.inUse() {
+		day.use(ms, address)
+		if d.counts && (d.Reason == MissingPermission || u == d.Tokens.First.usage) {
+			counts = u.permission(d.Permission, ms)
 		}
 	}
-	// The counts come last: who collects them finds day and time that belong to them.
-	if reason == Allow {
-		d.allowed.Add(1)
+	// The count comes last: who collects it finds day and time that belong to it.
+	if d.Reason == Allow {
+		counts.allowed.Add(1)
 	} else {
-		d.refused.Add(1)
+		counts.refused.Add(1)
 	}
 	if !u.dirty.Load() && u.dirty.CompareAndSwap(false, true) {
 		r.enlist(u)
@@ -128,7 +124,8 @@ func (r *Recorder) enlist(u *usage) {
 		r.pending.Add(-1)
 		u.dirty.Store(false) // before the counts are taken, as in collect
 		for i := range u.days {
-			r.dropped.Add(u.days[i].allowed.Swap(0) + u.days[i].refused.Swap(0))
+			_, use := u.take(i)
+			r.dropped.Add(use.Allowed + use.Refused)
 		}
 		return
 	case n > int64(r.config.Limit)/2:
@@ -181,6 +178,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 		return err
 	}
 	clear(r.unsaved)
+	r.named = 0
 	r.backlog.Store(0)
 	return nil
 }
@@ -195,9 +193,7 @@ func (r *Recorder) collect() {
 		u.next = nil
 		u.dirty.Store(false)
 		for i := range u.days {
-			d := &u.days[i]
-			allowed, refused := d.allowed.Swap(0), d.refused.Swap(0) // before day and time, see record
-			r.merge(secretDay{u.tokenID, u.secret, d.day.Load()}, d.last.Load(), allowed, refused)
+			r.merge(u.take(i))
 		}
 		u = next
 	}
@@ -205,22 +201,42 @@ func (r *Recorder) collect() {
 	r.pending.Add(-collected)
 }
 
-func (r *Recorder) merge(key secretDay, last int64, allowed, refused uint64) {
-	if allowed+refused == 0 {
+// merge adds a use to those that wait to be written.
+func (r *Recorder) merge(key secretDay, fresh token.Use) {
+	if fresh.Allowed+fresh.Refused == 0 && fresh.Permissions == nil {
 		return
 	}
 	use, ok := r.unsaved[key]
 	if !ok && len(r.unsaved) >= r.config.Limit {
-		r.dropped.Add(allowed + refused)
+		r.dropped.Add(fresh.Allowed + fresh.Refused)
 		return
 	}
-	use.TokenID, use.Secret, use.Day = key.id, key.secret, time.Unix(key.day*24*60*60, 0).UTC()
-	use.Allowed += allowed
-	use.Refused += refused
-	if t := time.UnixMilli(last).UTC(); last/msPerDay == key.day && t.After(use.Last) {
-		use.Last = t
+	use.TokenID, use.Secret, use.Day = fresh.TokenID, fresh.Secret, fresh.Day
+	use.Allowed += fresh.Allowed
+	use.Refused += fresh.Refused
+	if fresh.Last.After(use.Last) {
+		use.Last, use.Address = fresh.Last, fresh.Address
+	}
+	for _, p := range fresh.Permissions {
+		r.mergePermission(&use, p)
 	}
 	r.unsaved[key] = use
+}
+
+func (r *Recorder) mergePermission(use *token.Use, fresh token.PermissionUse) {
+	find := func(p token.PermissionUse) bool { return p.Permission == fresh.Permission }
+	i := slices.IndexFunc(use.Permissions, find)
+	if i < 0 && r.named >= namesPerSecret*r.config.Limit {
+		fresh.Permission = ""
+		i = slices.IndexFunc(use.Permissions, find)
+	}
+	if i < 0 {
+		use.Permissions = append(use.Permissions, fresh)
+		r.named++
+		return
+	}
+	use.Permissions[i].Allowed += fresh.Allowed
+	use.Permissions[i].Refused += fresh.Refused
 }
 
 // Close stops the recorder and writes what is left. An error means that it

@@ -78,19 +78,24 @@ func used(id string) *Known { return &Known{usage: &usage{tokenID: id}} }
 
 func one(k *Known) Tokens { return Tokens{First: k} }
 
+// decided returns a decision that counts for no permission.
+func decided(tokens Tokens, reason Reason) *Decision {
+	return &Decision{Tokens: tokens, Reason: reason}
+}
+
 // Security rule 17: counts and last use, per token and UTC day, moving forward only.
 func TestRecord(t *testing.T) {
 	s := &useTable{}
 	r := newRecorder(t, func(c *RecorderConfig) { c.Write = s.write; c.Interval = time.Hour })
 	a, b, c, refused := used("a"), used("b"), used("c"), used("d")
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.FixedZone("", 5*3600)) // 07:00 UTC
-	r.Record(one(a), Allow, noon)
-	r.Record(one(a), MissingPermission, noon.Add(2*time.Second))
-	r.Record(one(a), Allow, noon.Add(time.Second)) // a request that was overtaken
-	r.Record(one(a), AmbiguousRequest, noon.Add(9*time.Second))
-	r.Record(Tokens{First: b, Rest: []*Known{c}}, Allow, noon)
-	r.Record(one(refused), ExpiredToken, noon) // tried, but not in use
-	r.Record(Tokens{}, NoCredential, noon)
+	r.Record(decided(one(a), Allow), "", noon)
+	r.Record(decided(one(a), MissingPermission), "", noon.Add(2*time.Second))
+	r.Record(decided(one(a), Allow), "", noon.Add(time.Second)) // a request that was overtaken
+	r.Record(decided(one(a), AmbiguousRequest), "", noon.Add(9*time.Second))
+	r.Record(decided(Tokens{First: b, Rest: []*Known{c}}, Allow), "", noon)
+	r.Record(decided(one(refused), ExpiredToken), "", noon) // tried, but not in use
+	r.Record(decided(Tokens{}, NoCredential), "", noon)
 	if s.writes != 0 {
 		t.Error("written before its time")
 	}
@@ -101,7 +106,7 @@ func TestRecord(t *testing.T) {
 	if err := r.Flush(t.Context()); err != nil || s.writes != 1 {
 		t.Errorf("%d writes although nothing happened, %v", s.writes, err)
 	}
-	r.Record(one(a), Allow, noon.Add(-time.Hour)) // the clock was set back
+	r.Record(decided(one(a), Allow), "", noon.Add(-time.Hour)) // the clock was set back
 	_ = r.Flush(t.Context())
 	s.expect(t, "a 2026-11-22: 3+2 07:00:02", "b 2026-11-22: 1+0 07:00:00", "c 2026-11-22: 1+0 07:00:00", "d 2026-11-22: 0+1 00:00:00")
 }
@@ -114,9 +119,9 @@ func TestRecordPerSecret(t *testing.T) {
 	fresh := &Known{usage: &usage{tokenID: "a", secret: token.Digest{2, 2}}}
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for i := range 3 {
-		r.Record(one(old), Allow, noon.Add(time.Duration(i)*time.Second))
+		r.Record(decided(one(old), Allow), "", noon.Add(time.Duration(i)*time.Second))
 	}
-	r.Record(Tokens{First: fresh, Rest: []*Known{old}}, AmbiguousRequest, noon)
+	r.Record(decided(Tokens{First: fresh, Rest: []*Known{old}}, AmbiguousRequest), "", noon)
 	_ = r.Flush(t.Context())
 	s.expect(t, "a 2026-11-22 0101: 3+1 12:00:02", "a 2026-11-22 0202: 0+1 00:00:00")
 }
@@ -127,12 +132,12 @@ func TestRecordAtMidnight(t *testing.T) {
 	r := newRecorder(t, func(c *RecorderConfig) { c.Write = s.write; c.Interval = time.Hour })
 	a := used("a")
 	midnight := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	r.Record(one(a), Allow, midnight.Add(-time.Millisecond))
-	r.Record(one(a), Allow, midnight)
-	r.Record(one(a), AmbiguousRequest, midnight.Add(-time.Second))
+	r.Record(decided(one(a), Allow), "", midnight.Add(-time.Millisecond))
+	r.Record(decided(one(a), Allow), "", midnight)
+	r.Record(decided(one(a), AmbiguousRequest), "", midnight.Add(-time.Second))
 	_ = r.Flush(t.Context())
 	s.expect(t, "a 2026-12-31: 1+1 23:59:59", "a 2027-01-01: 1+0 00:00:00")
-	r.Record(one(a), AmbiguousRequest, midnight.Add(24*time.Hour))
+	r.Record(decided(one(a), AmbiguousRequest), "", midnight.Add(24*time.Hour))
 	_ = r.Flush(t.Context())
 	s.expect(t, "a 2026-12-31: 1+1 23:59:59", "a 2027-01-01: 1+0 00:00:00", "a 2027-01-02: 0+1 00:00:00")
 }
@@ -147,12 +152,12 @@ func TestFailedWriteKeepsAndMerges(t *testing.T) {
 	})
 	a, b := used("a"), used("b")
 	day := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	r.Record(one(a), Allow, day)
+	r.Record(decided(one(a), Allow), "", day)
 	if err := r.Flush(t.Context()); !errors.Is(err, s.err) || len(told) != 1 || r.Stats() != (Stats{Pending: 1, Writes: 1, Failed: 1}) {
 		t.Errorf("%v, told %v, %+v", err, told, r.Stats())
 	}
-	r.Record(one(a), AmbiguousRequest, day.Add(time.Hour))
-	r.Record(one(b), Allow, day.Add(time.Hour))
+	r.Record(decided(one(a), AmbiguousRequest), "", day.Add(time.Hour))
+	r.Record(decided(one(b), Allow), "", day.Add(time.Hour))
 	_ = r.Flush(t.Context())
 	s.err = nil
 	if err := r.Flush(t.Context()); err != nil || r.Stats() != (Stats{Writes: 3, Failed: 2}) {
@@ -169,9 +174,9 @@ func TestRecorderIsBounded(t *testing.T) {
 	day := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	first := used("first")
 	for round := range 5 {
-		r.Record(one(first), Allow, day)
+		r.Record(decided(one(first), Allow), "", day)
 		for i := range 1000 {
-			r.Record(one(used(fmt.Sprintf("%d-%d", round, i))), Allow, day)
+			r.Record(decided(one(used(fmt.Sprintf("%d-%d", round, i))), Allow), "", day)
 		}
 		_ = r.Flush(t.Context())
 		if p := r.Stats().Pending; p > 200 {
@@ -190,7 +195,7 @@ func TestRecorderIsBounded(t *testing.T) {
 	if u := s.uses["first 2026-11-22"]; u.Allowed != 5 {
 		t.Errorf("a token that had its place counts %d of 5", u.Allowed)
 	}
-	r.Record(one(first), Allow, day)
+	r.Record(decided(one(first), Allow), "", day)
 	_ = r.Flush(t.Context())
 	if u := s.uses["first 2026-11-22"]; u.Allowed != 6 {
 		t.Errorf("after the failure it counts %d of 6", u.Allowed)
@@ -206,12 +211,12 @@ func TestRecorderFlushesEarly(t *testing.T) {
 			if synctest.Wait(); s.writes != 0 {
 				t.Fatalf("written with %d tokens", i)
 			}
-			r.Record(one(used(strconv.Itoa(i))), Allow, time.Now())
+			r.Record(decided(one(used(strconv.Itoa(i))), Allow), "", time.Now())
 		}
 		if synctest.Wait(); s.writes != 1 || s.total() != 51 {
 			t.Errorf("%d writes, %d requests", s.writes, s.total())
 		}
-		r.Record(one(used("last")), Allow, time.Now())
+		r.Record(decided(one(used("last")), Allow), "", time.Now())
 		time.Sleep(time.Hour)
 		if synctest.Wait(); s.writes != 2 || s.total() != 52 {
 			t.Errorf("at its time: %d writes, %d requests", s.writes, s.total())
@@ -230,12 +235,12 @@ func TestRecordDoesNotWaitForAWrite(t *testing.T) {
 			Write: func(ctx context.Context, uses []token.Use) error { <-release; return s.write(ctx, uses) },
 		})
 		a := used("a")
-		r.Record(one(a), Allow, time.Now())
+		r.Record(decided(one(a), Allow), "", time.Now())
 		time.Sleep(2 * time.Second)
 		began := time.Now()
 		for i := range 1000 {
-			r.Record(one(a), Allow, time.Now())
-			r.Record(one(used(strconv.Itoa(i))), Allow, time.Now())
+			r.Record(decided(one(a), Allow), "", time.Now())
+			r.Record(decided(one(used(strconv.Itoa(i))), Allow), "", time.Now())
 		}
 		if time.Since(began) != 0 {
 			t.Error("Record waited")
@@ -269,7 +274,7 @@ func TestCloseLetsAWriteFinish(t *testing.T) {
 				}
 			},
 		})
-		r.Record(one(used("a")), Allow, time.Now())
+		r.Record(decided(one(used("a")), Allow), "", time.Now())
 		time.Sleep(1200 * time.Millisecond)
 		if err := r.Close(t.Context()); err != nil || s.total() != 1 {
 			t.Errorf("%v; 1 request counts %d times", err, s.total())
@@ -293,7 +298,7 @@ func TestWriteHasADeadline(t *testing.T) {
 				return s.write(ctx, uses)
 			}
 		})
-		r.Record(one(used("a")), Allow, time.Now())
+		r.Record(decided(one(used("a")), Allow), "", time.Now())
 		time.Sleep(2 * time.Minute)
 		if synctest.Wait(); s.total() != 1 {
 			t.Error("a write that hung stopped the recorder")
@@ -329,7 +334,7 @@ func TestRecorderCountsExactly(t *testing.T) {
 				random := rand.New(rand.NewPCG(1, w))
 				for range each {
 					now := began.Add(time.Duration(clock.Add(1)) * time.Millisecond)
-					r.Record(one(tokens[random.IntN(len(tokens))]), Allow, now)
+					r.Record(decided(one(tokens[random.IntN(len(tokens))]), Allow), "", now)
 					if random.IntN(100) == 0 {
 						_ = r.Flush(context.Background())
 					}
@@ -359,7 +364,7 @@ func TestRecorderForgetsNoDrop(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				for range 5 {
-					r.Record(Tokens{First: a, Rest: []*Known{b}}, Allow, time.Now())
+					r.Record(decided(Tokens{First: a, Rest: []*Known{b}}, Allow), "", time.Now())
 				}
 			})
 		}
@@ -381,7 +386,7 @@ func TestLastUseIsTheNewest(t *testing.T) {
 		for i := range 8 {
 			wg.Go(func() {
 				for j := range 50 {
-					r.Record(one(k), Allow, began.Add(time.Duration(8*j+i)*time.Millisecond))
+					r.Record(decided(one(k), Allow), "", began.Add(time.Duration(8*j+i)*time.Millisecond))
 				}
 			})
 		}

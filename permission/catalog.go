@@ -113,6 +113,14 @@ func (c *Catalog) Names(m Match) []string {
 	return names
 }
 
+// Name returns the first of Names, or nothing if there is none.
+func (c *Catalog) Name(m Match) string {
+	if len(m.numbers) == 0 {
+		return ""
+	}
+	return c.permissions[m.numbers[0]].Name
+}
+
 // Reads reports whether a read-only token may do what was matched: safe methods
 // and permissions marked read, minus operations of permissions marked write.
 func (c *Catalog) Reads(m Match) bool {

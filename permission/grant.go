@@ -9,8 +9,10 @@ import (
 // Grants is what one custom token may do, compiled for one catalog. It is
 // immutable and safe for concurrent use.
 type Grants struct {
+	catalog     *Catalog
 	permissions []uint64   // a bit for each permission of the catalog
 	operations  *automaton // operations written out; nil if there are none
+	texts       []string   // the grants, by the numbers of their operations
 }
 
 // grant is one grant, parsed: exactly one of its fields is set.
@@ -38,7 +40,7 @@ func parseGrant(s string) (grant, error) {
 // permissions that are gone match nothing. It returns an error for a grant that
 // can't be read: such a token must not be used at all.
 func (c *Catalog) Compile(grants []string) (*Grants, error) {
-	compiled := &Grants{permissions: make([]uint64, (len(c.permissions)+63)/64)}
+	compiled := &Grants{catalog: c, permissions: make([]uint64, (len(c.permissions)+63)/64)}
 	b := newBuilder()
 	for i, text := range grants {
 		g, err := parseGrant(text)
@@ -58,19 +60,32 @@ func (c *Catalog) Compile(grants []string) (*Grants, error) {
 		if err != nil {
 			return nil, err
 		}
-		compiled.operations = &a
+		compiled.operations, compiled.texts = &a, slices.Clone(grants)
 	}
 	return compiled, nil
 }
 
 // Allow reports whether any of the grants allows what was matched.
 func (g *Grants) Allow(m Match) bool {
+	_, ok := g.By(m)
+	return ok
+}
+
+// By says what allows what was matched: the most specific permission that was
+// granted, or if there is none, the grant written out. ok is false if nothing does.
+func (g *Grants) By(m Match) (name string, ok bool) {
 	for _, n := range m.numbers {
 		if g.permissions[n/64]&(1<<(n%64)) != 0 {
-			return true
+			return g.catalog.permissions[n].Name, true
 		}
 	}
-	return g.operations != nil && g.operations.find(m.key(), m.Path) != nil
+	if g.operations == nil {
+		return "", false
+	}
+	if numbers := g.operations.find(m.key(), m.Path); numbers != nil {
+		return g.texts[numbers[0]], true
+	}
+	return "", false
 }
 
 // named returns the numbers of the permissions that the grant names.

@@ -82,8 +82,23 @@ type Use struct {
 	Secret  Digest    // the secret that came; zero if that isn't known, or for all
 	Day     time.Time // midnight UTC
 	Last    time.Time // newest request that the live token made, allowed or not; zero if none
+	Address string    // the IP address that it came from; empty if that isn't known
 	Allowed uint64
 	Refused uint64
+
+	Permissions []PermissionUse // what of it has a permission; nil when read per day
+}
+
+// PermissionUse counts requests by what they did. A request that did several
+// things counts for each; one that was refused for another reason than a missing
+// permission, for none.
+type PermissionUse struct {
+	// Permission is the most specific of the catalog that the request had, or
+	// lacked; or the grant written out that alone allowed it. It is empty for what the
+	// catalog doesn't name, and for what comes beyond the limit of names.
+	Permission string
+	Allowed    uint64
+	Refused    uint64
 }
 
 // Limits of the record's fields.
