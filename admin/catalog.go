@@ -20,7 +20,7 @@ var managementRoutes = []struct {
 }{
 	{right: APIRead, operations: []string{"GET /apis", "GET /apis/{api}"}},
 	{right: TokenRead, operations: []string{
-		"GET /tokens", "GET /tokens/{id}", "GET /tokens/{id}/secrets", "GET /tokens/{id}/usage", "GET /tokens/{id}/events",
+		"GET /tokens", "GET /tokens/{id}", "GET /tokens/{id}/secrets", "GET /tokens/{id}/usage", "GET /tokens/{id}/usage/permissions", "GET /tokens/{id}/events",
 	}},
 	{right: TokenExplain, mark: permission.Read, operations: []string{"POST /tokens/{id}/explain"}},
 	{right: TokenCreate, operations: []string{"POST /tokens", "POST /tokens/import"}},

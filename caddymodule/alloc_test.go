@@ -36,6 +36,7 @@ func TestKnownTokenAllocatesNothing(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/api/articles", nil)
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, "192.0.2.1") // as Caddy's server does
 	secret := []string{"Bearer " + g.tokens["full"].secret}
 	serve := func() {
 		r.Header["Authorization"] = secret

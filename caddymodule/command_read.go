@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -31,6 +32,8 @@ type shown struct {
 	GoneGrants []string             `json:"gone_grants"`
 	Secrets    []admin.SecretRecord `json:"secrets"`
 	Usage      []dayUsage           `json:"usage"`
+
+	PermissionUsage admin.PermissionUsage `json:"permission_usage"`
 }
 
 type dayUsage struct {
@@ -48,7 +51,12 @@ func show(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	uses, err := s.service.Usage(s.cmd.Context(), s.actor, t.ID, time.Now().UTC().AddDate(0, 0, -usageDays).Truncate(24*time.Hour))
+	since := time.Now().UTC().AddDate(0, 0, -usageDays).Truncate(24 * time.Hour)
+	uses, err := s.service.Usage(s.cmd.Context(), s.actor, t.ID, since)
+	if err != nil {
+		return err
+	}
+	permissions, err := s.service.PermissionUsage(s.cmd.Context(), s.actor, t.ID, since)
 	if err != nil {
 		return err
 	}
@@ -57,16 +65,16 @@ func show(s *session, args []string) error {
 		return err
 	}
 	if !s.json {
-		return s.printToken(&t, gone, secrets, uses)
+		return s.printToken(&t, gone, secrets, uses, &permissions)
 	}
-	v := shown{Record: s.service.Record(&t), GoneGrants: append([]string{}, gone...), Secrets: secrets, Usage: []dayUsage{}}
+	v := shown{Record: s.service.Record(&t), GoneGrants: append([]string{}, gone...), Secrets: secrets, Usage: []dayUsage{}, PermissionUsage: permissions}
 	for _, u := range uses {
 		v.Usage = append(v.Usage, dayUsage{u.Day.Format(time.DateOnly), u.Allowed, u.Refused})
 	}
 	return s.printJSON(v)
 }
 
-func (s *session) printToken(t *token.Token, gone []string, secrets []admin.SecretRecord, uses []token.Use) error {
+func (s *session) printToken(t *token.Token, gone []string, secrets []admin.SecretRecord, uses []token.Use, permissions *admin.PermissionUsage) error {
 	table := newTable(s.out)
 	printRows(table, [][2]string{
 		{"name", printable(t.Name)},
@@ -80,9 +88,10 @@ func (s *session) printToken(t *token.Token, gone []string, secrets []admin.Secr
 		{"expires", momentOr(t.Expiry, "unlimited")},
 		{"created", momentOr(t.Created, "-")},
 		{"updated", momentOr(t.Updated, "-")},
-		{"last used", momentOr(t.LastUsed, "never")},
+		{"last used", momentOr(t.LastUsed, "never") + from(permissions.LastAddress)},
 		{"requests", countUses(uses)},
 	})
+	printRows(table, missingRows(permissions.Permissions))
 	if len(secrets) > 1 { // during an overlap: is the old one still in use?
 		printRows(table, secretRows(secrets))
 	}
@@ -96,6 +105,39 @@ func (s *session) printToken(t *token.Token, gone []string, secrets []admin.Secr
 		label = ""
 	}
 	return table.Flush()
+}
+
+func from(address string) string {
+	if address == "" {
+		return ""
+	}
+	return " from " + printable(address)
+}
+
+// missingRows says which permissions requests were refused for, the most frequent first.
+func missingRows(permissions []admin.PermissionUse) (rows [][2]string) {
+	refused := slices.DeleteFunc(slices.Clone(permissions), func(p admin.PermissionUse) bool { return p.Refused == 0 })
+	slices.SortStableFunc(refused, func(a, b admin.PermissionUse) int { return cmp.Compare(b.Refused, a.Refused) })
+	label := "missing"
+	for _, p := range refused[:min(len(refused), mostMissing)] {
+		name := printable(p.Permission)
+		if name == "" {
+			name = "what no permission names"
+		}
+		rows = append(rows, [2]string{label, fmt.Sprintf("%s  asked for %s", name, times(p.Refused))})
+		label = ""
+	}
+	return rows
+}
+
+// mostMissing is how many missing permissions show has in its text.
+const mostMissing = 5
+
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // secretRows says of each secret that works when it was used last, the newest first.

@@ -170,7 +170,7 @@ func (h *Handler) open(rt *runtime) *openGate {
 	return &openGate{
 		Gate: gate.Gate{
 			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Recorder: rt.recorder,
-			Openings: h.Openings, GraphQL: h.graphQL, CheckPreflights: h.CheckPreflights, Now: time.Now,
+			Openings: h.Openings, GraphQL: h.graphQL, CheckPreflights: h.CheckPreflights, Address: clientAddress, Now: time.Now,
 		},
 		allowed: decisions[gate.Allow], decisions: decisions,
 	}

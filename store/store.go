@@ -54,14 +54,15 @@ type Store interface {
 	// Change returns, the watchers of this store have been told of it.
 	Change(ctx context.Context, fn func(tx Tx) error) error
 
-	// RecordUse merges uses in one transaction of a statement or two, whatever
-	// their number: counts are added, times only move forward. Uses of tokens that
-	// are gone are ignored. It raises no version and tells no watcher.
+	// RecordUse merges uses in one transaction of a statement or three, whatever
+	// their number: counts are added, times only move forward, and addresses with
+	// them. Uses of tokens that are gone are ignored. It raises no version and tells
+	// no watcher.
 	RecordUse(ctx context.Context, uses []token.Use) error
 
 	// PruneUse removes the use of days before the given one, but the newest of
 	// each secret, which says when it was used last; of secrets that ended, all.
-	// Like RecordUse, it raises no version, tells no watcher, and makes no change
+	// Counts per permission all go. Like RecordUse, it raises no version, tells no watcher, and makes no change
 	// wait.
 	PruneUse(ctx context.Context, before time.Time) error
 
@@ -107,8 +108,10 @@ type Reader interface {
 	// an ErrUnreadable error that comes beside the readable ones.
 	Tokens(ctx context.Context, api string) ([]token.Token, error)
 	// Usage returns what the token did per UTC day since the given day, oldest
-	// first, with all its secrets.
+	// first, with all its secrets. Addresses and permissions are in UseSummary.
 	Usage(ctx context.Context, tokenID string, since time.Time) ([]token.Use, error)
+	// UseSummary returns what the token did since the given UTC day, per permission.
+	UseSummary(ctx context.Context, tokenID string, since time.Time) (UseSummary, error)
 	// Catalogs returns what the gateways on this store protect, sorted by API.
 	Catalogs(ctx context.Context) ([]Catalog, error)
 }
@@ -153,12 +156,29 @@ type Found struct {
 	SecretExpiry time.Time // when this secret ends before its token does; zero if it doesn't
 }
 
+// UseSummary is what a token did in some time.
+type UseSummary struct {
+	Address     string                // that the last use of all came from; empty if that isn't known
+	Counted     time.Time             // since when all is counted per permission; that may be later than what was asked for
+	Permissions []token.PermissionUse // sorted by permission
+}
+
+// PermissionDay is what a token did with one permission on one UTC day.
+type PermissionDay struct {
+	token.PermissionUse
+
+	Day time.Time
+}
+
 // Record is a token with all that a store has about it, for moving it to
 // another store, or else a role, an account or an event.
 type Record struct {
 	Token   token.Token // its last use may be newer than those in Uses
 	Secrets []Secret
-	Uses    []token.Use // per UTC day and secret
+	Uses    []token.Use // per UTC day and secret; their permissions are in Permissions
+	// Permissions are per UTC day, sorted by it and by permission.
+	Permissions []PermissionDay
+	Address     string // that the last use came from
 
 	Role    *Role
 	Account *Account

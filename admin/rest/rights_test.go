@@ -22,6 +22,8 @@ GET    /tokens/{own}/secrets                      200   200     200    200     2
 GET    /tokens/{other}/secrets                    200   200     404    200     200
 GET    /tokens/{own}/usage                        200   200     200    200     200
 GET    /tokens/{other}/usage                      200   200     404    200     200
+GET    /tokens/{own}/usage/permissions            200   200     200    200     200
+GET    /tokens/{other}/usage/permissions          200   200     404    200     200
 GET    /tokens/{own}/events                       200   200     200    200     200
 GET    /tokens/{other}/events                     200   200     404    200     200
 POST   /tokens/{own}/explain                      200   200     200    200     200

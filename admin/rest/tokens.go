@@ -17,6 +17,7 @@ var tokenRoutes = []route{
 	{method: "GET", path: "/tokens/{id}", handle: (*api).token},
 	{method: "GET", path: "/tokens/{id}/secrets", handle: (*api).secrets},
 	{method: "GET", path: "/tokens/{id}/usage", parameters: []string{"since"}, handle: (*api).usage},
+	{method: "GET", path: "/tokens/{id}/usage/permissions", parameters: []string{"since"}, handle: (*api).permissionUsage},
 	{method: "GET", path: "/tokens/{id}/events", parameters: []string{"cursor", "limit"}, handle: (*api).tokenEvents},
 	{method: "POST", path: "/tokens/{id}/explain", body: explainBody{}, handle: (*api).explain},
 }
@@ -119,15 +120,34 @@ type dayUse struct {
 // usageDays is for how many days use is told unless asked otherwise.
 const usageDays = 30
 
-func (a *api) usage(c *call) error {
+// since returns the day since when use is told.
+func (a *api) since(c *call) (time.Time, error) {
 	since, err := c.moment("since")
+	if err == nil && since.IsZero() {
+		since = a.Now().UTC().AddDate(0, 0, 1-usageDays)
+	}
+	return since.Truncate(24 * time.Hour), err
+}
+
+func (a *api) permissionUsage(c *call) error {
+	since, err := a.since(c)
 	if err != nil {
 		return err
 	}
-	if since.IsZero() {
-		since = a.Now().UTC().AddDate(0, 0, 1-usageDays)
+	usage, err := a.Service.PermissionUsage(c.r.Context(), c.actor, c.r.PathValue("id"), since)
+	if err != nil {
+		return err
 	}
-	uses, err := a.Service.Usage(c.r.Context(), c.actor, c.r.PathValue("id"), since.Truncate(24*time.Hour))
+	a.answer(c.w, c.r, http.StatusOK, usage)
+	return nil
+}
+
+func (a *api) usage(c *call) error {
+	since, err := a.since(c)
+	if err != nil {
+		return err
+	}
+	uses, err := a.Service.Usage(c.r.Context(), c.actor, c.r.PathValue("id"), since)
 	if err != nil {
 		return err
 	}

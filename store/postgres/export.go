@@ -79,8 +79,20 @@ func (e *export) read(ctx context.Context, db queryer, after string) error {
 		return err
 	}
 	e.at = 0
-	return each(ctx, db, `SELECT u.token_id, u.secret, u.day, u.allowed, u.refused, u.last_used FROM usage u JOIN tokens t ON t.id = u.token_id
+	err = each(ctx, db, `SELECT u.token_id, u.secret, u.day, u.allowed, u.refused, u.last_used FROM usage u JOIN tokens t ON t.id = u.token_id
 		WHERE u.token_id > $1 AND u.token_id <= $2 ORDER BY u.token_id, u.day, u.secret`, within, e.use)
+	if err != nil {
+		return err
+	}
+	e.at = 0
+	err = each(ctx, db, `SELECT u.token_id, u.day, u.permission, u.allowed, u.refused FROM permission_usage u JOIN tokens t ON t.id = u.token_id
+		WHERE u.token_id > $1 AND u.token_id <= $2 ORDER BY u.token_id, u.day, u.permission`, within, e.permission)
+	if err != nil {
+		return err
+	}
+	e.at = 0
+	return each(ctx, db, `SELECT l.token_id, l.address FROM last_uses l JOIN tokens t ON t.id = l.token_id
+		WHERE l.token_id > $1 AND l.token_id <= $2 AND l.address <> '' ORDER BY l.token_id`, within, e.address)
 }
 
 func (e *export) token(rows pgx.Rows) error {
@@ -122,6 +134,28 @@ func (e *export) use(rows pgx.Rows) error {
 	copy(use.Secret[:], secret)
 	r := e.of(use.TokenID)
 	r.Uses = append(r.Uses, use)
+	return nil
+}
+
+func (e *export) permission(rows pgx.Rows) error {
+	var id string
+	var day, allowed, refused int64
+	var p store.PermissionDay
+	if err := rows.Scan(&id, &day, &p.Permission, &allowed, &refused); err != nil {
+		return err
+	}
+	p.Day, p.Allowed, p.Refused = readTime(day), readCount(allowed), readCount(refused)
+	r := e.of(id)
+	r.Permissions = append(r.Permissions, p)
+	return nil
+}
+
+func (e *export) address(rows pgx.Rows) error {
+	var id, address string
+	if err := rows.Scan(&id, &address); err != nil {
+		return err
+	}
+	e.of(id).Address = address
 	return nil
 }
 

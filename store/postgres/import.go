@@ -73,7 +73,7 @@ func (t *tx) mustBeEmpty(ctx context.Context) error {
 	if some {
 		return fmt.Errorf("importing: %w", store.ErrNotEmpty)
 	}
-	for _, statement := range []string{`DELETE FROM usage`, `DELETE FROM last_uses`} {
+	for _, statement := range []string{`DELETE FROM usage`, `DELETE FROM permission_usage`, `DELETE FROM last_uses`} {
 		if _, err := t.exec(ctx, statement); err != nil {
 			return fmt.Errorf("importing: %w", err)
 		}
@@ -95,13 +95,24 @@ func (t *tx) copyAll(ctx context.Context, records iter.Seq2[store.Record, error]
 			return err
 		}
 	}
-	return t.copyPart(ctx, &p)
+	if err := t.copyPart(ctx, &p); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, importRetention); err != nil {
+		return fmt.Errorf("importing uses: %w", err)
+	}
+	return nil
 }
+
+// importRetention: who counted per permission on one day counted all of the next.
+const importRetention = `UPDATE usage_retention SET since = least(since, (SELECT min(day) FROM permission_usage) + 24 * 60 * 60 * 1000)`
 
 // part is some records as rows of the tables.
 type part struct {
-	records                                                  int
-	tokens, secrets, uses, lastUses, roles, accounts, events [][]any
+	records                     int
+	tokens, secrets             [][]any
+	uses, permissions, lastUses [][]any
+	roles, accounts, events     [][]any
 }
 
 func (p *part) add(r store.Record) error {
@@ -128,7 +139,10 @@ func (p *part) add(r store.Record) error {
 		p.uses = append(p.uses, []any{n.ID, day, uses.secrets[i], uses.allowed[i], uses.refused[i], uses.last[i]})
 		last = max(last, uses.last[i])
 	}
-	p.lastUses = append(p.lastUses, []any{n.ID, last})
+	for _, u := range r.Permissions {
+		p.permissions = append(p.permissions, []any{n.ID, writeDay(u.Day), u.Permission, count(u.Allowed), count(u.Refused)})
+	}
+	p.lastUses = append(p.lastUses, []any{n.ID, last, r.Address})
 	return nil
 }
 
@@ -145,7 +159,8 @@ func (t *tx) copyPart(ctx context.Context, p *part) error {
 		}, p.tokens},
 		{"secrets", []string{"hash", "scheme", "hint", "token_id", "created", "expiry"}, p.secrets},
 		{"usage", []string{"token_id", "day", "secret", "allowed", "refused", "last_used"}, p.uses},
-		{"last_uses", []string{"token_id", "last_used"}, p.lastUses},
+		{"permission_usage", []string{"token_id", "day", "permission", "allowed", "refused"}, p.permissions},
+		{"last_uses", []string{"token_id", "last_used", "address"}, p.lastUses},
 		{"roles", append(strings.Split(roleColumns, ", "), "version"), p.roles},
 		{"accounts", strings.Split(accountColumns, ", "), p.accounts},
 		{"events", strings.Split(eventColumns, ", "), p.events},

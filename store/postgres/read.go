@@ -208,12 +208,15 @@ func scanUse(rows pgx.Rows, use *token.Use, before ...any) error {
 	if err := rows.Scan(append(before, &day, &allowed, &refused, &last)...); err != nil {
 		return err
 	}
-	use.Day, use.Allowed, use.Refused = readTime(day), uint64(max(allowed, 0)), uint64(max(refused, 0))
+	use.Day, use.Allowed, use.Refused = readTime(day), readCount(allowed), readCount(refused)
 	if last != 0 {
 		use.Last = readTime(last)
 	}
 	return nil
 }
+
+// readCount returns a count as count wrote it.
+func readCount(n int64) uint64 { return uint64(max(n, 0)) }
 
 // Catalogs implements store.Reader. Those that can't be understood are left
 // out and joined into the error, as with Tokens.

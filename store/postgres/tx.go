@@ -143,6 +143,9 @@ func (t *tx) version(ctx context.Context, id string) (version int64, err error) 
 // wait for it (rule 17); nobody reads them any more, and PruneUse removes them.
 const deleteUses = `WITH last AS (
 		DELETE FROM last_uses WHERE token_id = (SELECT token_id FROM last_uses WHERE token_id = $1 FOR UPDATE SKIP LOCKED)
+	), counted AS (
+		DELETE FROM permission_usage u USING (SELECT token_id, day, permission FROM permission_usage WHERE token_id = $1 FOR UPDATE SKIP LOCKED) free
+		WHERE u.token_id = free.token_id AND u.day = free.day AND u.permission = free.permission
 	) DELETE FROM usage u USING (SELECT token_id, day, secret FROM usage WHERE token_id = $1 FOR UPDATE SKIP LOCKED) free
 	WHERE u.token_id = free.token_id AND u.day = free.day AND u.secret = free.secret`
 

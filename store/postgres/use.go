@@ -9,24 +9,32 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// mergeUses adds rows to the table usage, those of tokens that are there, and
-// moves the newest time of each token in last_uses. It comes with one row for
-// each token, day and secret, and in their order, in which every
-// flush locks, so that none waits for another in a circle. Counts stop at the
+// mergeUses adds rows to the tables usage and permission_usage, those of tokens
+// that are there, and moves the newest time of each token in last_uses. It comes
+// with one row for each token, day and secret, or permission, and in their order,
+// in which every flush locks, so that none waits for another in a circle. Counts stop at the
 // largest that there is: one that overflows would fail all flushes to come.
 const mergeUses = `WITH fresh AS (
-		SELECT u.token_id COLLATE "C" AS token_id, u.day, u.secret, u.allowed, u.refused, u.last_used
-		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]) AS u (token_id, day, secret, allowed, refused, last_used)
+		SELECT u.token_id COLLATE "C" AS token_id, u.day, u.secret, u.allowed, u.refused, u.last_used, u.address
+		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+			AS u (token_id, day, secret, allowed, refused, last_used, address)
 		WHERE EXISTS (SELECT FROM tokens t WHERE t.id = u.token_id)
 	), moved AS (
-		INSERT INTO last_uses AS kept (token_id, last_used)
-		SELECT token_id, max(last_used) FROM fresh WHERE last_used > 0 GROUP BY token_id ORDER BY token_id
-		ON CONFLICT (token_id) DO UPDATE SET last_used = excluded.last_used WHERE excluded.last_used > kept.last_used
+		INSERT INTO last_uses AS kept (token_id, last_used, address)
+		SELECT DISTINCT ON (token_id) token_id, last_used, address FROM fresh WHERE last_used > 0 ORDER BY token_id, last_used DESC
+		ON CONFLICT (token_id) DO UPDATE SET last_used = excluded.last_used, address = excluded.address
+			WHERE excluded.last_used > kept.last_used
+	), counted AS (
+		INSERT INTO permission_usage AS kept (token_id, day, permission, allowed, refused)
+		SELECT p.token_id COLLATE "C", p.day, p.permission COLLATE "C", p.allowed, p.refused
+		FROM unnest($8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[]) AS p (token_id, day, permission, allowed, refused)
+		WHERE EXISTS (SELECT FROM tokens t WHERE t.id = p.token_id) ORDER BY 1, 2, 3
+		ON CONFLICT (token_id, day, permission) DO UPDATE SET
+			allowed = kept.allowed + least(excluded.allowed, 9223372036854775807 - kept.allowed),
+			refused = kept.refused + least(excluded.refused, 9223372036854775807 - kept.refused)
 	)
 	INSERT INTO usage AS kept (token_id, day, secret, allowed, refused, last_used)
 	SELECT token_id, day, secret, allowed, refused, last_used FROM fresh ORDER BY token_id, day, secret
@@ -49,13 +57,13 @@ func (s *Store) RecordUse(ctx context.Context, uses []token.Use) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("recording use: %w", contextFailure(ctx, err))
 	}
-	rows := writeUses(uses)
-	if len(rows.ids) == 0 {
+	args := writeUses(uses).args()
+	if args == nil {
 		return nil
 	}
 	ctx, cancel := s.persistent(ctx, useTimeout)
 	defer cancel()
-	if err := s.execUse(ctx, mergeUses, rows.ids, rows.days, rows.secrets, rows.allowed, rows.refused, rows.last); err != nil {
+	if err := s.execUse(ctx, mergeUses, args...); err != nil {
 		return fmt.Errorf("recording use: %w", s.failure(ctx, err))
 	}
 	return nil
@@ -86,9 +94,23 @@ func (s *Store) execUse(ctx context.Context, statement string, args ...any) erro
 
 // useRows are uses as columns.
 type useRows struct {
-	ids                          []string
+	ids, addresses               []string
 	secrets                      [][]byte
 	days, allowed, refused, last []int64
+
+	permissions permissionRows
+}
+
+// args are what mergeUses takes; nil if there is nothing.
+func (r useRows) args() []any {
+	if len(r.ids) == 0 {
+		return nil
+	}
+	p := r.permissions
+	return []any{
+		r.ids, r.days, r.secrets, r.allowed, r.refused, r.last, r.addresses,
+		p.ids, p.days, p.permissions, p.allowed, p.refused,
+	}
 }
 
 // writeUses puts uses in order and adds those of one token, day and secret up.
@@ -115,7 +137,9 @@ func writeUses(uses []token.Use) useRows {
 		rows.allowed = append(rows.allowed, count(u.Allowed))
 		rows.refused = append(rows.refused, count(u.Refused))
 		rows.last = append(rows.last, writeLast(u.Last))
+		rows.addresses = append(rows.addresses, writeAddress(u.Address))
 	}
+	rows.permissions = writePermissions(sorted)
 	return rows
 }
 
@@ -123,7 +147,17 @@ func (r *useRows) addToLast(u token.Use) {
 	i := len(r.ids) - 1
 	r.allowed[i] += min(count(u.Allowed), math.MaxInt64-r.allowed[i])
 	r.refused[i] += min(count(u.Refused), math.MaxInt64-r.refused[i])
-	r.last[i] = max(r.last[i], writeLast(u.Last))
+	if last := writeLast(u.Last); last > r.last[i] {
+		r.last[i], r.addresses[i] = last, writeAddress(u.Address)
+	}
+}
+
+// writeAddress returns what Postgres can have of an address.
+func writeAddress(address string) string {
+	if !storable(address) {
+		return ""
+	}
+	return address
 }
 
 // writeSecret returns no byte for a secret that isn't known.
@@ -136,64 +170,3 @@ func writeSecret(secret token.Digest) []byte {
 
 // count returns a number as Postgres can have it.
 func count(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
-
-// prunePart is how many rows one statement of PruneUse looks at.
-const prunePart = 20_000
-
-// pruneUses removes what is old from a part of the table and returns where the
-// part ended. The newest row of each secret that is there stays, and the newest
-// with a last time; rows of tokens that are gone do not. It passes by rows that a flush is
-// writing, and the next time finds them.
-const pruneUses = `WITH part AS (
-		SELECT DISTINCT token_id, day FROM (
-			SELECT token_id, day FROM usage WHERE (token_id, day) > ($2::text, $3::bigint) ORDER BY token_id, day LIMIT $4::bigint) rows
-	), old AS (
-		SELECT u.token_id, u.day, u.secret FROM usage u JOIN part p ON p.token_id = u.token_id AND p.day = u.day
-		WHERE u.day < $1::bigint AND (EXISTS (SELECT FROM usage n
-			WHERE n.token_id = u.token_id AND n.day > u.day AND n.secret = u.secret AND (n.last_used > 0 OR u.last_used = 0))
-			OR u.secret <> '' AND NOT EXISTS (SELECT FROM secrets s WHERE s.hash = u.secret))
-		OR NOT EXISTS (SELECT FROM tokens t WHERE t.id = u.token_id)
-		FOR UPDATE OF u SKIP LOCKED
-	), gone AS (
-		DELETE FROM usage u USING old WHERE u.token_id = old.token_id AND u.day = old.day AND u.secret = old.secret
-	)
-	SELECT token_id, day FROM part ORDER BY token_id DESC, day DESC LIMIT 1`
-
-// PruneUse implements store.Store. It goes through the table in parts, each a
-// transaction of its own.
-func (s *Store) PruneUse(ctx context.Context, before time.Time) error {
-	if s.closed.Load() {
-		return errClosed
-	}
-	if err := s.pruneLastUses(ctx); err != nil {
-		return fmt.Errorf("pruning use: %w", err)
-	}
-	id, day := "", int64(math.MinInt64)
-	for more := true; more; {
-		var err error
-		if id, day, more, err = s.pruneAfter(ctx, writeDay(before), id, day); err != nil {
-			return fmt.Errorf("pruning use: %w", err)
-		}
-	}
-	return nil
-}
-
-// pruneLastUses removes the rows of tokens that are gone. Ids come only once, so
-// that no such token comes back meanwhile.
-func (s *Store) pruneLastUses(ctx context.Context) error {
-	ctx, cancel := s.bound(ctx, useTimeout)
-	defer cancel()
-	_, err := s.use.Exec(ctx, `DELETE FROM last_uses WHERE token_id IN (SELECT l.token_id FROM last_uses l
-		WHERE NOT EXISTS (SELECT FROM tokens t WHERE t.id = l.token_id) FOR UPDATE OF l SKIP LOCKED)`)
-	return s.failure(ctx, err)
-}
-
-func (s *Store) pruneAfter(ctx context.Context, before int64, id string, day int64) (lastID string, lastDay int64, more bool, err error) {
-	ctx, cancel := s.bound(ctx, useTimeout)
-	defer cancel()
-	err = each(ctx, s.use, pruneUses, []any{before, id, day, int64(prunePart)}, func(rows pgx.Rows) error {
-		more = true
-		return rows.Scan(&lastID, &lastDay)
-	})
-	return lastID, lastDay, more, s.failure(ctx, err)
-}

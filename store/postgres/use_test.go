@@ -23,15 +23,18 @@ func TestChangesDontWaitForFlushes(t *testing.T) {
 	s, c := fresh(t, pgtest.Shared(t))
 	mustAdd(t, s, "ci")
 	mustAdd(t, s, "second")
-	uses := []token.Use{{TokenID: "ci", Day: now, Last: now, Allowed: 1}, {TokenID: "second", Day: now, Last: now, Allowed: 1}}
+	permissions := []token.PermissionUse{{Permission: "article.find", Allowed: 1}}
+	uses := []token.Use{
+		{TokenID: "ci", Day: now, Last: now, Allowed: 1, Permissions: permissions},
+		{TokenID: "second", Day: now, Last: now, Allowed: 1, Permissions: permissions},
+	}
 	check(t, s.RecordUse(t.Context(), uses))
 	flush, err := pgx.Connect(t.Context(), c.DSN)
 	check(t, err)
 	defer flush.Close(t.Context())
 	_, err = flush.Exec(t.Context(), "BEGIN") // a flush that is in the middle of its statement
 	check(t, err)
-	rows := writeUses(uses)
-	_, err = flush.Exec(t.Context(), mergeUses, rows.ids, rows.days, rows.secrets, rows.allowed, rows.refused, rows.last)
+	_, err = flush.Exec(t.Context(), mergeUses, writeUses(uses).args()...)
 	check(t, err)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -50,9 +53,14 @@ func TestChangesDontWaitForFlushes(t *testing.T) {
 			t.Errorf("%s has %v, %v", id, got, err)
 		}
 	}
+	if sum, err := s.UseSummary(t.Context(), "ci", time.Time{}); err != nil || sum.Permissions != nil || sum.Address != "" {
+		t.Errorf("a token that is gone has %+v, %v", sum, err)
+	}
 	check(t, s.PruneUse(t.Context(), now))
-	if rows := query[int](t, c, `SELECT count(*) FROM usage`); rows != 1 {
-		t.Errorf("%d rows are left", rows)
+	for _, table := range []string{"usage", "permission_usage", "last_uses"} {
+		if rows := query[int](t, c, `SELECT count(*) FROM `+table); rows != 1 {
+			t.Errorf("%d rows of %s are left", rows, table)
+		}
 	}
 }
 
@@ -61,12 +69,17 @@ func TestCountsStopAtTheLargest(t *testing.T) {
 	s, _ := fresh(t, pgtest.Shared(t))
 	mustAdd(t, s, "ci")
 	most := token.Use{TokenID: "ci", Day: now, Last: now, Allowed: math.MaxUint64, Refused: math.MaxInt64}
+	most.Permissions = []token.PermissionUse{{Permission: "article.find", Allowed: most.Allowed, Refused: most.Refused}}
 	for range 2 {
 		check(t, s.RecordUse(t.Context(), []token.Use{most, most, {TokenID: "ci", Day: now, Allowed: 7}}))
 	}
 	got, err := s.Usage(t.Context(), "ci", now)
 	if err != nil || len(got) != 1 || got[0].Allowed != math.MaxInt64 || got[0].Refused != math.MaxInt64 {
 		t.Errorf("%+v, %v", got, err)
+	}
+	sum, err := s.UseSummary(t.Context(), "ci", now)
+	if want := (token.PermissionUse{Permission: "article.find", Allowed: math.MaxInt64, Refused: math.MaxInt64}); err != nil || len(sum.Permissions) != 1 || sum.Permissions[0] != want {
+		t.Errorf("%+v, %v", sum, err)
 	}
 }
 
@@ -75,7 +88,10 @@ func TestTextsThatCantBeStored(t *testing.T) {
 	s, _ := fresh(t, pgtest.Shared(t))
 	mustAdd(t, s, "ci")
 	for _, text := range []string{"\x00", "a\xff"} {
-		check(t, s.RecordUse(t.Context(), []token.Use{{TokenID: text, Day: now}, {TokenID: "ci", Day: now, Allowed: 1}}))
+		check(t, s.RecordUse(t.Context(), []token.Use{
+			{TokenID: text, Day: now},
+			{TokenID: "ci", Day: now, Last: now, Address: text, Allowed: 1, Permissions: []token.PermissionUse{{Permission: text, Allowed: 1}}},
+		}))
 		_, err := s.TokenByName(t.Context(), "articles", text)
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Error(err)
@@ -106,9 +122,13 @@ func TestGateRole(t *testing.T) {
 
 	mustFind(t, s, "ci")
 	check(t, s.RecordUse(t.Context(), []token.Use{
-		{TokenID: "ci", Day: now, Last: now, Allowed: 1}, {TokenID: "ci", Day: now.AddDate(0, 0, 1), Last: now, Allowed: 1},
+		{TokenID: "ci", Day: now, Last: now, Allowed: 1, Permissions: []token.PermissionUse{{Permission: "article.find", Allowed: 1}}},
+		{TokenID: "ci", Day: now.AddDate(0, 0, 1), Last: now, Allowed: 1, Permissions: []token.PermissionUse{{Permission: "article.find", Allowed: 2}}},
 	}))
 	check(t, s.PruneUse(t.Context(), now.AddDate(0, 0, 1)))
+	if sum, err := s.UseSummary(t.Context(), "ci", time.Time{}); err != nil || len(sum.Permissions) != 1 || sum.Permissions[0].Allowed != 2 {
+		t.Errorf("%+v, %v", sum, err)
+	}
 	uses, err := s.Usage(t.Context(), "ci", time.Time{})
 	if err != nil || len(uses) != 1 {
 		t.Errorf("%+v, %v", uses, err)
@@ -142,13 +162,16 @@ func TestGateRole(t *testing.T) {
 
 // BenchmarkRecordUse measures a flush of 10,000 tokens in use, and the largest.
 func BenchmarkRecordUse(b *testing.B) {
-	for _, size := range []int{10_000, 200_000} {
-		b.Run(fmt.Sprint(size, " tokens"), func(b *testing.B) {
+	for _, c := range []struct{ size, permissions int }{{10_000, 0}, {10_000, 3}, {200_000, 3}} {
+		b.Run(fmt.Sprint(c.size, " tokens with ", c.permissions, " permissions"), func(b *testing.B) {
 			s, _ := fresh(b, pgtest.Shared(b))
-			check(b, s.Import(b.Context(), many(size)))
-			uses := make([]token.Use, size)
+			check(b, s.Import(b.Context(), many(c.size)))
+			uses := make([]token.Use, c.size)
 			for i := range uses {
-				uses[i] = token.Use{TokenID: manyID(i), Day: now, Last: now.Add(time.Duration(i)), Allowed: 1}
+				uses[i] = token.Use{TokenID: manyID(i), Day: now, Last: now.Add(time.Duration(i)), Address: "192.0.2.1", Allowed: 1}
+				for n := range c.permissions {
+					uses[i].Permissions = append(uses[i].Permissions, token.PermissionUse{Permission: fmt.Sprintf("article.action%d", n), Allowed: 1})
+				}
 			}
 			for b.Loop() {
 				check(b, s.RecordUse(b.Context(), uses))

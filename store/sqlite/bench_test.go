@@ -54,15 +54,22 @@ func BenchmarkLookupParallel(b *testing.B) {
 // BenchmarkRecordUse measures a flush of 10,000 tokens in use.
 func BenchmarkRecordUse(b *testing.B) {
 	const size = 10_000
-	s := openWith(b, size)
-	uses := make([]token.Use, size)
-	for i := range uses {
-		uses[i] = token.Use{TokenID: bulkID(i), Day: now, Last: now.Add(time.Duration(i)), Allowed: 1}
-	}
-	for b.Loop() {
-		if err := s.RecordUse(b.Context(), uses); err != nil {
-			b.Fatal(err)
-		}
+	for _, permissions := range []int{0, 3} {
+		b.Run(fmt.Sprint(permissions, " permissions"), func(b *testing.B) {
+			s := openWith(b, size)
+			uses := make([]token.Use, size)
+			for i := range uses {
+				uses[i] = token.Use{TokenID: bulkID(i), Day: now, Last: now.Add(time.Duration(i)), Address: "192.0.2.1", Allowed: 1}
+				for n := range permissions {
+					uses[i].Permissions = append(uses[i].Permissions, token.PermissionUse{Permission: fmt.Sprintf("article.action%d", n), Allowed: 1})
+				}
+			}
+			for b.Loop() {
+				if err := s.RecordUse(b.Context(), uses); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -22,7 +22,7 @@ func TestOpenRefuses(t *testing.T) {
 		name, want string
 		make       func(t *testing.T, path string)
 	}{
-		{"newer version", "newer Tokenreeve: it has version 99, this one knows 2; upgrade", func(t *testing.T, path string) {
+		{"newer version", "newer Tokenreeve: it has version 99, this one knows", func(t *testing.T, path string) {
 			s := open(t, path)
 			execute(t, s, `PRAGMA user_version = 99`)
 			s.Close()

@@ -63,7 +63,13 @@ func (r reader) records(ctx context.Context, after string) ([]store.Record, erro
 	if err := r.addSecrets(ctx, part, within); err != nil {
 		return nil, err
 	}
-	return part, r.addUses(ctx, part, within)
+	if err := r.addUses(ctx, part, within); err != nil {
+		return nil, err
+	}
+	if err := r.addPermissions(ctx, part, within); err != nil {
+		return nil, err
+	}
+	return part, r.addAddresses(ctx, part, within)
 }
 
 func (r reader) addSecrets(ctx context.Context, part []store.Record, within []any) error {
@@ -150,9 +156,13 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 				return err
 			}
 		}
-		return nil
+		_, err = t.exec(ctx, importRetention)
+		return t.outcome(ctx, "importing uses", err)
 	})
 }
+
+// importRetention: who counted per permission on one day counted all of the next.
+const importRetention = `UPDATE usage_retention SET since = min(since, coalesce((SELECT min(day) FROM permission_usage) + 24 * 60 * 60 * 1000, since))`
 
 func (t *tx) mustBeEmpty(ctx context.Context) error {
 	var some bool
@@ -167,13 +177,15 @@ func (t *tx) mustBeEmpty(ctx context.Context) error {
 
 // importer has the statements that every record runs.
 type importer struct {
-	t                             *tx
-	token, secret, uses, lastUses *sql.Stmt
+	t                                          *tx
+	token, secret, uses, permissions, lastUses *sql.Stmt
 }
 
 func (t *tx) importer(ctx context.Context) (*importer, error) {
 	i := &importer{t: t}
-	for statement, text := range map[**sql.Stmt]string{&i.token: insertToken, &i.secret: insertSecret, &i.uses: insertUse, &i.lastUses: moveLastUse} {
+	for statement, text := range map[**sql.Stmt]string{
+		&i.token: insertToken, &i.secret: insertSecret, &i.uses: insertUse, &i.permissions: insertPermission, &i.lastUses: moveLastUse,
+	} {
 		prepared, err := t.sql.PrepareContext(ctx, text) //nolint:sqlclosecheck // the importer closes it
 		if err != nil {
 			i.close()
@@ -185,7 +197,7 @@ func (t *tx) importer(ctx context.Context) (*importer, error) {
 }
 
 func (i *importer) close() {
-	for _, statement := range slices.DeleteFunc([]*sql.Stmt{i.token, i.secret, i.uses, i.lastUses}, func(s *sql.Stmt) bool { return s == nil }) {
+	for _, statement := range slices.DeleteFunc([]*sql.Stmt{i.token, i.secret, i.uses, i.permissions, i.lastUses}, func(s *sql.Stmt) bool { return s == nil }) {
 		_ = statement.Close() // the transaction ends it anyway
 	}
 }
@@ -226,6 +238,11 @@ func (i *importer) addToken(ctx context.Context, r store.Record) error {
 		}
 		last = max(last, u.Last)
 	}
-	_, err = i.lastUses.ExecContext(ctx, last, r.Token.ID)
+	for _, u := range r.Permissions {
+		if _, err := i.permissions.ExecContext(ctx, r.Token.ID, writeDay(u.Day), u.Permission, min(u.Allowed, maxCount), min(u.Refused, maxCount)); err != nil {
+			return i.t.outcome(ctx, what, err)
+		}
+	}
+	_, err = i.lastUses.ExecContext(ctx, last, r.Address, r.Token.ID)
 	return i.t.outcome(ctx, what, err)
 }

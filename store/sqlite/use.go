@@ -22,13 +22,14 @@ const mergeUses = `INSERT INTO usage (token_id, day, secret, allowed, refused, l
 		last_used = max(last_used, excluded.last_used)`
 
 // moveLastUses keeps the newest of all times of each token, in the table by
-// which tokens are sorted.
-const moveLastUses = `UPDATE last_uses SET last_used = u.last
-	FROM (SELECT value ->> 'token' AS token, max(value ->> 'last') AS last FROM json_each(?1) GROUP BY 1) u
+// which tokens are sorted. The address is that of the row that has the newest
+// (https://sqlite.org/lang_select.html#bareagg).
+const moveLastUses = `UPDATE last_uses SET last_used = u.last, address = u.address
+	FROM (SELECT value ->> 'token' AS token, max(value ->> 'last') AS last, value ->> 'address' AS address FROM json_each(?1) GROUP BY 1) u
 	WHERE token_id = u.token AND last_used < u.last`
 
 // moveLastUse is moveLastUses for a token whose row was made before.
-const moveLastUse = `UPDATE last_uses SET last_used = ? WHERE token_id = ?`
+const moveLastUse = `UPDATE last_uses SET last_used = ?, address = ? WHERE token_id = ?`
 
 const insertUse = `INSERT INTO usage (token_id, day, secret, allowed, refused, last_used) VALUES (?, ?, unhex(?), ?, ?, ?)`
 
@@ -44,6 +45,7 @@ type use struct {
 	Allowed uint64 `json:"allowed"`
 	Refused uint64 `json:"refused"`
 	Last    int64  `json:"last"`
+	Address string `json:"address"`
 }
 
 // RecordUse implements store.Store.
@@ -58,6 +60,10 @@ func (s *Store) RecordUse(ctx context.Context, uses []token.Use) error {
 	if err != nil {
 		return fmt.Errorf("recording use: %w", err)
 	}
+	permissions, err := json.Marshal(writePermissions(uses))
+	if err != nil {
+		return fmt.Errorf("recording use: %w", err)
+	}
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("recording use: %w", s.failure(ctx, err))
@@ -66,7 +72,7 @@ func (s *Store) RecordUse(ctx context.Context, uses []token.Use) error {
 	if s.fileMissing() {
 		return fmt.Errorf("recording use: %w", s.errMissing())
 	}
-	if err := mergeAll(ctx, conn, string(text)); err != nil {
+	if err := mergeAll(ctx, conn, string(text), string(permissions)); err != nil {
 		return fmt.Errorf("recording use: %w", s.failure(ctx, err))
 	}
 	return nil
@@ -75,15 +81,15 @@ func (s *Store) RecordUse(ctx context.Context, uses []token.Use) error {
 // mergeAll adds uses, given as JSON, in one transaction. Once begun, it is not
 // bound to the context: one that ends meanwhile would report what is written as
 // failed, and it would be written, and counted, again.
-func mergeAll(ctx context.Context, conn *sql.Conn, uses string) error {
+func mergeAll(ctx context.Context, conn *sql.Conn, uses, permissions string) error {
 	sqlTx, err := begin(ctx, conn)
 	if err != nil {
 		return err
 	}
 	defer sqlTx.Rollback() // does nothing after a commit
 	ctx = context.WithoutCancel(ctx)
-	for _, statement := range []string{mergeUses, moveLastUses} {
-		if _, err := sqlTx.ExecContext(ctx, statement, uses); err != nil {
+	for _, merge := range [][2]string{{mergeUses, uses}, {moveLastUses, uses}, {mergePermissions, permissions}} {
+		if _, err := sqlTx.ExecContext(ctx, merge[0], merge[1]); err != nil {
 			return err
 		}
 	}
@@ -95,7 +101,7 @@ func writeUses(uses []token.Use) []use {
 	for i, u := range uses {
 		written[i] = use{
 			Token: u.TokenID, Day: writeDay(u.Day),
-			Allowed: min(u.Allowed, maxCount), Refused: min(u.Refused, maxCount),
+			Allowed: min(u.Allowed, maxCount), Refused: min(u.Refused, maxCount), Address: u.Address,
 		}
 		if u.Secret != (token.Digest{}) {
 			written[i].Digest = hex.EncodeToString(u.Secret[:])

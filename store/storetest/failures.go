@@ -75,6 +75,7 @@ func (s *suite) calls(ctx context.Context) map[string]error {
 	_, errs["TokenByName"] = s.Store.TokenByName(ctx, "articles", "nobody")
 	_, errs["Tokens"] = s.Store.Tokens(ctx, "")
 	_, errs["Usage"] = s.Store.Usage(ctx, "tok_0000000000000000", day)
+	_, errs["UseSummary"] = s.Store.UseSummary(ctx, "tok_0000000000000000", day)
 	_, errs["Catalogs"] = s.Store.Catalogs(ctx)
 	errs["RecordUse"] = s.Store.RecordUse(ctx, []token.Use{{TokenID: "tok_0000000000000000", Day: day, Allowed: 1}})
 	_, errs["TokenPage"] = s.Store.TokenPage(ctx, store.TokenQuery{Limit: 1})

@@ -140,7 +140,12 @@ func (s *suite) records(many int) []store.Record {
 				use.Secret = r.Secrets[n].Digest
 			}
 			r.Uses = append(r.Uses, use)
+			for _, name := range []string{"", "GET /a", "article.find"}[:i%3] {
+				p := token.PermissionUse{Permission: name, Allowed: uint64(i), Refused: uint64(n)}
+				r.Permissions = append(r.Permissions, store.PermissionDay{PermissionUse: p, Day: today})
+			}
 			r.Token.LastUsed = today.Add(time.Hour)
+			r.Address = fmt.Sprint("192.0.2.", i%255)
 		}
 		slices.SortFunc(r.Secrets, func(a, b store.Secret) int { return slices.Compare(a.Digest[:], b.Digest[:]) })
 		records[i] = r
@@ -223,7 +228,8 @@ func testExportMoment(s *suite) {
 
 func testCopyManagement(s *suite) {
 	t, digest := s.create("ci")
-	s.recordUse(token.Use{TokenID: t.ID, Secret: digest, Day: day, Last: now, Allowed: 3}, token.Use{TokenID: t.ID, Day: day, Last: now, Allowed: 4})
+	found := []token.PermissionUse{{Permission: "article.find", Allowed: 3}}
+	s.recordUse(token.Use{TokenID: t.ID, Secret: digest, Day: day, Last: now, Address: "192.0.2.1", Allowed: 3, Permissions: found}, token.Use{TokenID: t.ID, Day: day, Last: now, Allowed: 4})
 	ada, bob := s.account("ada"), s.account("bob")
 	bare := s.sampleRole("bare")
 	bare.Ceiling = store.Ceiling{Types: []token.Type{}}
@@ -246,6 +252,8 @@ func testCopyManagement(s *suite) {
 	equal(s, there.sessions(""), nil)
 	equal(s, there.secrets(t.ID, now), s.secrets(t.ID, now))
 	equal(s, there.usage(t.ID, day), s.usage(t.ID, day))
+	equal(s, there.permissions(t.ID, day), s.permissions(t.ID, day))
+	equal(s, there.summary(t.ID, day).Address, "192.0.2.1")
 	events = there.events(store.EventQuery{})
 	equal(s, len(events), len(from)+1)
 	equal(s, events[len(from)].Action, "first")

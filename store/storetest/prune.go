@@ -130,7 +130,10 @@ func testUseAtOnce(s *suite) {
 		t, _ := s.create(fmt.Sprint("token ", i))
 		ids = append(ids, t.ID)
 		for n := range 5 {
-			uses = append(uses, token.Use{TokenID: t.ID, Day: day.AddDate(0, 0, n), Last: now.AddDate(0, 0, n), Allowed: 1})
+			uses = append(uses, token.Use{
+				TokenID: t.ID, Day: day.AddDate(0, 0, n), Last: now.AddDate(0, 0, n), Allowed: 1,
+				Permissions: []token.PermissionUse{{Permission: "article.find", Allowed: 1}, {Permission: "article.create", Refused: 1}},
+			})
 		}
 	}
 	ctx, cancel := context.WithCancel(s.ctx)

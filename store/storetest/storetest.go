@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"secrets", secretTests},
 		{"change", changeTests},
 		{"use", useTests},
+		{"use per permission", permissionUseTests},
 		{"prune", pruneTests},
 		{"clock", clockTests},
 		{"move", moveTests},

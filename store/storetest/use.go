@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -204,11 +205,17 @@ func testUseProperty(s *suite) {
 		runs++
 		t, _ := s.create(fmt.Sprint("run ", runs))
 		want := map[time.Time]token.Use{}
+		named := map[string]token.PermissionUse{}
 		calls := rapid.SliceOfN(rapid.SliceOfN(drawUse(t.ID), 0, 6), 0, 4).Draw(r, "calls")
 		for _, uses := range calls {
 			s.recordUse(uses...)
 			for _, use := range uses {
 				want[use.Day] = merge(want[use.Day], use)
+				for _, p := range use.Permissions {
+					p.Allowed += named[p.Permission].Allowed
+					p.Refused += named[p.Permission].Refused
+					named[p.Permission] = p
+				}
 			}
 		}
 		got := s.usage(t.ID, time.Time{})
@@ -216,8 +223,17 @@ func testUseProperty(s *suite) {
 			r.Fatalf("%d days, not %d", len(got), len(want))
 		}
 		for _, use := range got {
-			if use != want[use.Day] {
+			if !reflect.DeepEqual(use, want[use.Day]) {
 				r.Fatalf("got %+v, not %+v", use, want[use.Day])
+			}
+		}
+		sums := s.permissions(t.ID, time.Time{})
+		if len(sums) != len(named) {
+			r.Fatalf("%d permissions, not %d", len(sums), len(named))
+		}
+		for _, p := range sums {
+			if p != named[p.Permission] {
+				r.Fatalf("got %+v, not %+v", p, named[p.Permission])
 			}
 		}
 	})
@@ -233,12 +249,15 @@ func drawUse(id string) *rapid.Generator[token.Use] {
 		if rapid.Bool().Draw(r, "live") {
 			use.Last = use.Day.Add(time.Duration(rapid.IntRange(0, 86_399_999).Draw(r, "last")) * time.Millisecond)
 		}
+		for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"", "a.find", "GET /a"}), 0, 3).Draw(r, "permissions") {
+			use.Permissions = append(use.Permissions, token.PermissionUse{Permission: name, Allowed: use.Allowed, Refused: 1})
+		}
 		return use
 	})
 }
 
 func merge(a, b token.Use) token.Use {
-	b.Secret = token.Digest{}
+	b.Secret, b.Permissions = token.Digest{}, nil
 	b.Allowed += a.Allowed
 	b.Refused += a.Refused
 	if a.Last.After(b.Last) {
