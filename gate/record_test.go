@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,9 @@ type useTable struct {
 	uses   map[string]token.Use // by token, day and secret
 	writes int
 	err    error
+
+	permissions map[string]token.PermissionUse // by token and permission
+	days        map[string]token.PermissionUse // by token, day and permission
 }
 
 func (s *useTable) write(_ context.Context, uses []token.Use) error {
@@ -40,14 +44,50 @@ func (s *useTable) write(_ context.Context, uses []token.Use) error {
 		sum.Allowed += u.Allowed
 		sum.Refused += u.Refused
 		if u.Last.After(sum.Last) {
-			sum.Last = u.Last
+			sum.Last, sum.Address = u.Last, u.Address
 		}
 		if s.uses == nil {
-			s.uses = map[string]token.Use{}
+			s.uses, s.permissions, s.days = map[string]token.Use{}, map[string]token.PermissionUse{}, map[string]token.PermissionUse{}
 		}
 		s.uses[key] = sum
+		for _, p := range u.Permissions {
+			addUse(s.permissions, u.TokenID+" "+p.Permission, p)
+			addUse(s.days, u.TokenID+u.Day.Format(" 2006-01-02 ")+p.Permission, p)
+		}
 	}
 	return nil
+}
+
+func addUse(sums map[string]token.PermissionUse, key string, p token.PermissionUse) {
+	p.Allowed += sums[key].Allowed
+	p.Refused += sums[key].Refused
+	sums[key] = p
+}
+
+// named returns how often requests were counted for permissions, by the token.
+func (s *useTable) named(id string) (sum uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, p := range s.permissions {
+		if strings.HasPrefix(key, id) {
+			sum += p.Allowed + p.Refused
+		}
+	}
+	return sum
+}
+
+func (s *useTable) expectPermissions(t *testing.T, want ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var got []string
+	for key, p := range s.permissions {
+		got = append(got, fmt.Sprintf("%s: %d+%d", key, p.Allowed, p.Refused))
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("counted are %q, want %q", got, want)
+	}
 }
 
 func (s *useTable) total() (sum uint64) {
@@ -334,7 +374,7 @@ func TestRecorderCountsExactly(t *testing.T) {
 				random := rand.New(rand.NewPCG(1, w))
 				for range each {
 					now := began.Add(time.Duration(clock.Add(1)) * time.Millisecond)
-					r.Record(decided(one(tokens[random.IntN(len(tokens))]), Allow), "", now)
+					r.Record(countedFor(tokens[random.IntN(len(tokens))], Allow, strconv.Itoa(random.IntN(5))), "", now)
 					if random.IntN(100) == 0 {
 						_ = r.Flush(context.Background())
 					}
@@ -346,6 +386,9 @@ func TestRecorderCountsExactly(t *testing.T) {
 		}
 		if written, dropped := s.total(), r.Stats().Dropped; written+dropped != workers*each || limit == 1000 && dropped > 0 {
 			t.Errorf("limit %d: %d written and %d dropped of %d", limit, written, dropped, workers*each)
+		}
+		if named, written := s.named(""), s.total(); named != written {
+			t.Errorf("limit %d: %d are written, %d by permission", limit, written, named)
 		}
 		if p := r.Stats().Pending; p != 0 {
 			t.Errorf("limit %d: %d pending in the end", limit, p)

@@ -169,3 +169,32 @@ func TestAllowAcrossManyPermissions(t *testing.T) {
 		}
 	}
 }
+
+// What allows a request is named as it counts: the most specific permission that
+// was granted before any grant written out, and of these the most specific.
+func TestBy(t *testing.T) {
+	c := shop(t)
+	for _, test := range []struct {
+		grants        []string
+		request, want string
+	}{
+		{[]string{"article.find"}, "GET /articles/1", "article.find"},
+		{[]string{"GET /articles", "article.find"}, "GET /articles", "article.find"},
+		{[]string{"all.read", "article.find"}, "GET /articles", "article.find"},
+		{[]string{"all.read", "GET /articles"}, "HEAD /articles", "all.read"},
+		{[]string{"article.*"}, "POST /articles/1/comments", "article.comment.create"},
+		{[]string{"PUT /*", "article.find", "PUT /articles/{id}"}, "PUT /articles/1", "PUT /articles/{id}"},
+		{[]string{"no.longer", "PUT /*"}, "PUT /", "PUT /*"},
+		{[]string{"article.find"}, "PUT /", ""},
+		{nil, "GET /articles", ""},
+	} {
+		g, err := c.Compile(test.grants)
+		if err != nil {
+			t.Fatal(err)
+		}
+		method, path, _ := strings.Cut(test.request, " ")
+		if by, ok := g.By(c.Find(method, path)); by != test.want || ok != (test.want != "") {
+			t.Errorf("%s with %q: by %q, %v; want %q", test.request, test.grants, by, ok, test.want)
+		}
+	}
+}
