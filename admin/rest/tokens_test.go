@@ -53,6 +53,13 @@ func TestLifeOfAToken(t *testing.T) {
 	if late := read[page[any]](t, ann.do(t, "GET", path+"/usage?since=2999-01-01", nil).want(t, http.StatusOK)); len(late.Items) != 0 {
 		t.Errorf("usage is %v", late.Items)
 	}
+	permissions := read[admin.PermissionUsage](t, ann.do(t, "GET", path+"/usage/permissions", nil).want(t, http.StatusOK))
+	if permissions.LastAddress != "192.0.2.1" || len(permissions.Permissions) != 1 || permissions.Permissions[0] != (admin.PermissionUse{Permission: "article.delete", Refused: 1}) || permissions.UnusedGrants == nil {
+		t.Errorf("usage by permission is %+v", permissions)
+	}
+	if late := read[admin.PermissionUsage](t, ann.do(t, "GET", path+"/usage/permissions?since=2999-01-01", nil).want(t, http.StatusOK)); len(late.Permissions) != 0 || late.Since.Year() != 2999 {
+		t.Errorf("usage by permission is %+v", late)
+	}
 	read[issued](t, ann.do(t, "POST", path+"/regenerate", nil).want(t, http.StatusOK))
 	secrets = read[page[admin.SecretRecord]](t, ann.do(t, "GET", path+"/secrets", nil).want(t, http.StatusOK))
 	if len(secrets.Items) != 1 {
@@ -79,6 +86,7 @@ func (f *fixture) use(t *testing.T, id, secret string) {
 	now := f.now().UTC().Truncate(time.Millisecond)
 	err := f.store.RecordUse(t.Context(), []token.Use{{
 		TokenID: id, Secret: token.Hash(secret), Day: now.Truncate(24 * time.Hour), Last: now, Allowed: 3, Refused: 1,
+		Address: "192.0.2.1", Permissions: []token.PermissionUse{{Permission: "article.delete", Refused: 1}},
 	}})
 	if err != nil {
 		t.Fatal(err)
