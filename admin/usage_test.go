@@ -53,8 +53,11 @@ func TestPermissionUsage(t *testing.T) {
 	want := admin.PermissionUsage{
 		LastAddress: "192.0.2.1", UnusedGrants: []string{"article.find", "article.delete", "GET /a.b"},
 		Permissions: []admin.PermissionUse{
-			{Permission: "article.delete", Refused: 31}, {Refused: 7}, {Permission: "article.find", Refused: 4},
-			{Permission: "POST /api/search", Allowed: 3}, {Permission: "article.create", Allowed: 1},
+			{Permission: "article.delete", Refused: 31},
+			{Refused: 7},
+			{Permission: "article.find", Refused: 4},
+			{Permission: "POST /api/search", Allowed: 3},
+			{Permission: "article.create", Allowed: 1},
 		},
 	}
 	got := usage(tok.ID, day)

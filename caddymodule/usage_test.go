@@ -62,7 +62,10 @@ func TestMissingRows(t *testing.T) {
 		uses = append(uses, admin.PermissionUse{Permission: name, Allowed: 9, Refused: uint64(i)})
 	}
 	want := [][2]string{
-		{"missing", "a.e  asked for 7 times"}, {"", "a.d  asked for 6 times"}, {"", "a.c  asked for 5 times"}, {"", "a.b  asked for 4 times"},
+		{"missing", "a.e  asked for 7 times"},
+		{"", "a.d  asked for 6 times"},
+		{"", "a.c  asked for 5 times"},
+		{"", "a.b  asked for 4 times"},
 		{"", `"\x1b[2J"  asked for 3 times`},
 	}
 	if got := missingRows(uses); !reflect.DeepEqual(got, want) {
