@@ -2,6 +2,7 @@ package permission
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -16,14 +17,13 @@ type Catalog struct {
 	// writes has the operations marked write, folded: what they keep from
 	// read-only tokens must hold for every spelling that a backend may serve.
 	writes      *automaton
-	fingerprint [sha256.Size]byte
+	fingerprint string
 }
 
 // NewCatalog checks permissions and makes a catalog of them. It refuses bad and
 // repeated names, permissions without operations, and repeated operations in one.
 func NewCatalog(permissions []Permission) (*Catalog, error) {
-	c := &Catalog{permissions: append([]Permission{}, permissions...)} // as JSON, none is [], never null
-	slices.SortFunc(c.permissions, func(a, b Permission) int { return strings.Compare(a.Name, b.Name) })
+	c := &Catalog{permissions: sorted(permissions)}
 	all, writes := newBuilder(), newBuilder()
 	for i, p := range c.permissions {
 		if i > 0 && p.Name == c.permissions[i-1].Name {
@@ -42,9 +42,27 @@ func NewCatalog(permissions []Permission) (*Catalog, error) {
 	if err := c.build(all, writes); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(c.permissions)
-	c.fingerprint = sha256.Sum256(text)
+	var err error
+	c.fingerprint, err = Fingerprint(c.permissions)
 	return c, err
+}
+
+// Fingerprint returns a text that is the same for the same permissions, in any
+// order, and another one for others.
+func Fingerprint(permissions []Permission) (string, error) {
+	text, err := json.Marshal(sorted(permissions))
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.Sum256(text)
+	return hex.EncodeToString(digest[:]), nil
+}
+
+// sorted returns the permissions by name; as JSON, none is [], never null.
+func sorted(permissions []Permission) []Permission {
+	list := append([]Permission{}, permissions...)
+	slices.SortFunc(list, func(a, b Permission) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
 func (c *Catalog) build(all, writes *builder) (err error) {
@@ -87,6 +105,9 @@ func (c *Catalog) Permissions() []Permission { return c.permissions }
 func (c *Catalog) Same(other *Catalog) bool {
 	return c == other || c.fingerprint == other.fingerprint
 }
+
+// Fingerprint returns that of the permissions.
+func (c *Catalog) Fingerprint() string { return c.fingerprint }
 
 // Match is what a request does, looked up in a catalog.
 type Match struct {

@@ -151,6 +151,18 @@ type TokenPage struct {
 	Next       string   // After of the next page; empty if there is none
 }
 
+// Gateway is a running gateway in front of an API, as it says itself.
+type Gateway struct {
+	ID          string // of its process and store; random, the same for all APIs
+	API         string
+	Name        string        // of its machine
+	Version     string        // of Tokenreeve; empty if it isn't known
+	Fingerprint string        // of its catalog
+	Started     time.Time     // protects the API by this catalog since then, by its own clock
+	Seen        time.Time     // when it was heard of last, by the store's clock
+	Silent      time.Duration // for how long it has not been heard of, by the store's clock
+}
+
 // SecretUse says when a secret of a token was used last.
 type SecretUse struct {
 	Secret
@@ -189,6 +201,11 @@ type Management interface {
 	Sessions(ctx context.Context, account string) ([]Session, error)
 	// Events returns entries of the audit trail, newest first.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
+	// Gateways returns all gateways, sorted by API, name and start.
+	Gateways(ctx context.Context) ([]Gateway, error)
+	// CountTokens returns how many tokens each API has, those that have any: of an
+	// owner, or of all for "". Those that can't be understood count as well.
+	CountTokens(ctx context.Context, owner string) (map[string]int, error)
 	// Idempotent returns what was created with a key, or ErrNotFound.
 	Idempotent(ctx context.Context, account string, key token.Digest) (Idempotent, error)
 }
@@ -237,4 +254,10 @@ type Housekeeping interface {
 	// day, and events from before the given time, if that is not zero. There is no
 	// other way to remove an event, and none to change one.
 	PruneManagement(ctx context.Context, now, eventsBefore time.Time) error
+	// SaveGateway replaces what the gateway of this id says of itself: its APIs, each
+	// once, or none when it stops. Seen is the store's time. What no store can keep
+	// in a text becomes U+FFFD.
+	SaveGateway(ctx context.Context, id string, apis []Gateway) error
+	// PruneGateways removes gateways that have been silent for at least the given time.
+	PruneGateways(ctx context.Context, silent time.Duration) error
 }

@@ -138,6 +138,9 @@ func TestGateRole(t *testing.T) {
 			return tx.SaveCatalog(t.Context(), store.Catalog{API: "articles", Updated: now})
 		}))
 	}
+	check(t, s.SaveGateway(t.Context(), "1", []store.Gateway{{API: "articles", Started: now}}))
+	check(t, s.SaveGateway(t.Context(), "1", nil))
+	check(t, s.PruneGateways(t.Context(), 0))
 	check(t, disable(t.Context(), owner, "ci"))
 	told.toldSoon(t, "ci")
 

@@ -79,7 +79,7 @@ func (s *Store) pruneParts(ctx context.Context, end, prune string, before time.T
 }
 
 // readClock also reads a row, so that an answer says that the file can be read.
-const readClock = `SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER), (SELECT revision FROM changes LIMIT 1)`
+const readClock = `SELECT ` + clockNow + `, (SELECT revision FROM changes LIMIT 1)`
 
 // Clock implements store.Store with this machine's clock.
 func (s *Store) Clock(ctx context.Context) (time.Time, error) {

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"clock", clockTests},
 		{"move", moveTests},
 		{"catalogs", catalogTests},
+		{"gateways", gatewayTests},
 		{"pages", pageTests},
 		{"accounts", accountTests},
 		{"roles", roleTests},
