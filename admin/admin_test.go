@@ -28,17 +28,19 @@ var operator = admin.Operator("root")
 type fixture struct {
 	*admin.Service
 	store store.Store
+	path  string // of its file
 	now   time.Time
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"))
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	f := &fixture{store: s, now: start}
+	f := &fixture{store: s, path: path, now: start}
 	f.Service = admin.New(s, func() time.Time { return f.now }, rand.Reader)
 	for _, api := range []string{"articles", "orders"} {
 		saveCatalog(t, s, catalog(t, api))

@@ -179,6 +179,7 @@ func TestRightsBeyondTokens(t *testing.T) {
 		do   func(a admin.Actor, i int) error
 	}{
 		{"catalogs", func(a admin.Actor, _ int) error { _, err := f.Catalogs(t.Context(), a); return err }},
+		{"apis", func(a admin.Actor, _ int) error { _, err := f.APIs(t.Context(), a); return err }},
 		{"own account", func(a admin.Actor, _ int) error { _, err := f.Account(t.Context(), a, a.Name()); return err }},
 		{"names", func(a admin.Actor, _ int) error { _, err := f.AccountNames(t.Context(), a); return err }},
 		{"own role", func(a admin.Actor, _ int) error { _, err := f.Role(t.Context(), a, a.Role.Name); return err }},
@@ -235,7 +236,7 @@ func TestRightsBeyondTokens(t *testing.T) {
 			return f.DeleteRole(t.Context(), a, fmt.Sprint("gone", i))
 		}},
 	}
-	const own = "/catalogs/own account/own role/own sessions/"
+	const own = "/catalogs/apis/own account/own role/own sessions/"
 	looks := own + "accounts/account/roles/role/audit/export/"
 	hidden := "/account/role/all sessions/other's sessions/end other's sessions/end other's session/"
 	for i, test := range []struct{ role, allowed, hidden string }{

@@ -167,6 +167,7 @@ func (a *App) Start() error {
 	if err := a.saveCatalogsOrLater(reused); err != nil {
 		return fmt.Errorf("writing the permissions to the store: %w", err)
 	}
+	rt.presence.begin(a, time.Now())
 	for _, h := range a.handlers {
 		h.opened.Store(h.open(rt))
 	}
@@ -199,6 +200,7 @@ func (a *App) Cleanup() error {
 	rt := a.runtime
 	a.runtime = nil
 	close(a.replaced)
+	rt.presence.end(a)
 	for _, h := range a.handlers {
 		h.close()
 	}

@@ -26,6 +26,7 @@ type runtime struct {
 	recorder *gate.Recorder
 	metrics  *metrics
 	health   health
+	presence *presence
 	logger   atomic.Pointer[zap.Logger] // of the newest configuration
 	stop     context.CancelFunc
 	stopped  chan struct{} // closed when all that runs in the background has ended
@@ -73,7 +74,7 @@ func liveRuntimes() []*runtime {
 }
 
 func newRuntime(s settings, logger *zap.Logger) (rt *runtime, err error) {
-	rt = &runtime{settings: s, stopped: make(chan struct{})}
+	rt = &runtime{settings: s, presence: newPresence(), stopped: make(chan struct{})}
 	rt.logger.Store(logger)
 	rt.resolver, err = gate.NewResolver(gate.Config{
 		Lookup: rt.lookup, Now: time.Now, CacheSize: s.cacheSize, TTL: s.cacheTTL, StaleIfError: s.staleIfError,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -90,10 +91,11 @@ func (rt *runtime) run(ctx context.Context) {
 		}
 	}
 	s := rt.store.Load()
-	done := make(chan struct{})
-	go func() { defer close(done); rt.watch(ctx, s) }()
+	var running sync.WaitGroup
+	running.Go(func() { rt.watch(ctx, s) })
+	running.Go(func() { rt.announce(ctx, s) })
 	rt.care(ctx, s)
-	<-done
+	running.Wait()
 }
 
 // watch forgets tokens as the store tells of changes. It ends with the context

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/permission"
-	"github.com/tokenreeve/tokenreeve/store"
 )
 
 var apiRoutes = []route{
 	{method: "GET", path: "/openapi.yaml", public: true, handle: (*api).document},
 	{method: "GET", path: "/apis", handle: (*api).apis},
-	{method: "GET", path: "/apis/{api}", handle: (*api).catalog},
+	{method: "GET", path: "/apis/{api}", handle: (*api).oneAPI},
 }
 
 // openAPI describes all routes. Tests hold it against them and their answers.
@@ -29,16 +29,30 @@ func (a *api) document(c *call) error {
 
 // apiSummary is an API in a list.
 type apiSummary struct {
-	Name        string     `json:"name"`
-	Permissions int        `json:"permission_count"`
-	Updated     *time.Time `json:"updated"` // when a gateway last started with it; null before
+	Name        string          `json:"name"`
+	Permissions int             `json:"permission_count"`
+	Tokens      *int            `json:"token_count"` // that one may read; null for who may read none
+	Updated     *time.Time      `json:"updated"`     // when a gateway first had this catalog; null before
+	Gateways    []gatewayRecord `json:"gateways"`
 }
 
 // apiRecord is an API and its catalog.
 type apiRecord struct {
 	Name        string             `json:"name"`
 	Permissions []permissionRecord `json:"permissions"`
+	Tokens      *int               `json:"token_count"`
 	Updated     *time.Time         `json:"updated"`
+	Gateways    []gatewayRecord    `json:"gateways"`
+}
+
+// gatewayRecord is a gateway in front of an API.
+type gatewayRecord struct {
+	Name    string     `json:"name"`
+	Version *string    `json:"version"` // null if it isn't known
+	Started *time.Time `json:"started"`
+	Seen    *time.Time `json:"seen"`
+	Alive   bool       `json:"alive"`
+	Current bool       `json:"current"`
 }
 
 type permissionRecord struct {
@@ -48,41 +62,58 @@ type permissionRecord struct {
 }
 
 func (a *api) apis(c *call) error {
-	catalogs, err := a.Service.Catalogs(c.r.Context(), c.actor)
+	apis, err := a.Service.APIs(c.r.Context(), c.actor)
 	if err != nil {
 		return err
 	}
-	items := make([]apiSummary, len(catalogs))
-	for i, catalog := range catalogs {
-		items[i] = apiSummary{catalog.API, len(catalog.Permissions), moment(catalog.Updated)}
+	items := make([]apiSummary, len(apis))
+	for i, one := range apis {
+		items[i] = apiSummary{one.API, len(one.Permissions), one.Tokens, moment(one.Updated), gatewayRecords(one.Gateways)}
 	}
 	a.answer(c.w, c.r, http.StatusOK, newPage(items, ""))
 	return nil
 }
 
-func (a *api) catalog(c *call) error {
-	catalogs, err := a.Service.Catalogs(c.r.Context(), c.actor)
+func (a *api) oneAPI(c *call) error {
+	apis, err := a.Service.APIs(c.r.Context(), c.actor)
 	if err != nil {
 		return err
 	}
 	name := c.r.PathValue("api")
-	i := slices.IndexFunc(catalogs, func(catalog store.Catalog) bool { return catalog.API == name })
+	i := slices.IndexFunc(apis, func(one admin.API) bool { return one.API == name })
 	if i < 0 {
 		return problem(http.StatusNotFound, "not_found", "There is no API of this name.")
 	}
-	record := apiRecord{Name: name, Permissions: []permissionRecord{}, Updated: moment(catalogs[i].Updated)}
-	for _, p := range catalogs[i].Permissions {
-		described := permissionRecord{Name: p.Name, Operations: []string{}}
+	a.answer(c.w, c.r, http.StatusOK, apiRecord{
+		Name: name, Permissions: permissionRecords(apis[i].Permissions), Tokens: apis[i].Tokens,
+		Updated: moment(apis[i].Updated), Gateways: gatewayRecords(apis[i].Gateways),
+	})
+	return nil
+}
+
+func permissionRecords(permissions []permission.Permission) []permissionRecord {
+	records := make([]permissionRecord, len(permissions))
+	for i, p := range permissions {
+		records[i] = permissionRecord{Name: p.Name, Operations: []string{}}
 		if p.Mark != permission.Unmarked {
-			described.Mark = &p.Mark
+			records[i].Mark = &p.Mark
 		}
 		for _, op := range p.Operations {
-			described.Operations = append(described.Operations, op.String())
+			records[i].Operations = append(records[i].Operations, op.String())
 		}
-		record.Permissions = append(record.Permissions, described)
 	}
-	a.answer(c.w, c.r, http.StatusOK, record)
-	return nil
+	return records
+}
+
+func gatewayRecords(gateways []admin.Gateway) []gatewayRecord {
+	records := make([]gatewayRecord, len(gateways))
+	for i, g := range gateways {
+		records[i] = gatewayRecord{Name: g.Name, Started: moment(g.Started), Seen: moment(g.Seen), Alive: g.Alive, Current: g.Current}
+		if g.Version != "" {
+			records[i].Version = &g.Version
+		}
+	}
+	return records
 }
 
 // moment returns nil for a zero time, which encodes as null.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
 )
 
 func TestCursorsWalk(t *testing.T) {
@@ -145,4 +147,54 @@ func TestCatalogs(t *testing.T) {
 		t.Errorf("got %s", one.body)
 	}
 	ann.do(t, "GET", "/apis/nothing", nil).refused(t, http.StatusNotFound, "not_found")
+}
+
+func TestGateways(t *testing.T) {
+	f := newFixture(t)
+	f.token(t, "ann", "hers")
+	f.token(t, "ben", "his")
+	permissions, err := permission.ForResource("article", "/api/articles", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingerprint, err := permission.Fingerprint(permissions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []store.Gateway{
+		{ID: "1", Name: "one", Version: "v1.0.0", Fingerprint: fingerprint}, {ID: "2", Name: "two", Fingerprint: "other"},
+	} {
+		g.API, g.Started = "articles", f.now()
+		if err := f.store.SaveGateway(t.Context(), g.ID, []store.Gateway{g}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type api struct {
+		Name     string
+		Tokens   *int `json:"token_count"`
+		Gateways []struct {
+			Name           string
+			Version        *string
+			Started, Seen  time.Time
+			Alive, Current bool
+		}
+	}
+	ann := f.member(t, "ann", admin.RoleMember)
+	all := read[page[api]](t, ann.do(t, "GET", "/apis", nil).want(t, http.StatusOK))
+	for _, got := range []api{all.Items[0], read[api](t, ann.do(t, "GET", "/apis/articles", nil).want(t, http.StatusOK))} {
+		if got.Name != "articles" || got.Tokens == nil || *got.Tokens != 1 || len(got.Gateways) != 2 {
+			t.Fatalf("got %+v", got)
+		}
+		one, two := got.Gateways[0], got.Gateways[1]
+		if one.Name != "one" || *one.Version != "v1.0.0" || one.Started.IsZero() || one.Seen.IsZero() || !one.Alive || !one.Current {
+			t.Errorf("got %+v", one)
+		}
+		if two.Name != "two" || two.Version != nil || !two.Alive || two.Current {
+			t.Errorf("got %+v", two)
+		}
+	}
+	blind := f.scriptOf(t, "ann", "api.read")
+	if got := read[api](t, blind.do(t, "GET", "/apis/orders", nil).want(t, http.StatusOK)); got.Tokens != nil || got.Gateways == nil {
+		t.Errorf("got %+v", got)
+	}
 }
