@@ -63,6 +63,11 @@ func (s *step) duration() string {
 	return s.Expiry.Format(time.RFC3339Nano)
 }
 
+func update(ctx context.Context, service *admin.Service, id string, e admin.Edit) (token.Token, error) {
+	change, err := service.Update(ctx, admin.Operator("test"), id, e)
+	return change.Token, err
+}
+
 // run makes the change on a store, by the same service as the command line.
 func (s *step) run(ctx context.Context, to store.Store) (err error) {
 	service, by := admin.New(to, func() time.Time { return s.At }, seeded(s.Seed)), admin.Operator("test")
@@ -73,12 +78,12 @@ func (s *step) run(ctx context.Context, to store.Store) (err error) {
 	case "enable", "disable":
 		got, err = service.SetEnabled(ctx, by, s.ID, s.Kind == "enable")
 	case "grants":
-		got, err = service.Update(ctx, by, s.ID, admin.Edit{Type: &s.Type, Grants: &s.Grants})
+		got, err = update(ctx, service, s.ID, admin.Edit{Type: &s.Type, Grants: &s.Grants})
 	case "expiry":
 		duration := s.duration()
-		got, err = service.Update(ctx, by, s.ID, admin.Edit{Duration: &duration})
+		got, err = update(ctx, service, s.ID, admin.Edit{Duration: &duration})
 	case "describe":
-		got, err = service.Update(ctx, by, s.ID, admin.Edit{Version: s.Version, Description: &s.Text})
+		got, err = update(ctx, service, s.ID, admin.Edit{Version: s.Version, Description: &s.Text})
 	case "regenerate":
 		got, _, err = service.Regenerate(ctx, by, s.ID, s.Overlap)
 	case "delete":
