@@ -67,8 +67,11 @@ func TestLogFormatKnowsTheMessageWithTheLink(t *testing.T) {
 		logger, message string
 		shows           bool
 	}{
-		{appLogger, setUpMessage, true}, {appLogger, "another", false}, {"http.handlers.log", setUpMessage, false},
-		{appLogger, setUpMessage + link.String, false}, {"http.log.access", "handled request", false},
+		{appLogger, setUpMessage, true},
+		{appLogger, "another", false},
+		{"http.handlers.log", setUpMessage, false},
+		{appLogger, setUpMessage + link.String, false},
+		{"http.log.access", "handled request", false},
 	} {
 		line, err := f.EncodeEntry(zapcore.Entry{Message: test.message, LoggerName: test.logger}, []zap.Field{link})
 		if err != nil {
