@@ -82,7 +82,7 @@ func (r *Recorder) Record(d *Decision, address string, now time.Time) {
 	}
 	ms := now.UnixMilli()
 	for i := range d.more {
-		d.more[i].count(ms)
+		d.more[i].count(dayOf(ms))
 	}
 	r.record(d.Tokens.First.usage, d, address, ms)
 	for _, k := range d.Tokens.Rest {
@@ -91,19 +91,20 @@ func (r *Recorder) Record(d *Decision, address string, now time.Time) {
 }
 
 // count comes before record, which sees to it that the count is collected.
-func (c *counted) count(ms int64) {
+func (c *counted) count(day int64) {
 	u := c.known.usage
-	u.on(ms)
-	u.permission(c.by, ms).also.Add(1)
+	u.on(day)
+	u.permission(c.by, day).also.Add(1)
 }
 
 func (r *Recorder) record(u *usage, d *Decision, address string, ms int64) {
-	day := u.on(ms)
-	counts := &day.others
+	day := dayOf(ms)
+	today := u.on(day)
+	counts := &today.others
 	if d.Reason.inUse() {
-		day.use(ms, address)
+		today.use(ms, address)
 		if d.counts && (d.Reason == MissingPermission || u == d.Tokens.First.usage) {
-			counts = u.permission(d.Permission, ms)
+			counts = u.permission(d.Permission, day)
 		}
 	}
 	// The count comes last: who collects it finds day and time that belong to it.

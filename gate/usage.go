@@ -59,9 +59,8 @@ const (
 
 func dayOf(ms int64) int64 { return ms / msPerDay }
 
-// on returns the usage of the day of a moment.
-func (u *usage) on(ms int64) *dayUsage {
-	day := dayOf(ms)
+// on returns the usage of a day.
+func (u *usage) on(day int64) *dayUsage {
 	d := &u.days[day&1]
 	if d.day.Load() != day {
 		d.day.Store(day)
@@ -94,12 +93,12 @@ func newOrigin(said string) *origin {
 	return o
 }
 
-// permission returns the counts for a permission on the day of a moment.
-func (u *usage) permission(name string, ms int64) *counts {
+// permission returns the counts for a permission on a day.
+func (u *usage) permission(name string, day int64) *counts {
 	for at, n := &u.permissions, 0; ; {
 		switch p := at.Load(); {
 		case p != nil && p.permission == name:
-			return &p.days[dayOf(ms)&1]
+			return &p.days[day&1]
 		case p != nil:
 			at, n = &p.next, n+1
 		case n >= maxPermissions && name != "":
