@@ -56,7 +56,12 @@ type SignIn struct {
 	Password bool `json:"password,omitempty"`
 	// Header lets an authenticating proxy say who somebody is.
 	Header *HeaderSignIn `json:"header,omitempty"`
+	// OIDC lets a provider of OpenID Connect say who somebody is, at /sign-in/oidc.
+	OIDC *OIDCSignIn `json:"oidc,omitempty"`
 }
+
+// byCookie reports whether some way leads to a session with a cookie.
+func (s *SignIn) byCookie() bool { return s.Password || s.OIDC != nil }
 
 var errReservedAPI = fmt.Errorf("the name %s is that of the management API, which api_tokens_admin protects by itself; choose another one", admin.ManagementAPI)
 
@@ -82,6 +87,11 @@ func (a *Admin) Provision(ctx caddy.Context) error {
 	}
 	if a.SignIn.Header != nil {
 		if err := a.SignIn.Header.provision(); err != nil {
+			return err
+		}
+	}
+	if a.SignIn.OIDC != nil {
+		if err := a.SignIn.OIDC.provision(); err != nil {
 			return err
 		}
 	}
@@ -138,6 +148,9 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 		})
 	}
 	if !strings.HasPrefix(r.URL.Path, rest.Path) {
+		if serve := a.oidcRoute(r.URL.Path); serve != nil {
+			return serve(m.service.Load(), w, r)
+		}
 		return a.servePage(w, r)
 	}
 	if refused := a.signInRefused(r); refused != nil {

@@ -35,7 +35,7 @@ func (a authenticator) find(r *http.Request) (admin.Actor, error) {
 	_, reason := a.gate.sources.Extract(r)
 	cookies := len(r.CookiesNamed(string(a.cookie))) > 0
 	switch {
-	case reason != gate.NoCredential && cookies && a.SignIn.Password:
+	case reason != gate.NoCredential && cookies && a.SignIn.byCookie():
 		return admin.Actor{}, &rest.ProblemError{
 			Status: http.StatusBadRequest, Code: string(gate.AmbiguousCredential),
 			Detail: "The request has a token and the cookie of a session. Send one of them.",
@@ -51,7 +51,7 @@ func (a authenticator) find(r *http.Request) (admin.Actor, error) {
 			return admin.Actor{}, h.problemUntrusted(r)
 		}
 	}
-	if !a.SignIn.Password {
+	if !a.SignIn.byCookie() {
 		return admin.Actor{}, admin.ErrSignedOut
 	}
 	return rest.BySession(a.managing.service.Load(), a.cookie, clientAddress)(r)
@@ -108,8 +108,12 @@ func (a *Admin) signInRefused(r *http.Request) *problem {
 	if a.SignIn.Password || r.Method != http.MethodPost || r.URL.Path != rest.Path+"session" && r.URL.Path != rest.Path+"set-up" {
 		return nil
 	}
+	instead := "the proxy in front of this server says who you are"
+	if a.SignIn.OIDC != nil {
+		instead = "sign in at " + oidcPath
+	}
 	return &problem{
 		Status: http.StatusForbidden, Code: "sign_in_method_off",
-		Detail: "Nobody signs in by password here; the proxy in front of this server says who you are.",
+		Detail: "Nobody signs in by password here; " + instead + ".",
 	}
 }

@@ -58,3 +58,44 @@ func findSession(line []byte, from int) (start, end int) {
 }
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+
+// hideAnswers redacts in place what a provider of OpenID Connect sent a browser back
+// with. Its code is of use once, soon, and only to who has more, but it is a secret.
+func hideAnswers(line []byte) []byte {
+	kept, from := line[:0], 0
+	for {
+		i := bytes.Index(line[from:], []byte(oidcCallback+"?"))
+		if i < 0 {
+			break
+		}
+		start := from + i + len(oidcCallback) + 1
+		end := endOfQuery(line, start)
+		kept = append(kept, line[from:start]...)
+		if end-start < len(gate.Redacted) { // which can't be one
+			kept = append(kept, line[start:end]...)
+		} else {
+			kept = append(kept, gate.Redacted...)
+		}
+		from = end
+	}
+	if from == 0 {
+		return line
+	}
+	return append(kept, line[from:]...)
+}
+
+// endOfQuery returns where a query ends that stands in a text, which may be JSON.
+func endOfQuery(line []byte, at int) int {
+	ampersand := []byte(`\u0026`)
+	for at < len(line) {
+		switch c := line[at]; {
+		case c == '\\' && bytes.HasPrefix(line[at:], ampersand):
+			at += len(ampersand)
+		case c <= ' ' || c == '"' || c == '\\':
+			return at
+		default:
+			at++
+		}
+	}
+	return at
+}

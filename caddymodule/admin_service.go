@@ -145,11 +145,7 @@ const setUpMessage = "there is no owner yet; make the first one, who may do ever
 func (a *App) checkRoles(s *admin.Service) error {
 	ctx, cancel := context.WithTimeout(a.ctx, manageTimeout)
 	defer cancel()
-	for _, h := range a.admins {
-		if h.SignIn.Header == nil || h.SignIn.Header.Role == "" {
-			continue
-		}
-		role := h.SignIn.Header.Role
+	for _, role := range a.rolesOfNewcomers() {
 		_, err := s.Role(ctx, admin.Operator("gateway"), role)
 		if errors.Is(err, store.ErrNotFound) {
 			a.logger.Error("there is no such role, so nobody who is new can sign in; make it, or name another one in api_tokens_admin", zap.String("role", role))
@@ -158,6 +154,19 @@ func (a *App) checkRoles(s *admin.Service) error {
 		}
 	}
 	return nil
+}
+
+// rolesOfNewcomers returns the roles that accounts are made with on first use.
+func (a *App) rolesOfNewcomers() (roles []string) {
+	for _, h := range a.admins {
+		if h.SignIn.Header != nil && h.SignIn.Header.Role != "" {
+			roles = append(roles, h.SignIn.Header.Role)
+		}
+		if h.SignIn.OIDC != nil && h.SignIn.OIDC.Role != "" {
+			roles = append(roles, h.SignIn.OIDC.Role)
+		}
+	}
+	return roles
 }
 
 // pruneAudit removes what is too old, once an hour however often configurations

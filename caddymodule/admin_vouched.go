@@ -70,18 +70,25 @@ func (v *vouched) actor(ctx context.Context, s *admin.Service, name, role string
 
 func signInVouched(ctx context.Context, s *admin.Service, name, role string, from admin.From) (string, error) {
 	identity := admin.ExternalIdentity{Subject: "header:" + name, Name: name, Method: "header"}
-	in, err := s.SignInExternal(ctx, identity, role, from)
-	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNameTaken) || errors.Is(err, store.ErrSubjectTaken) {
-		in, err = s.SignInExternal(ctx, identity, role, from) // another gateway made the account just now
+	in, err := signInExternal(ctx, s, identity, role, from)
+	if errors.Is(err, admin.ErrSignInRefused) {
+		err = problemNoAccount(name)
 	}
-	switch {
-	case err == nil:
-		return in.Secret.Reveal(), nil
-	case errors.Is(err, admin.ErrSignInRefused):
-		return "", problemNoAccount(name)
-	case isAway(err) || ctx.Err() != nil:
+	if err != nil {
 		return "", err
 	}
+	return in.Secret.Reveal(), nil
+}
+
+// signInExternal signs in who was signed in elsewhere, or says admin.ErrSignInRefused.
+func signInExternal(ctx context.Context, s *admin.Service, who admin.ExternalIdentity, role string, from admin.From) (admin.SignedIn, error) {
+	in, err := s.SignInExternal(ctx, who, role, from)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNameTaken) || errors.Is(err, store.ErrSubjectTaken) {
+		in, err = s.SignInExternal(ctx, who, role, from) // another gateway made the account just now
+	}
+	if err == nil || errors.Is(err, admin.ErrSignInRefused) || isAway(err) || ctx.Err() != nil {
+		return in, err
+	}
 	// Not that the role, say, is not found: that is no answer to what was asked.
-	return "", fmt.Errorf("signing in by header failed: %v", err) //nolint:errorlint // on purpose
+	return in, fmt.Errorf("signing in by %s failed: %v", who.Method, err) //nolint:errorlint // on purpose
 }

@@ -29,6 +29,12 @@ func parseAdminDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, e
 //			from <address>...
 //			role <role>
 //		}
+//		sign_in         oidc <issuer> {
+//			client_id     <id>
+//			client_secret <placeholder>
+//			name_claim    <claim>
+//			role          <role>
+//		}
 //		host            <name>...
 //		audit_retention <duration>|forever
 //	}
@@ -83,23 +89,35 @@ func (a *Admin) parseSignIn(d *caddyfile.Dispenser) error {
 		}
 		a.SignIn.Header = &HeaderSignIn{Name: args[1]}
 		return a.SignIn.Header.parse(d)
+	case len(args) == 2 && args[0] == "oidc":
+		if a.SignIn.OIDC != nil {
+			return d.Err("sign_in oidc stands here twice; a provider can let people in who are known elsewhere")
+		}
+		a.SignIn.OIDC = &OIDCSignIn{Issuer: args[1]}
+		return a.SignIn.OIDC.parse(d)
 	}
-	return d.Err("sign_in takes password, or header, the name of a header and a block, such as: sign_in header Remote-User { ... }")
+	return d.Err("sign_in takes password, or header, the name of a header and a block, such as: sign_in header Remote-User { ... }, " +
+		"or oidc, the address of a provider and a block, such as: sign_in oidc https://id.example.com { ... }")
 }
 
-// parse reads the block, and names the line of the header in errors about all of it.
-func (h *HeaderSignIn) parse(d *caddyfile.Dispenser) error {
+func (h *HeaderSignIn) parse(d *caddyfile.Dispenser) error { return parseWay(d, h.parseLine, h.check) }
+
+func (o *OIDCSignIn) parse(d *caddyfile.Dispenser) error { return parseWay(d, o.parseLine, o.check) }
+
+// parseWay reads the block of a way to sign in, and names the line that it begins in
+// in errors about all of it.
+func parseWay(d *caddyfile.Dispenser, parseLine func(*caddyfile.Dispenser) error, check func() error) error {
 	line := d.Line()
 	seen := lines{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := seen.once(d); err != nil {
 			return err
 		}
-		if err := h.parseLine(d); err != nil {
+		if err := parseLine(d); err != nil {
 			return err
 		}
 	}
-	if err := h.check(); err != nil {
+	if err := check(); err != nil {
 		return fmt.Errorf("%w, at %s:%d", err, d.File(), line)
 	}
 	return nil
@@ -120,6 +138,25 @@ func (h *HeaderSignIn) parseLine(d *caddyfile.Dispenser) (err error) {
 		h.Role, err = oneArg(d, "the name of a role, such as member")
 	default:
 		err = d.Errf("unknown word %q; sign_in header takes from and role", d.Val())
+	}
+	return err
+}
+
+func (o *OIDCSignIn) parseLine(d *caddyfile.Dispenser) (err error) {
+	switch d.Val() {
+	case "client_id":
+		o.ClientID, err = oneArg(d, "what the provider calls this gateway")
+	case "client_secret":
+		// What stands there may be the secret, so it is not repeated.
+		if o.ClientSecret, err = oneArg(d, "a placeholder such as {env.OIDC_SECRET}"); err == nil && !secretPlaceholder.MatchString(o.ClientSecret) {
+			err = d.WrapErr(errSecretShown)
+		}
+	case "name_claim":
+		o.NameClaim, err = oneArg(d, "the name of a claim, such as preferred_username")
+	case "role":
+		o.Role, err = oneArg(d, "the name of a role, such as member")
+	default:
+		err = d.Errf("unknown word %q; sign_in oidc takes client_id, client_secret, name_claim and role", d.Val())
 	}
 	return err
 }

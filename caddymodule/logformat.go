@@ -145,6 +145,7 @@ func (f *LogFormat) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*b
 	if !linkShows {
 		text = hideSessions(text)
 	}
+	text = hideAnswers(text)
 	if len(text) != line.Len() {
 		line.Reset()
 		_, err = line.Write(text) // onto itself

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -116,4 +117,11 @@ func (r *recent) remove(d token.Digest) {
 	defer r.mu.Unlock()
 	delete(r.young, d)
 	delete(r.old, d)
+}
+
+// LimitByAddress returns what says how long the network of an address has to wait until
+// it may ask again, for what stands beside the API.
+func LimitByAddress(rate Rate, now func() time.Time) func(address string) (wait time.Duration) {
+	l := newLimiter(rate, now)
+	return func(address string) time.Duration { return l.take(admin.Network(address)) }
 }

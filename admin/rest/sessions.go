@@ -101,24 +101,29 @@ func (a *api) from(r *http.Request) admin.From {
 	return admin.From{Address: a.Address(r), Agent: r.UserAgent(), Via: admin.ViaAPI}
 }
 
-// welcome answers who has just signed in. The session that the browser had before
-// ends: nothing but the new one may stay behind in it.
+// welcome answers who has just signed in.
 func (a *api) welcome(c *call, in admin.SignedIn) error {
-	ctx := c.r.Context()
-	if before := a.Cookie.Secret(c.r); before != "" {
-		if actor, err := a.Service.SessionActor(ctx, before, a.Address(c.r)); err == nil {
-			actor.Via = admin.ViaAPI
-			_ = a.Service.SignOut(ctx, actor) // it ends by itself otherwise
-		}
-	}
-	actor, err := a.Service.SessionActor(ctx, in.Secret.Reveal(), a.Address(c.r))
+	from := a.from(c.r)
+	actor, err := a.Service.SessionActor(c.r.Context(), in.Secret.Reveal(), from.Address)
 	if err != nil {
 		return err
 	}
 	a.good.add(in.Secret.Digest())
-	a.Cookie.Set(c.w, in.Secret)
+	a.Cookie.Replace(c.w, c.r, a.Service, in, from)
 	a.answer(c.w, c.r, http.StatusCreated, identify(&actor))
 	return nil
+}
+
+// Replace hands the browser a session that has just begun. The one that it had before
+// ends: nothing but the new one may stay behind in it.
+func (c Cookie) Replace(w http.ResponseWriter, r *http.Request, s *admin.Service, in admin.SignedIn, from admin.From) {
+	if before := c.Secret(r); before != "" {
+		if actor, err := s.SessionActor(r.Context(), before, from.Address); err == nil {
+			actor.Via = from.Via
+			_ = s.SignOut(r.Context(), actor) // it ends by itself otherwise
+		}
+	}
+	c.Set(w, in.Secret)
 }
 
 func (a *api) signOut(c *call) error {
