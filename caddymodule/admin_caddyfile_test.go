@@ -15,6 +15,9 @@ func TestAdminCaddyfileErrors(t *testing.T) {
 	header := func(lines string) string {
 		return inAdmin("sign_in header Remote-User {\n\t" + strings.ReplaceAll(lines, "\n", "\n\t") + "\n}")
 	}
+	oidc := func(lines string) string {
+		return inAdmin("sign_in oidc https://id.example.com {\n\t" + strings.ReplaceAll(lines, "\n", "\n\t") + "\n}")
+	}
 	for name, test := range map[string]struct{ caddyfile, line, says string }{
 		"surplus word":              {":80 {\n\tapi_tokens_admin articles\n}\n", "2", `surplus word "articles"; api_tokens_admin takes a block only`},
 		"unknown word":              {inAdmin("login password"), "3", `unknown word "login"; api_tokens_admin takes sign_in, host and audit_retention`},
@@ -37,6 +40,18 @@ func TestAdminCaddyfileErrors(t *testing.T) {
 		"role, nothing":             {header("from 10.0.0.5\nrole"), "5", "role takes the name of a role"},
 		"role, two":                 {header("from 10.0.0.5\nrole member owner"), "5", "nothing else"},
 		"header, unknown word":      {header("trust all"), "4", `unknown word "trust"; sign_in header takes from and role`},
+		"sign_in oidc, no provider": {inAdmin("sign_in oidc {\n\tclient_id x\n}"), "3", "or oidc, the address of a provider and a block"},
+		"sign_in oidc, no block":    {inAdmin("sign_in oidc https://id.example.com"), "3", "write for example: client_id tokenreeve"},
+		"sign_in oidc, no secret":   {oidc("client_id tokenreeve"), "3", "write for example: client_secret {env.OIDC_SECRET}"},
+		"sign_in oidc without TLS":  {inAdmin("sign_in oidc http://id.example.com {\n\tclient_id x\n}"), "3", "has to be reached over https"},
+		"sign_in oidc, no address":  {inAdmin("sign_in oidc id.example.com {\n\tclient_id x\n}"), "3", "write it as the provider does, such as https://id.example.com"},
+		"sign_in oidc twice":        {oidc("client_id x\nclient_secret {env.X}\n}\nsign_in oidc https://b.example.com {"), "7", "sign_in oidc stands here twice"},
+		"client_id, nothing":        {oidc("client_id"), "4", "client_id takes what the provider calls this gateway"},
+		"client_id twice":           {oidc("client_id a\nclient_id b"), "5", "client_id stands here twice, first in line 4"},
+		"client_secret as text":     {oidc("client_id a\nclient_secret s3cret"), "5", "write {env.OIDC_SECRET} or {file./run/secrets/oidc}"},
+		"client_secret, two words":  {oidc("client_secret file /run/secrets/oidc"), "4", "client_secret takes a placeholder such as {env.OIDC_SECRET} and nothing else"},
+		"name_claim, no claim":      {oidc("client_id a\nclient_secret {env.X}\nname_claim `a b`"), "6", "is not the name of a claim"},
+		"oidc, unknown word":        {oidc("scopes groups"), "4", `unknown word "scopes"; sign_in oidc takes client_id, client_secret, name_claim and role`},
 		"host, nothing":             {inAdmin("host"), "3", "host takes one name or more"},
 		"host with a scheme":        {inAdmin("host https://tokens.example.com"), "3", "write it without scheme, port and path"},
 		"host with a port":          {inAdmin("host tokens.example.com:8443"), "3", "write it without scheme, port and path"},
@@ -54,7 +69,7 @@ func TestAdminCaddyfileErrors(t *testing.T) {
 			if err == nil {
 				t.Fatalf("no error; it became %s", config)
 			}
-			if !strings.Contains(err.Error(), test.says) {
+			if !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("it says %q; want %q in it", err, test.says)
 			}
 			place := regexp.MustCompile(`Caddyfile:(\d+)`).FindStringSubmatch(err.Error())

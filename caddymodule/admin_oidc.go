@@ -44,6 +44,7 @@ var (
 	// errSecretShown does not repeat what was written.
 	errSecretShown = errors.New("client_secret is not a placeholder, and Caddy's admin endpoint would show the secret; " +
 		"write {env.OIDC_SECRET} or {file./run/secrets/oidc}, which are filled in later ({$NAME} is filled in too early)")
+	errNoClaim = errors.New("name_claim is not the name of a claim; write for example: name_claim preferred_username")
 )
 
 func (o *OIDCSignIn) check() error {
@@ -58,7 +59,7 @@ func (o *OIDCSignIn) check() error {
 	case !secretPlaceholder.MatchString(o.ClientSecret):
 		return errSecretShown
 	case o.NameClaim != "" && !claimName.MatchString(o.NameClaim):
-		return fmt.Errorf("%q is not the name of a claim; write for example: name_claim preferred_username", o.NameClaim)
+		return errNoClaim
 	}
 	return nil
 }

@@ -128,31 +128,39 @@ func sessionCookie(r *http.Request) rest.Cookie {
 	return rest.PlainCookie
 }
 
-// notSignedIn answers why somebody is not signed in, and logs what they can't help.
+// notSignedIn answers why somebody is not signed in.
 func (a *Admin) notSignedIn(w http.ResponseWriter, r *http.Request, err error) error {
-	if r.Context().Err() != nil {
-		return nil // nobody is there to read it
-	}
 	status, text := a.explain(err)
-	level := zapcore.DebugLevel
-	if refused, ok := errors.AsType[*oidc.Error](err); ok {
-		switch refused.Reason {
-		case oidc.Away:
-			level = zapcore.WarnLevel
-		case oidc.Misconfigured, oidc.Untrusted:
-			level = zapcore.ErrorLevel
-		case oidc.NotBegun, oidc.Late, oidc.Denied:
-		}
-		if line := a.logger.Check(level, "signing in by OpenID Connect failed"); line != nil {
-			line.Write(zap.String("provider", a.SignIn.OIDC.Issuer), zap.String("reason", string(refused.Reason)), zap.String("detail", refused.Detail))
-		}
-	} else if status >= http.StatusInternalServerError {
-		a.failed(r, err)
+	if r.Context().Err() == nil { // else the browser went away, which is nobody's fault
+		a.logNotSignedIn(r, status, err)
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	return writePage(w, status, page{Title: "Not signed in", Text: text, Again: oidcPath})
+}
+
+// logNotSignedIn logs what people can't help. What strangers can bring about at will
+// is for those who look for it.
+func (a *Admin) logNotSignedIn(r *http.Request, status int, err error) {
+	refused, ok := errors.AsType[*oidc.Error](err)
+	if !ok {
+		if status >= http.StatusInternalServerError {
+			a.failed(r, err)
+		}
+		return
+	}
+	level := zapcore.DebugLevel
+	switch refused.Reason {
+	case oidc.Away:
+		level = zapcore.WarnLevel
+	case oidc.Misconfigured, oidc.Untrusted:
+		level = zapcore.ErrorLevel
+	case oidc.NotBegun, oidc.Late, oidc.Denied:
+	}
+	if line := a.logger.Check(level, "signing in by OpenID Connect failed"); line != nil {
+		line.Write(zap.String("provider", a.SignIn.OIDC.Issuer), zap.String("reason", string(refused.Reason)), zap.String("detail", refused.Detail))
+	}
 }
 
 // pageError is a refusal that is told as it is.

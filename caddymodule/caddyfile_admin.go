@@ -104,8 +104,8 @@ func (h *HeaderSignIn) parse(d *caddyfile.Dispenser) error { return parseWay(d, 
 
 func (o *OIDCSignIn) parse(d *caddyfile.Dispenser) error { return parseWay(d, o.parseLine, o.check) }
 
-// parseWay reads the block of a way to sign in, and names the line that it begins in
-// in errors about all of it.
+// parseWay reads the block of a way to sign in. Errors about all of it name the line
+// that it begins with.
 func parseWay(d *caddyfile.Dispenser, parseLine func(*caddyfile.Dispenser) error, check func() error) error {
 	line := d.Line()
 	seen := lines{}
@@ -152,7 +152,9 @@ func (o *OIDCSignIn) parseLine(d *caddyfile.Dispenser) (err error) {
 			err = d.WrapErr(errSecretShown)
 		}
 	case "name_claim":
-		o.NameClaim, err = oneArg(d, "the name of a claim, such as preferred_username")
+		if o.NameClaim, err = oneArg(d, "the name of a claim, such as preferred_username"); err == nil && !claimName.MatchString(o.NameClaim) {
+			err = d.WrapErr(errNoClaim)
+		}
 	case "role":
 		o.Role, err = oneArg(d, "the name of a role, such as member")
 	default:

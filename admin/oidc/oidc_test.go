@@ -208,8 +208,8 @@ func TestAnswers(t *testing.T) {
 		reason  oidc.Reason
 		says    string
 	}{
-		"no attempt":           {func(oidc.Attempt) oidc.Attempt { return "" }, nil, oidc.NotBegun, "no attempt"},
-		"junk for an attempt":  {func(oidc.Attempt) oidc.Attempt { return "1.x" }, nil, oidc.NotBegun, "no attempt"},
+		"no attempt":          {func(oidc.Attempt) oidc.Attempt { return "" }, nil, oidc.NotBegun, "no attempt"},
+		"junk for an attempt": {func(oidc.Attempt) oidc.Attempt { return "1.x" }, nil, oidc.NotBegun, "no attempt"},
 		"the attempt of another": {func(oidc.Attempt) oidc.Attempt {
 			_, other := begin(t, c)
 			return other

@@ -116,7 +116,7 @@ func compareSyntax(t *testing.T, text string) error {
 
 // Every field of the JSON configuration is in the page of its module.
 func TestFieldsAreDocumented(t *testing.T) {
-	pages := map[string]string{"Handler": "docs/directive.md", "GraphQL": "docs/graphql.md", "App": "docs/global-option.md", "StoreConfig": "docs/global-option.md", "LogFormat": "docs/log-format.md", "Admin": "docs/management.md", "SignIn": "docs/management.md", "HeaderSignIn": "docs/management.md"}
+	pages := map[string]string{"Handler": "docs/directive.md", "GraphQL": "docs/graphql.md", "App": "docs/global-option.md", "StoreConfig": "docs/global-option.md", "LogFormat": "docs/log-format.md", "Admin": "docs/management.md", "SignIn": "docs/management.md", "HeaderSignIn": "docs/management.md", "OIDCSignIn": "docs/management.md"}
 	found := 0
 	for _, file := range source(t, "caddymodule") {
 		ast.Inspect(file, func(n ast.Node) bool {

@@ -143,7 +143,7 @@ func newPage(t *testing.T, file string) *page {
 		"/var/lib/", filepath.Join(p.dir, "lib")+"/", "/var/log/", filepath.Join(p.dir, "log")+"/",
 	)
 	env := []string{
-		"PATH=" + binaries + string(os.PathListSeparator) + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + p.dir,
+		"PATH=" + binaries + string(os.PathListSeparator) + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + p.dir, "OIDC_SECRET=x",
 		"XDG_DATA_HOME=" + filepath.Join(p.dir, "data"), "XDG_CONFIG_HOME=" + filepath.Join(p.dir, "config"),
 	}
 	env = append(env, startPostgres(t, readFile(t, file))...)

@@ -103,7 +103,7 @@ func (p *Provider) SignIn(address string, who Claims) (callback string) {
 	code := rand.Text()
 	p.mu.Lock()
 	p.codes[code] = asked
-	p.tokens["access-" + code] = who
+	p.tokens["access-"+code] = who
 	p.mu.Unlock()
 	back.RawQuery = url.Values{"code": {code}, "state": asked["state"], "iss": {p.URL}}.Encode()
 	return back.String()
@@ -187,7 +187,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	asked, ok := p.codes[code]
 	delete(p.codes, code)
-	who := p.tokens["access-" + code]
+	who := p.tokens["access-"+code]
 	p.mu.Unlock()
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
 	if !ok || base64.RawURLEncoding.EncodeToString(sum[:]) != asked.Get("code_challenge") || r.PostFormValue("redirect_uri") != asked.Get("redirect_uri") {
