@@ -106,7 +106,7 @@ func (a *Admin) admitOIDC(w http.ResponseWriter, r *http.Request) (callback stri
 		scheme = "https"
 	}
 	u, err := url.Parse(scheme + "://" + r.Host + oidcCallback)
-	if err != nil || u.Host != r.Host || u.User != nil { // isOurs has looked at the name alone
+	if err != nil || u.Host != r.Host { // isOurs has looked at the name alone
 		return "", &pageError{http.StatusBadRequest, "The name of this server in the request is not one."}
 	}
 	return u.String(), nil

@@ -216,8 +216,10 @@ func TestAdminOIDCAttempts(t *testing.T) {
 	replayed.cookies = kept
 	replayed.visit(back).page(t, http.StatusBadRequest, "too long, or was finished already")
 	nobody(replayed)
-	twice := g.browser("Cookie: tokenreeve-oidc=x")
-	twice.visit(p.SignIn(twice.begin(), ann())).page(t, http.StatusBadRequest, "has not begun")
+	twice := g.browser()
+	back = p.SignIn(twice.begin(), ann())
+	cookie := "Cookie: tokenreeve-oidc=" + twice.cookies["tokenreeve-oidc"]
+	g.browser(cookie, "Cookie: tokenreeve-oidc=x").visit(back).page(t, http.StatusBadRequest, "has not begun")
 
 	// Session fixation: what the browser had before is over.
 	before := victim.cookies["tokenreeve"]

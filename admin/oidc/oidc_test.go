@@ -214,10 +214,6 @@ func TestAnswers(t *testing.T) {
 			_, other := begin(t, c)
 			return other
 		}, nil, oidc.NotBegun, "another attempt"},
-		"an attempt elsewhere": {func(oidc.Attempt) oidc.Attempt {
-			_, other := begin(t, elsewhere)
-			return other
-		}, nil, oidc.NotBegun, "another attempt"},
 		"a later time":           {func(a oidc.Attempt) oidc.Attempt { return bump(a) }, nil, oidc.NotBegun, "another attempt"},
 		"no state":               {nil, func(q url.Values) { q.Del("state") }, oidc.NotBegun, "another attempt"},
 		"another state":          {nil, change("state", "x"), oidc.NotBegun, "another attempt"},
@@ -253,6 +249,11 @@ func TestAnswers(t *testing.T) {
 			wantReason(t, err, test.reason, test.says)
 		})
 	}
+	t.Run("at another provider", func(t *testing.T) {
+		address, a := begin(t, c)
+		_, err := finish(t, elsewhere, a, p.SignIn(address, ann))
+		wantReason(t, err, oidc.NotBegun, "another attempt")
+	})
 	t.Run("twice", func(t *testing.T) {
 		address, a := begin(t, c)
 		back := p.SignIn(address, ann)
@@ -329,6 +330,7 @@ func TestProviders(t *testing.T) {
 		"tokens elsewhere":         {token(http.StatusTemporaryRedirect, "text/html", "there"), "", oidc.Misconfigured, "307"},
 		"tokens later":             {token(http.StatusServiceUnavailable, "text/html", "later"), "", oidc.Away, "503"},
 		"not so fast":              {token(http.StatusTooManyRequests, "application/json", `{"error":"slow_down"}`), "", oidc.Away, "slow_down"},
+		"a long story":             {token(http.StatusBadRequest, "application/json", `{"error":"invalid_request","error_description":"`+strings.Repeat("x", 5000)+`"}`), "", oidc.Misconfigured, "xxx"},
 		"a page for tokens":        {token(http.StatusOK, "text/html", "<p>Hello"), "", oidc.Untrusted, "cannot parse"},
 		"tokens of a megabyte":     {token(http.StatusOK, "application/json", `{"x":"`+strings.Repeat("x", 1<<20)), "", oidc.Untrusted, "too large"},
 	} {
