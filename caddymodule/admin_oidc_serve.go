@@ -101,15 +101,25 @@ func (a *Admin) admitOIDC(w http.ResponseWriter, r *http.Request) (callback stri
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
 		return "", &pageError{http.StatusTooManyRequests, "There were too many attempts to sign in from where you are. Try again in a moment."}
 	}
+	callback, ok := callbackOf(r)
+	if !ok {
+		return "", &pageError{http.StatusBadRequest, "The name of this server in the request is not one."}
+	}
+	return callback, nil
+}
+
+// callbackOf returns where the provider sends the browser of a request back to. That
+// its host is ours has been seen of the name; what comes with it may be anything.
+func callbackOf(r *http.Request) (address string, ok bool) {
 	scheme := "http"
 	if overTLS(r) {
 		scheme = "https"
 	}
 	u, err := url.Parse(scheme + "://" + r.Host + oidcCallback)
-	if err != nil || u.Host != r.Host { // isOurs has looked at the name alone
-		return "", &pageError{http.StatusBadRequest, "The name of this server in the request is not one."}
+	if err != nil || u.Host != r.Host {
+		return "", false
 	}
-	return u.String(), nil
+	return u.String(), true
 }
 
 // attemptCookie returns the cookie that an attempt is kept in. It has to come with

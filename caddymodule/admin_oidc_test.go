@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -259,6 +260,19 @@ func TestAdminOIDCAttempts(t *testing.T) {
 	reloaded.visit(back).page(t, http.StatusOK, "signed in")
 }
 
+func TestCallbackOf(t *testing.T) {
+	for host, want := range map[string]string{
+		"tokens.example.com": "http://tokens.example.com/sign-in/oidc/callback", "[::1]:8080": "http://[::1]:8080/sign-in/oidc/callback",
+		"localhost:80@evil.example": "", "localhost@evil.example": "", "localhost:x": "", "localhost/evil": "", "localhost?": "", "localhost#": "", "a b": "", "[::1": "",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/sign-in/oidc", nil)
+		r.Host = host
+		if got, ok := callbackOf(r); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v", host, got, ok)
+		}
+	}
+}
+
 func TestAdminOIDCRequests(t *testing.T) {
 	g, p := newOIDC(t, map[string]string{"SERVERS": "servers {\n\t\ttrusted_proxies static 127.0.0.1\n\t}"})
 	for _, path := range []string{"/sign-in/oidc", "/sign-in/oidc/callback"} {
@@ -273,7 +287,7 @@ func TestAdminOIDCRequests(t *testing.T) {
 	}
 	for host, want := range map[string]string{
 		"localhost": "http://localhost/", "tokens.localhost:8080": "http://tokens.localhost:8080/", "[::1]:99": "http://[::1]:99/", "192.0.2.1": "http://192.0.2.1/",
-		"evil.example": "", "localhost:80@evil.example": "", "localhost:x": "",
+		"evil.example": "", "localhost:x": "",
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.addr+"/sign-in/oidc", nil)
 		if err != nil {
