@@ -21,8 +21,8 @@ func init() {
 	caddy.RegisterModule(new(Admin))
 }
 
-// Admin serves the management of tokens: the REST API below /api/v1. It answers
-// every request that reaches it.
+// Admin serves the management of tokens: the pages, and the REST API below
+// /api/v1. It answers every request that reaches it.
 //
 // It sets `{http.auth.user.id}` and `{http.auth.user.name}`: to those of the
 // account that is signed in, or of the token that acts for it.
@@ -45,7 +45,7 @@ type Admin struct {
 
 	mu       sync.Mutex
 	managing *managing    // that the following are made for
-	secure   http.Handler // the REST API over TLS
+	secure   http.Handler // the REST API and the pages over TLS
 	plain    http.Handler // and without, where cookies have another name
 }
 
@@ -147,20 +147,14 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 			Detail: "There is nothing here under this name. Whoever runs this server can add it: host <name> in api_tokens_admin.",
 		})
 	}
-	if !strings.HasPrefix(r.URL.Path, rest.Path) {
-		if serve := a.oidcRoute(r.URL.Path); serve != nil {
-			return serve(m.service.Load(), w, r)
-		}
-		return a.servePage(w, r)
-	}
 	if refused := a.signInRefused(r); refused != nil {
 		return answerProblem(w, *refused)
 	}
-	api, plain := a.handlers(m)
+	handler, plain := a.handlers(m)
 	if !overTLS(r) {
-		api = plain
+		handler = plain
 	}
-	api.ServeHTTP(w, r) // what panics with http.ErrAbortHandler passes
+	handler.ServeHTTP(w, r) // what panics with http.ErrAbortHandler passes
 	return nil
 }
 
@@ -198,16 +192,28 @@ func (a *Admin) enter(ctx context.Context) (*managing, func(), error) {
 	return &rt.managing, release, nil
 }
 
-// handlers returns the REST API over TLS and without.
+// handlers returns what answers over TLS and without.
 func (a *Admin) handlers(m *managing) (secure, plain http.Handler) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.managing != m {
 		a.managing = m
-		a.secure = a.newREST(m, rest.HostCookie)
-		a.plain = a.newREST(m, rest.PlainCookie)
+		a.secure = a.newHandler(m, rest.HostCookie)
+		a.plain = a.newHandler(m, rest.PlainCookie)
 	}
 	return a.secure, a.plain
+}
+
+// newHandler returns the REST API and, at all other paths, the pages.
+func (a *Admin) newHandler(m *managing, cookie rest.Cookie) http.Handler {
+	api, pages := a.newREST(m, cookie), a.newPages(m, cookie)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, rest.Path) {
+			api.ServeHTTP(w, r)
+		} else {
+			pages.ServeHTTP(w, r)
+		}
+	})
 }
 
 func (a *Admin) newREST(m *managing, cookie rest.Cookie) http.Handler {

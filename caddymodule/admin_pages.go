@@ -1,49 +1,40 @@
 package caddymodule
 
 import (
-	"io"
 	"net/http"
+	"time"
 
+	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/rest"
+	"github.com/tokenreeve/tokenreeve/admin/ui"
 )
-
-// texts are what people get who follow a link, by path. Pages will take their place.
-var texts = map[string]string{
-	"/": `This is Tokenreeve, which manages the API tokens of this server.
-
-There are no pages yet. The REST API is described in ` + rest.Path + `openapi.yaml;
-docs/management.md shows how to sign in and make tokens with curl.
-`,
-	setUpPath: `There is no owner here yet. To make the first account with all rights, run this with
-what stands behind # in the link, and a name and a password of 12 characters or more:
-
-    curl ADDRESS` + rest.Path + `set-up -H 'Content-Type: application/json' \
-        -d '{"link": "trs_...", "name": "ann", "password": "..."}'
-
-ADDRESS is how the link begins, such as https://tokens.example.com. The link works once, for an
-hour, and only until there is an owner. Restart the gateway for a new one.
-`,
-}
 
 // setUpPath is where the set-up link leads.
 const setUpPath = "/set-up"
 
-// servePage answers what is not of the REST API.
-func (*Admin) servePage(w http.ResponseWriter, r *http.Request) error {
-	text, ok := texts[r.URL.Path]
-	if !ok {
-		return answerProblem(w, problem{
-			Status: http.StatusNotFound, Code: "not_found",
-			Detail: "There is nothing at this path. " + rest.Path + "openapi.yaml has all that there is.",
-		})
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		return answerProblem(w, problem{
-			Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This path has only GET and HEAD.",
-		})
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, text) // who went away misses nothing
-	return nil
+// newPages returns the pages. Who comes with a token gets none: it is for the REST API.
+func (a *Admin) newPages(m *managing, cookie rest.Cookie) http.Handler {
+	who := authenticator{Admin: a, managing: m, cookie: cookie}
+	return ui.New(ui.Config{
+		Service: m.service.Load(), Authenticate: who.authenticatePerson, Cookie: cookie,
+		Password: a.SignIn.Password, Place: a.place,
+		Address: clientAddress, Now: time.Now, Failed: a.failed,
+	})
 }
+
+// authenticatePerson is authenticate for pages.
+func (a authenticator) authenticatePerson(r *http.Request) (admin.Actor, error) {
+	actor, err := a.authenticate(r)
+	if err == nil && actor.Token != nil {
+		return admin.Actor{}, errTokenOnPage
+	}
+	return actor, err
+}
+
+var errTokenOnPage = &rest.ProblemError{
+	Status: http.StatusForbidden, Code: "token_on_page",
+	Detail: "The pages are for people who sign in. Programs with a token use the REST API below " + rest.Path + ".",
+}
+
+// place says where an API is to be reached.
+func (*Admin) place(string) ui.Place { return ui.Place{} }

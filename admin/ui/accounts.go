@@ -1,0 +1,4 @@
+package ui
+
+// accountRoutes are accounts.
+var accountRoutes = []route{}

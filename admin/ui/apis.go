@@ -1,0 +1,4 @@
+package ui
+
+// apiRoutes are the APIs and their catalogs.
+var apiRoutes = []route{}

@@ -1,0 +1,4 @@
+package ui
+
+// auditRoutes are the audit trail.
+var auditRoutes = []route{}

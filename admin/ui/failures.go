@@ -1,0 +1,98 @@
+package ui
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/rest"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+var (
+	errNoPage      = errors.New("no such page")
+	errCrossOrigin = errors.New("a page of another origin sent this form")
+	errForm        = errors.New("the form can't be read")
+)
+
+// failures are the errors that have a page of their own: key is of the texts, and
+// has .title and .text. The rest is a technical failure.
+var failures = []struct {
+	is     error
+	status int
+	key    string
+}{
+	{errNoPage, http.StatusNotFound, "failure.page"},
+	{errCrossOrigin, http.StatusForbidden, "failure.origin"},
+	{errForm, http.StatusBadRequest, "failure.form"},
+	{store.ErrNotFound, http.StatusNotFound, "failure.missing"},
+	{store.ErrBadCursor, http.StatusBadRequest, "failure.cursor"},
+	{store.ErrConflict, http.StatusConflict, "failure.conflict"},
+	{store.ErrUnavailable, http.StatusServiceUnavailable, "failure.store"},
+	{store.ErrUnreadable, http.StatusInternalServerError, "failure.unreadable"},
+	{admin.ErrLastOwner, http.StatusConflict, "failure.last_owner"},
+	{admin.ErrBuiltIn, http.StatusConflict, "failure.built_in"},
+}
+
+// failure is what the page of an error says.
+type failure struct {
+	Title, Text string // texts, not keys
+	Detail      string // what the service says; may be empty
+}
+
+// fail answers what went wrong. Who is not signed in gets the page to sign in.
+func (u *ui) fail(c *call, err error) {
+	if c.r.Context().Err() != nil {
+		return // nobody is there to read it
+	}
+	if errors.Is(err, admin.ErrSignedOut) {
+		u.askToSignIn(c)
+		return
+	}
+	status, f := u.failureOf(c, err)
+	if status >= http.StatusInternalServerError {
+		u.Failed(c.r, err)
+	}
+	if err := u.show(c, status, "failure", page{Title: "failure.title", Body: f}); err != nil {
+		u.Failed(c.r, err)
+	}
+}
+
+func (u *ui) failureOf(c *call, err error) (int, failure) {
+	if e, ok := errors.AsType[*admin.ForbiddenError](err); ok {
+		return http.StatusForbidden, failure{texts.Get("failure.forbidden.title"), texts.Get("failure.forbidden.text"), sentence(e.Problem)}
+	}
+	if e, ok := errors.AsType[*admin.ThrottledError](err); ok {
+		c.w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())+1))
+		return http.StatusTooManyRequests, failure{texts.Get("failure.throttled.title"), texts.Get("failure.throttled.text"), sentence(e.Error())}
+	}
+	if e, ok := errors.AsType[*rest.ProblemError](err); ok { // of who says who asks
+		for name, values := range e.Header {
+			c.w.Header()[name] = values
+		}
+		return e.Status, failure{texts.Get("failure.refused.title"), texts.Get("failure.refused.text"), e.Detail}
+	}
+	if e, ok := errors.AsType[admin.FieldErrors](err); ok { // where there is no form to show them in
+		return http.StatusBadRequest, failure{texts.Get("failure.form.title"), texts.Get("failure.form.text"), sentence(e.Error())}
+	}
+	for _, known := range failures {
+		if errors.Is(err, known.is) {
+			if known.status == http.StatusServiceUnavailable {
+				c.w.Header().Set("Retry-After", "2")
+			}
+			return known.status, failure{Title: texts.Get(known.key + ".title"), Text: texts.Get(known.key + ".text")}
+		}
+	}
+	return http.StatusInternalServerError, failure{Title: texts.Get("failure.other.title"), Text: texts.Get("failure.other.text")}
+}
+
+// sentence makes the text of an error a sentence.
+func sentence(text string) string {
+	first := text[:1]
+	if 'a' <= text[0] && text[0] <= 'z' {
+		first = string(text[0] - 'a' + 'A')
+	}
+	return first + text[1:] + "."
+}

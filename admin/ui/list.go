@@ -1,0 +1,4 @@
+package ui
+
+// listRoutes are the table of tokens and what is done to several.
+var listRoutes = []route{}

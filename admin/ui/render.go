@@ -1,0 +1,144 @@
+package ui
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// pages are the templates by name: each is the file of that name, which defines
+// "content", with the layout and the parts that several pages share.
+var pages = parsePages()
+
+func parsePages() map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/shared/*.html"))
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		panic(err) // they are in this program
+	}
+	all := map[string]*template.Template{}
+	for _, name := range names {
+		all[strings.TrimSuffix(path.Base(name), ".html")] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, name))
+	}
+	return all
+}
+
+var functions = template.FuncMap{
+	"t":      texts.Get,
+	"tn":     texts.Count,
+	"asset":  func(name string) string { return assetsPath + name },
+	"ago":    func(now time.Time, t any) span { return newSpan(now, t) },
+	"dict":   dict,
+	"prefix": func(prefix, s string) string { return prefix + s },
+}
+
+// dict makes a map of pairs, for templates that take several values.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict takes pairs")
+	}
+	m := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		key, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("%v is not a name", pairs[i])
+		}
+		m[key] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// page is what a template gets: Body is its own, the rest is for the layout.
+type page struct {
+	Title  string // key of the texts
+	Name   string // of what the page is about, before the title; may be empty
+	Here   string // path of the entry of the menu
+	Notice string // key of the texts; what was done just now
+	Body   any
+	Errors admin.FieldErrors // of a form, told at its top and beside its fields
+
+	Actor *admin.Actor // nil if nobody is signed in
+	Menu  []entry
+	Now   time.Time
+	Fresh bool // the browser is to ask again at once, see askToSignIn
+}
+
+type entry struct {
+	Path, Title string
+	Here        bool
+}
+
+// May reports whether whoever looks has a right for anything at all. It is for
+// showing and hiding; the service asks again.
+func (p *page) May(right string) bool {
+	return p.Actor != nil && p.Actor.Scope(admin.Right(right)) != store.None
+}
+
+// MayAll reports whether whoever looks has a right for everybody's.
+func (p *page) MayAll(right string) bool {
+	return p.Actor != nil && p.Actor.Scope(admin.Right(right)) == store.All
+}
+
+// Problem returns what is wrong with a field of the form, or "".
+func (p *page) Problem(field string) string {
+	for _, e := range p.Errors {
+		if e.Field == field {
+			return e.Problem
+		}
+	}
+	return ""
+}
+
+// menu is the pages that stand at the top of all, with the right that shows them.
+var menu = []struct{ path, title, right string }{
+	{"/tokens", "menu.tokens", "token.read"},
+	{"/try", "menu.try", "token.explain"},
+	{"/apis", "menu.apis", "api.read"},
+	{"/accounts", "menu.accounts", "account.read"},
+	{"/roles", "menu.roles", "role.read"},
+	{"/audit", "menu.audit", "audit.read"},
+}
+
+// show answers a page.
+func (u *ui) show(c *call, status int, name string, p page) error {
+	return u.showPart(c, status, name, "layout", p)
+}
+
+// showPart answers a part of a page, for scripts that put it in the place of what is there.
+func (u *ui) showPart(c *call, status int, name, part string, p page) error {
+	p.Now = c.now
+	if c.actor.Account != nil {
+		p.Actor = &c.actor
+		for _, e := range menu {
+			if p.May(e.right) {
+				p.Menu = append(p.Menu, entry{e.path, e.title, e.path == p.Here})
+			}
+		}
+	}
+	if p.Notice == "" && texts.Has("notice."+c.query("notice")) {
+		p.Notice = "notice." + c.query("notice")
+	}
+	var text bytes.Buffer // a page that breaks off would be half of one
+	if err := pages[name].ExecuteTemplate(&text, part, &p); err != nil {
+		return fmt.Errorf("page %s: %w", name, err)
+	}
+	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		_, _ = text.WriteTo(c.w) // who went away misses nothing
+	}
+	return nil
+}

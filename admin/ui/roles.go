@@ -1,0 +1,4 @@
+package ui
+
+// roleRoutes are roles.
+var roleRoutes = []route{}

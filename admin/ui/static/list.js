@@ -1,0 +1,3 @@
+// The table of tokens.
+
+export function enhance() {}

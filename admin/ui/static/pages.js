@@ -1,0 +1,35 @@
+// Makes the pages quicker to use. All of them work without it.
+
+import { enhance as list } from "./list.js";
+import { enhance as edit } from "./edit.js";
+import { enhance as token } from "./token.js";
+import { enhance as people } from "./people.js";
+
+// Exact times in the time zone of who reads them.
+const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+function localTimes(root) {
+	for (const time of root.querySelectorAll("time[datetime]")) {
+		const exact = zoned.format(new Date(time.dateTime));
+		if (time.dataset.exact !== undefined) time.textContent = exact;
+		time.title = exact;
+	}
+}
+
+// The secret of a set-up link stands behind #, so that no server's log has it.
+function setUpLink(root) {
+	const field = root.querySelector("[data-link]");
+	if (!field || !location.hash.startsWith("#trs_")) return;
+	field.querySelector("input").value = location.hash.slice(1);
+	field.hidden = true;
+	history.replaceState(null, "", location.pathname);
+	root.querySelector("#name")?.focus();
+}
+
+function enhance(root) {
+	for (const part of [localTimes, setUpLink, list, edit, token, people]) part(root);
+}
+
+enhance(document);
+document.addEventListener("htmx:afterSwap", (event) => enhance(event.detail.elt));
+document.querySelector("#problems")?.focus();

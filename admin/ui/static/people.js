@@ -1,0 +1,3 @@
+// Accounts, roles, the audit trail and sessions.
+
+export function enhance() {}

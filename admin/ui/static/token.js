@@ -1,0 +1,3 @@
+// The page of a token, its chart, and what it may do; APIs.
+
+export function enhance() {}

@@ -1,0 +1,3 @@
+package texts
+
+var accounts = map[string]string{}

@@ -1,0 +1,3 @@
+package texts
+
+var apis = map[string]string{}

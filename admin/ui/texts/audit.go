@@ -1,0 +1,3 @@
+package texts
+
+var audit = map[string]string{}

@@ -1,0 +1,3 @@
+package texts
+
+var edit = map[string]string{}

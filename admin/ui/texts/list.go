@@ -1,0 +1,3 @@
+package texts
+
+var list = map[string]string{}

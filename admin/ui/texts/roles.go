@@ -1,0 +1,3 @@
+package texts
+
+var roles = map[string]string{}

@@ -1,0 +1,3 @@
+package texts
+
+var self = map[string]string{}

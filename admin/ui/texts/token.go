@@ -1,0 +1,3 @@
+package texts
+
+var token = map[string]string{}

@@ -1,0 +1,3 @@
+package texts
+
+var tryIt = map[string]string{}

@@ -1,0 +1,56 @@
+package ui
+
+import (
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+)
+
+// span is a moment as people read it: how long ago, or how far ahead, and exactly.
+// The exact time is UTC here; a script turns it into the time zone of the reader.
+type span struct {
+	Never    bool
+	Relative string
+	Exact    string // 2 Jan 2026, 15:04 UTC
+	Machine  string // RFC 3339
+}
+
+// newSpan takes a time.Time or a *time.Time; nil and zero are never.
+func newSpan(now time.Time, moment any) span {
+	var t time.Time
+	switch m := moment.(type) {
+	case time.Time:
+		t = m
+	case *time.Time:
+		if m != nil {
+			t = *m
+		}
+	}
+	if t.IsZero() {
+		return span{Never: true}
+	}
+	t = t.UTC()
+	return span{Relative: relative(now, t), Exact: t.Format("2 Jan 2006, 15:04 UTC"), Machine: t.Format(time.RFC3339)}
+}
+
+// units are what distances are told in, the largest first.
+var units = []struct {
+	key  string
+	size time.Duration
+}{
+	{"year", 365 * 24 * time.Hour}, {"month", 30 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute},
+}
+
+// relative rounds down: a token that ends "in 2 days" has at least two.
+func relative(now, t time.Time) string {
+	direction, distance := "past", now.Sub(t)
+	if distance < 0 {
+		direction, distance = "future", -distance
+	}
+	for _, unit := range units {
+		if n := int(distance / unit.size); n > 0 {
+			return texts.Count("time."+direction+"."+unit.key, n)
+		}
+	}
+	return texts.Get("time." + direction + ".now")
+}

@@ -1,0 +1,4 @@
+package ui
+
+// tryRoutes are asking what a token may do.
+var tryRoutes = []route{}
