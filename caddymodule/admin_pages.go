@@ -2,11 +2,14 @@ package caddymodule
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/rest"
 	"github.com/tokenreeve/tokenreeve/admin/ui"
+	"github.com/tokenreeve/tokenreeve/gate"
 )
 
 // setUpPath is where the set-up link leads.
@@ -36,5 +39,55 @@ var errTokenOnPage = &rest.ProblemError{
 	Detail: "The pages are for people who sign in. Programs with a token use the REST API below " + rest.Path + ".",
 }
 
-// place says where an API is to be reached.
-func (*Admin) place(string) ui.Place { return ui.Place{} }
+// place says where an API is to be reached, as far as this configuration tells.
+func (a *Admin) place(api string) ui.Place {
+	if api == admin.ManagementAPI {
+		return placeOf(&a.site, a.gate.Sources)
+	}
+	return a.app.places[api]
+}
+
+// findPlaces finds out where the management and the APIs are.
+func (a *App) findPlaces() {
+	for _, h := range a.admins {
+		if h.site = a.siteOf(h); h.site.address == "" {
+			h.site.address = "http://localhost"
+		}
+	}
+	a.places = a.placesOfGates()
+}
+
+// placesOfGates finds out where the APIs are. Of several gates of one API, those
+// with TLS come first.
+func (a *App) placesOfGates() map[string]ui.Place {
+	places := map[string]ui.Place{}
+	for _, h := range a.handlers {
+		if h.management {
+			continue
+		}
+		site := a.siteOf(h)
+		known, ok := places[h.API]
+		if !ok || known.Address == "" || strings.HasPrefix(site.address, "https:") && !strings.HasPrefix(known.Address, "https:") {
+			places[h.API] = placeOf(&site, h.Sources)
+		}
+	}
+	return places
+}
+
+func placeOf(s *site, sources []gate.Source) ui.Place {
+	place := ui.Place{Address: s.address}
+	if guessed := strings.Contains(s.address, "//localhost") && !slices.Contains(s.hosts, "localhost"); guessed {
+		if place.AnyHost = len(s.hosts) == 0; !place.AnyHost {
+			place.Address = "" // names such as *.example.com
+		}
+	}
+	switch first := sources[0]; first.Place {
+	case gate.Authorization:
+		place.Scheme = first.Name
+	case gate.Header:
+		place.Header = first.Name
+	case gate.Query:
+		place.Query = first.Name
+	}
+	return place
+}

@@ -51,9 +51,8 @@ func (a *App) startAdmins() {
 	if len(a.admins) == 0 {
 		return
 	}
+	a.findPlaces()
 	for _, h := range a.admins {
-		h.site = a.siteOf(h)
-		h.names = slices.Concat(h.Hosts, h.site.hosts)
 		h.warnOfPlain()
 	}
 	m := &a.runtime.managing

@@ -20,9 +20,10 @@ type site struct {
 	plain   []string // listeners beyond loopback that have no TLS
 }
 
-// siteOf finds out how one gets to a handler.
-func (a *App) siteOf(h *Admin) (found site) {
-	httpPort := a.httpPort()
+// siteOf finds out how one gets to a handler. The address is empty if no route
+// of this configuration leads there.
+func (a *App) siteOf(h caddyhttp.MiddlewareHandler) (found site) {
+	ports := a.usualPorts()
 	for _, server := range a.servers() {
 		hosts, ok := hostsTo(server.Routes, h)
 		for _, named := range server.NamedRoutes { // who invokes it, and for which names, can't be told
@@ -41,9 +42,6 @@ func (a *App) siteOf(h *Admin) (found site) {
 	}
 	slices.Sort(found.hosts)
 	found.hosts = slices.Compact(found.hosts)
-	if found.address == "" {
-		found.address = "http://localhost"
-	}
 	return found
 }
 
@@ -69,15 +67,12 @@ func (a *App) httpPort() int {
 
 // hostsTo returns the names that the routes to a handler match: those of the
 // innermost route that matches names.
-func hostsTo(routes caddyhttp.RouteList, to *Admin) (hosts []string, found bool) {
+func hostsTo(routes caddyhttp.RouteList, to caddyhttp.MiddlewareHandler) (hosts []string, found bool) {
 	for _, route := range routes {
 		for _, handler := range route.Handlers {
-			inner, here := []string(nil), false
-			switch handler := handler.(type) {
-			case *Admin:
-				here = handler == to
-			case *caddyhttp.Subroute:
-				inner, here = hostsTo(handler.Routes, to)
+			inner, here := []string(nil), handler == to
+			if block, ok := handler.(*caddyhttp.Subroute); ok {
+				inner, here = hostsTo(block.Routes, to)
 			}
 			if !here {
 				continue

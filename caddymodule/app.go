@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tokenreeve/tokenreeve/admin/ui"
 	"github.com/tokenreeve/tokenreeve/permission"
 )
 
@@ -48,10 +49,11 @@ type App struct {
 	handlers []*Handler
 	admins   []*Admin
 	catalogs map[string]*permission.Catalog
-	runtime  *runtime      // set by Start, released by Cleanup
-	started  chan struct{} // closed when Start is done, or can't be any more
-	once     sync.Once     // for closing it
-	replaced chan struct{} // closed when Cleanup has released the runtime
+	places   map[string]ui.Place // of the APIs, for the pages; set by Start
+	runtime  *runtime            // set by Start, released by Cleanup
+	started  chan struct{}       // closed when Start is done, or can't be any more
+	once     sync.Once           // for closing it
+	replaced chan struct{}       // closed when Cleanup has released the runtime
 	saving   sync.WaitGroup
 }
 

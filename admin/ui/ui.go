@@ -42,6 +42,8 @@ type SignInLink struct {
 // Place is where an API is, for lines that people paste.
 type Place struct {
 	Address string // scheme and host, no path; empty if unknown
+	// AnyHost: every name leads there, and localhost in the address stands for it.
+	AnyHost bool
 	// Scheme is the word before the token in Authorization, if it goes there; else it
 	// goes into the header, or else into the parameter of the query.
 	Scheme, Header, Query string

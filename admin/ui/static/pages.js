@@ -1,5 +1,7 @@
 // Makes the pages quicker to use. All of them work without it.
 
+import { enhance as copy } from "./copy.js";
+import { enhance as secret } from "./secret.js";
 import { enhance as list } from "./list.js";
 import { enhance as edit } from "./edit.js";
 import { enhance as token } from "./token.js";
@@ -27,7 +29,7 @@ function setUpLink(root) {
 }
 
 function enhance(root) {
-	for (const part of [localTimes, setUpLink, list, edit, token, people]) part(root);
+	for (const part of [localTimes, setUpLink, copy, secret, list, edit, token, people]) part(root);
 }
 
 enhance(document);
