@@ -42,7 +42,16 @@ var functions = template.FuncMap{
 	"asset":  func(name string) string { return assetsPath + name },
 	"ago":    func(now time.Time, t any) span { return newSpan(now, t) },
 	"dict":   dict,
+	"label":  label,
 	"prefix": func(prefix, s string) string { return prefix + s },
+}
+
+// label is what people call a field of a form, or of a record.
+func label(field string) string {
+	if texts.Has("field." + field) {
+		return texts.Get("field." + field)
+	}
+	return field
 }
 
 // dict makes a map of pairs, for templates that take several values.
@@ -103,13 +112,17 @@ func (p *page) Problem(field string) string {
 }
 
 // menu is the pages that stand at the top of all, with the right that shows them.
-var menu = []struct{ path, title, right string }{
-	{"/tokens", "menu.tokens", "token.read"},
-	{"/try", "menu.try", "token.explain"},
-	{"/apis", "menu.apis", "api.read"},
-	{"/accounts", "menu.accounts", "account.read"},
-	{"/roles", "menu.roles", "role.read"},
-	{"/audit", "menu.audit", "audit.read"},
+// all is set where a right for one's own is not enough.
+var menu = []struct {
+	path, title, right string
+	all                bool
+}{
+	{"/tokens", "menu.tokens", "token.read", false},
+	{"/try", "menu.try", "token.explain", false},
+	{"/apis", "menu.apis", "api.read", false},
+	{"/accounts", "menu.accounts", "account.read", true},
+	{"/roles", "menu.roles", "role.read", true},
+	{"/audit", "menu.audit", "audit.read", true},
 }
 
 // show answers a page.
@@ -123,7 +136,7 @@ func (u *ui) showPart(c *call, status int, name, part string, p page) error {
 	if c.actor.Account != nil {
 		p.Actor = &c.actor
 		for _, e := range menu {
-			if p.May(e.right) {
+			if p.MayAll(e.right) || !e.all && p.May(e.right) {
 				p.Menu = append(p.Menu, entry{e.path, e.title, e.path == p.Here})
 			}
 		}

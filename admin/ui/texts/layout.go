@@ -19,6 +19,21 @@ var layout = map[string]string{
 	"menu.audit":    "Audit trail",
 }
 
+// fields are what people call the fields of forms and records.
+var fields = map[string]string{
+	"field.name":        "Name",
+	"field.description": "Description",
+	"field.api":         "API",
+	"field.type":        "Type",
+	"field.grants":      "Grants",
+	"field.owner":       "Owner",
+	"field.expiry":      "Expires",
+	"field.enabled":     "Enabled",
+	"field.hint":        "Secret",
+	"field.password":    "Password",
+	"field.link":        "Set-up link",
+}
+
 var times = map[string]string{
 	"time.past.now":            "just now",
 	"time.past.minute.one":     "1 minute ago",

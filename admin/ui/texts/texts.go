@@ -10,7 +10,7 @@ import (
 )
 
 var all = merged(
-	layout, session, failures, times,
+	layout, fields, session, failures, times,
 	list, edit, secret, token, tryIt, apis, accounts, roles, audit, self,
 )
 
