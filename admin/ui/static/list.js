@@ -1,3 +1,31 @@
-// The table of tokens.
+// The table of tokens: selecting several.
 
-export function enhance() {}
+function selection(form) {
+	const boxes = [...form.querySelectorAll("tbody input[name=id]")];
+	const all = form.querySelector("[data-all]");
+	const status = form.querySelector("[data-selected]");
+	if (!all || !status) return;
+	const idle = status.textContent;
+	const box = all.querySelector("input");
+	all.hidden = false;
+
+	function show() {
+		const n = boxes.filter((one) => one.checked).length;
+		box.checked = n > 0 && n === boxes.length;
+		box.indeterminate = n > 0 && n < boxes.length;
+		status.textContent = n === 0 ? idle : n === 1 ? status.dataset.one : status.dataset.other.replace("{n}", n);
+		for (const button of form.querySelectorAll("button[name=action]")) button.disabled = n === 0;
+		for (const one of boxes) one.closest("tr").classList.toggle("chosen", one.checked);
+	}
+
+	box.addEventListener("change", () => {
+		for (const one of boxes) one.checked = box.checked;
+		show();
+	});
+	form.addEventListener("change", show);
+	show();
+}
+
+export function enhance(root) {
+	for (const form of root.querySelectorAll("[data-select]")) selection(form);
+}

@@ -1,0 +1,51 @@
+package ui
+
+import (
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+)
+
+// firstGate returns the lines of a Caddyfile that protect a first API: beside
+// these pages, or under a name next to theirs.
+func (u *ui) firstGate(c *call) []string {
+	place := u.Place(admin.ManagementAPI)
+	address, _ := u.address(c, &place)
+	gate := []string{
+		"api_tokens articles {",
+		"\tresource article /api/articles",
+		"}",
+		"reverse_proxy localhost:3000",
+	}
+	if name := neighbour(address); name != "" {
+		return block(name, gate)
+	}
+	return block(place.Address, append(block("handle /api/*", gate), block("handle", []string{"api_tokens_admin"})...))
+}
+
+// neighbour returns the name of an API beside pages that have one of their own, or "".
+func neighbour(address string) string {
+	at, err := url.Parse(address)
+	if err != nil || net.ParseIP(at.Hostname()) != nil {
+		return ""
+	}
+	_, parent, ok := strings.Cut(at.Hostname(), ".")
+	if !ok || !strings.Contains(parent, ".") || at.Port() != "" {
+		return ""
+	}
+	name := "api." + parent
+	if at.Scheme == "http" {
+		name = "http://" + name
+	}
+	return name
+}
+
+func block(head string, lines []string) []string {
+	all := []string{head + " {"}
+	for _, line := range lines {
+		all = append(all, "\t"+line)
+	}
+	return append(all, "}")
+}

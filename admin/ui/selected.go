@@ -1,0 +1,139 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// selectedPage asks whether something is to be done to several tokens, or tells
+// what came of it.
+type selectedPage struct {
+	Action    string // a key of selectedActions
+	Done      bool
+	Items     []selectedToken
+	Possible  int // can be done to so many of them, or was done
+	Back      string
+	BackQuery string
+}
+
+// selectedToken is one of them.
+type selectedToken struct {
+	ID      string
+	Token   *token.Token // nil if it can't be read
+	Problem string       // why it can't be done, or was refused; else empty
+}
+
+// selectedAction is what can be done to several.
+type selectedAction struct {
+	right admin.Right
+	do    func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error
+}
+
+var selectedActions = map[string]selectedAction{
+	"enable": {admin.TokenUpdate, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
+		_, err := s.SetEnabled(ctx, actor, id, true)
+		return err
+	}},
+	"disable": {admin.TokenUpdate, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
+		_, err := s.SetEnabled(ctx, actor, id, false)
+		return err
+	}},
+	"delete": {admin.TokenDelete, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
+		_, err := s.Delete(ctx, actor, id)
+		return err
+	}},
+}
+
+// selected asks first, and does it when the same comes with sure.
+func (u *ui) selected(c *call) error {
+	body := selectedPage{Action: c.value("action"), Done: c.value("sure") != ""}
+	action, ok := selectedActions[body.Action]
+	ids := distinct(c.r.PostForm["id"])
+	if !ok || len(ids) > admin.MaxLimit {
+		return errForm
+	}
+	back, _ := url.ParseQuery(c.value("back")) // what can't be read leads to the whole list
+	list := readListQuery(back)
+	body.Back, body.BackQuery = list.path(), list.values().Encode()
+	if len(ids) == 0 {
+		return c.leaveWith(body.Back, "none-selected")
+	}
+	for _, id := range ids {
+		item, err := u.selectedToken(c, &action, id, body.Done)
+		if err != nil {
+			return err
+		}
+		if item.Problem == "" {
+			body.Possible++
+		}
+		body.Items = append(body.Items, item)
+	}
+	return u.show(c, http.StatusOK, "selected", page{Title: "selected." + body.Action, Here: "/tokens", Body: body})
+}
+
+// selectedToken looks at one of the tokens, and does it to it.
+func (u *ui) selectedToken(c *call, action *selectedAction, id string, do bool) (selectedToken, error) {
+	item := selectedToken{ID: id}
+	t, err := u.find(c, id)
+	if err == nil {
+		item.Token = &t
+	}
+	switch {
+	case err == nil && !c.actor.May(action.right, &t):
+		item.Problem = texts.Get("selected.forbidden")
+		return item, nil
+	case do && (err == nil || errors.Is(err, store.ErrUnreadable)):
+		err = action.do(u.Service, c.r.Context(), c.actor, id)
+	}
+	item.Problem, err = u.problemOf(c, err)
+	return item, err
+}
+
+// problemOf says why something was not done to one token; an error ends it for all.
+func (u *ui) problemOf(c *call, err error) (string, error) {
+	refused, forbidden := errors.AsType[*admin.ForbiddenError](err)
+	switch {
+	case err == nil:
+		return "", nil
+	case errors.Is(err, admin.ErrSignedOut) || c.r.Context().Err() != nil:
+		return "", err
+	case forbidden:
+		return sentence(refused.Problem), nil
+	case errors.Is(err, store.ErrNotFound):
+		return texts.Get("selected.gone"), nil
+	case errors.Is(err, store.ErrConflict):
+		return texts.Get("selected.conflict"), nil
+	case errors.Is(err, store.ErrUnreadable):
+		return texts.Get("selected.unreadable"), nil
+	default:
+		u.Failed(c.r, err)
+		return texts.Get("selected.failed"), nil
+	}
+}
+
+// find returns a token by its id, and by nothing else.
+func (u *ui) find(c *call, id string) (token.Token, error) {
+	if !token.IsID(id) {
+		return token.Token{}, store.ErrNotFound
+	}
+	return u.Service.Find(c.r.Context(), c.actor, "", id)
+}
+
+// distinct returns each text once, in the order in which they came first.
+func distinct(all []string) []string {
+	var some []string
+	seen := map[string]bool{}
+	for _, text := range all {
+		if !seen[text] {
+			seen[text], some = true, append(some, text)
+		}
+	}
+	return some
+}
