@@ -112,6 +112,17 @@ func (p *page) Problem(field string) string {
 	return ""
 }
 
+// Problems returns all that is wrong with a field of the form.
+func (p *page) Problems(field string) []string {
+	var all []string
+	for _, e := range p.Errors {
+		if e.Field == field {
+			all = append(all, e.Problem)
+		}
+	}
+	return all
+}
+
 // menu is the pages that stand at the top of all, with the right that shows them.
 // all is set where a right for one's own is not enough.
 var menu = []struct {
