@@ -52,40 +52,48 @@ func startJSONServer(t *testing.T) string {
 // request of a gateway on a busy machine could run into.
 const patient = `module.exports = (req, res, next) => { req.socket.server.keepAliveTimeout = 0; next() }`
 
-// installed makes sure that what package.json names is installed, and returns
-// the path of Node.js.
+// installed makes sure that what e2e/package.json names is installed, and
+// returns the path of Node.js.
 func installed(t *testing.T) string {
+	t.Helper()
+	return installedIn(t, filepath.Join(root, "e2e"))
+}
+
+// installedIn is installed for the package.json of a folder.
+func installedIn(t *testing.T, dir string) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		missing(t, "Node.js is missing")
 	}
-	modules.Do(func() {
-		if lacks(t) == "" {
+	once, _ := modules.LoadOrStore(dir, new(sync.Once))
+	once.(*sync.Once).Do(func() {
+		if lacks(t, dir) == "" {
 			return
 		}
 		npm, err := exec.LookPath("npm")
 		if err != nil {
-			missing(t, lacks(t)+" is not installed, and npm, which would install it, is missing")
+			missing(t, lacks(t, dir)+" is not installed, and npm, which would install it, is missing")
 		}
 		cmd := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-		cmd.Dir = filepath.Join(root, "e2e")
+		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			missing(t, "npm could not install: "+err.Error()+"\n"+string(out))
 		}
 	})
-	if name := lacks(t); name != "" {
+	if name := lacks(t, dir); name != "" {
 		missing(t, name+" is not installed")
 	}
 	return node
 }
 
-var modules sync.Once
+var modules sync.Map // of *sync.Once by folder
 
-// lacks returns a package of package.json that is not installed, or "".
-func lacks(t *testing.T) string {
+// lacks returns a package that the package.json of a folder names and that is
+// not installed, or "".
+func lacks(t *testing.T, dir string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "e2e", "package.json"))
+	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +102,7 @@ func lacks(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for name := range wanted.Dependencies {
-		if _, err := os.Stat(filepath.Join(root, "e2e", "node_modules", filepath.FromSlash(name), "package.json")); err != nil {
+		if _, err := os.Stat(filepath.Join(dir, "node_modules", filepath.FromSlash(name), "package.json")); err != nil {
 			return name
 		}
 	}

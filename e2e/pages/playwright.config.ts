@@ -1,0 +1,27 @@
+import { defineConfig } from "@playwright/test";
+
+import { given } from "./given.ts";
+
+// Run by `go test ./e2e -run TestPages`, which starts a gateway for each spec.
+export default defineConfig({
+  workers: 1,
+  retries: 0,
+  forbidOnly: true,
+  timeout: 20_000,
+  expect: { timeout: 5_000 },
+  outputDir: process.env.PAGES_OUTPUT,
+  reporter: "json",
+  use: {
+    baseURL: "http://" + given.address,
+    viewport: { width: 1280, height: 800 },
+    locale: "en-GB",
+    timezoneId: "Asia/Kolkata",
+    contextOptions: { reducedMotion: "reduce" },
+    actionTimeout: 5_000,
+    navigationTimeout: 10_000,
+    launchOptions: {
+      executablePath: process.env.PAGES_CHROMIUM,
+      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+    },
+  },
+});
