@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/store/sqlite"
 	"github.com/tokenreeve/tokenreeve/token"
 )
@@ -52,26 +53,33 @@ const demoCaddyfile = `{
 	admin off
 	persist_config off
 	auto_https off
-	storage file_system %q
+	storage file_system "%[1]s/caddy"
 	storage_clean_interval off
 	grace_period 2s
 	log {
 		level ERROR
 	}
 	api_tokens {
-		store sqlite %q
+		store sqlite "%[1]s/tokens.db"
 		flush_interval 1s
 	}
 }
 
-http://%s {
+http://%[2]s {
 	api_tokens articles {
 		resource article /api/articles
 		permission search.run read {
 			POST /api/search
 		}
 	}
-	reverse_proxy %s
+	reverse_proxy %[4]s
+}
+
+http://%[3]s {
+	handle /demo* {
+		reverse_proxy %[4]s
+	}
+	api_tokens_admin
 }
 `
 
@@ -81,29 +89,40 @@ func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	host, _, _ := net.SplitHostPort(addr)
+	pages, err := freeAddress(ctx, net.JoinHostPort(host, "0"))
+	if err != nil {
+		return err
+	}
 	folder, err := os.MkdirTemp("", "tokenreeve-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	backend, err := startArticles(ctx)
+	tokens, err := sqlite.Open(ctx, filepath.Join(folder, "tokens.db"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tokens.Close()) }()
+	secrets, err := writeSamples(ctx, tokens)
+	if err != nil {
+		return err
+	}
+	link := newDemoLink(admin.New(tokens, time.Now, rand.Reader))
+
+	backend, err := startBackend(ctx, link)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, backend.Close()) }()
 
-	database := filepath.Join(folder, "tokens.db")
-	if err := startCaddy(fmt.Sprintf(demoCaddyfile, filepath.Join(folder, "caddy"), database, addr, backend.Addr)); err != nil {
+	if err := startCaddy(fmt.Sprintf(demoCaddyfile, folder, siteOf(addr), siteOf(pages), backend.Addr)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, caddy.Stop()) }()
 
-	secrets, err := createTokens(ctx, database)
-	if err != nil {
-		return err
-	}
-	printDemo(out, addr, secrets)
+	printDemo(out, forPasting(addr), "http://"+forPasting(pages)+demoPath+"#"+link.secret, secrets)
 	<-ctx.Done()
 	_, _ = fmt.Fprintln(out, "\nThe demo is over; its tokens are gone.")
 	return nil
@@ -122,12 +141,16 @@ func freeAddress(ctx context.Context, addr string) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-func startArticles(ctx context.Context) (*http.Server, error) {
+// startBackend starts what is behind the gateway: the sample API, and the link.
+func startBackend(ctx context.Context, link *demoLink) (*http.Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: newArticles(), Addr: listener.Addr().String(), ReadHeaderTimeout: 10 * time.Second}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", newArticles())
+	link.register(mux)
+	server := &http.Server{Handler: mux, Addr: listener.Addr().String(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	return server, nil
 }
@@ -140,23 +163,24 @@ func startCaddy(caddyfile string) error {
 	return caddy.Load(config, true)
 }
 
-// createTokens makes the three tokens of the demo, from outside of the
-// gateway, as the command line does, and returns their secrets by type.
-func createTokens(ctx context.Context, database string) (secrets map[token.Type]string, err error) {
-	tokens, err := sqlite.Open(ctx, database)
+// writeSamples makes the past of the demo and the three tokens to try, and returns
+// their secrets by type.
+func writeSamples(ctx context.Context, tokens store.Store) (map[token.Type]string, error) {
+	past, err := newHistory(tokens)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, tokens.Close()) }()
-	service := admin.New(tokens, time.Now, rand.Reader)
-	secrets = map[token.Type]string{}
+	if err := past.write(ctx); err != nil {
+		return nil, err
+	}
+	secrets := map[token.Type]string{}
 	for _, d := range []admin.Draft{
 		{Name: "reader", Type: token.ReadOnly},
 		{Name: "editor", Type: token.FullAccess},
 		{Name: "script", Type: token.Custom, Grants: []string{"article.find_one", "POST /api/articles"}},
 	} {
 		d.API, d.Owner, d.Duration = "articles", "demo", "7d"
-		_, secret, err := service.Create(ctx, admin.Operator("demo"), d)
+		_, secret, err := past.at(0).Create(ctx, admin.Operator("demo"), d)
 		if err != nil {
 			return nil, err
 		}
@@ -165,15 +189,31 @@ func createTokens(ctx context.Context, database string) (secrets map[token.Type]
 	return secrets, nil
 }
 
-// printDemo prints lines to paste, each with what it will answer.
-func printDemo(out io.Writer, addr string, secrets map[token.Type]string) {
+// siteOf returns the address of a site as a Caddyfile has it.
+func siteOf(addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		addr = net.JoinHostPort("127.0.0.1", port)
+		return ":" + port // under any name
 	}
+	return addr
+}
+
+// forPasting returns an address that can be connected to, where one is for all of
+// this machine's.
+func forPasting(addr string) string {
+	host, port, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr
+}
+
+// printDemo prints the link, and lines to paste, each with what it will answer.
+func printDemo(out io.Writer, addr, link string, secrets map[token.Type]string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "A gateway is running at http://%s in front of a sample API, for as long as this does.\n", addr)
-	fmt.Fprintf(&b, "Paste these lines into another terminal:\n\n")
+	fmt.Fprintf(&b, "This link signs in to its pages, which show months of sample use:\n  %s\n", link)
+	fmt.Fprintf(&b, "Or paste these lines into another terminal:\n\n")
 	fmt.Fprintf(&b, "READER=%s   # read-only\n", secrets[token.ReadOnly])
 	fmt.Fprintf(&b, "EDITOR_TOKEN=%s   # full access\n", secrets[token.FullAccess])
 	fmt.Fprintf(&b, "SCRIPT=%s   # custom: article.find_one and POST /api/articles\n", secrets[token.Custom])

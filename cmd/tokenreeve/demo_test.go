@@ -170,6 +170,14 @@ func TestDemoOnAllAddresses(t *testing.T) {
 	if host, _, err := net.SplitHostPort(addr); err != nil || host != "127.0.0.1" {
 		t.Errorf("the lines are for %s", addr)
 	}
+	resp, err := http.Get("http://" + addr + "/api/articles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("there it answers %d; want the gate to be closed", resp.StatusCode)
+	}
 	if code := demo.stop(syscall.SIGTERM); code != 0 {
 		t.Errorf("it ended with code %d", code)
 	}
