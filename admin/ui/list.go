@@ -51,6 +51,7 @@ type tokenRow struct {
 type column struct {
 	Order store.TokenOrder
 	Path  string
+	Alone string // Path without filters: a script adds what the form says just now
 	Sort  string // for aria-sort; empty if the table is not sorted by it
 }
 
@@ -86,14 +87,14 @@ func (u *ui) list(c *call) error {
 }
 
 func (u *ui) newListPage(c *call, q listQuery, found *store.TokenPage) listPage {
-	body := listPage{Query: q, Types: token.Types(), Statuses: statuses, Reset: listQuery{Sort: q.Sort, Descending: q.Descending}.path(), BackQuery: q.values().Encode()}
+	body := listPage{Query: q, Types: token.Types(), Statuses: statuses, Reset: q.unfiltered().path(), BackQuery: q.values().Encode()}
 	for i := range found.Tokens {
 		row := newTokenRow(c, &found.Tokens[i])
 		body.Selectable = body.Selectable || row.Selectable
 		body.Rows = append(body.Rows, row)
 	}
 	for _, order := range []store.TokenOrder{store.ByName, store.ByAPI, store.ByLastUsed, store.ByExpiry, store.ByCreated, store.ByOwner} {
-		column := column{Order: order, Path: q.by(order).path()}
+		column := column{Order: order, Path: q.by(order).path(), Alone: q.by(order).unfiltered().path()}
 		if order == q.order() {
 			column.Sort = "ascending"
 			if q.Descending {

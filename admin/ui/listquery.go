@@ -91,6 +91,10 @@ func (q listQuery) Filtered() bool {
 	return q.Search != "" || q.API != "" || q.Owner != "" || q.Type != "" || q.Status != "" || q.Unused || q.Ends
 }
 
+func (q listQuery) unfiltered() listQuery {
+	return listQuery{Sort: q.Sort, Descending: q.Descending}
+}
+
 func (q listQuery) first() listQuery {
 	q.After, q.Trail = "", nil
 	return q

@@ -13,7 +13,7 @@ function selection(form) {
 		const n = boxes.filter((one) => one.checked).length;
 		box.checked = n > 0 && n === boxes.length;
 		box.indeterminate = n > 0 && n < boxes.length;
-		status.textContent = n === 0 ? idle : n === 1 ? status.dataset.one : status.dataset.other.replace("{n}", n);
+		status.textContent = n === 0 ? idle : n === 1 ? status.dataset.single : status.dataset.other.replace("{n}", n);
 		for (const button of form.querySelectorAll("button[name=action]")) button.disabled = n === 0;
 		for (const one of boxes) one.closest("tr").classList.toggle("chosen", one.checked);
 	}

@@ -36,7 +36,7 @@ export function matrix(table) {
 	function tell() {
 		const n = table.querySelectorAll("input[name=grant]:checked").length;
 		const found = rows.some((row) => !row.hidden);
-		chosen.textContent = !found ? chosen.dataset.none : n === 1 ? chosen.dataset.one : chosen.dataset.other.replace("{n}", n);
+		chosen.textContent = !found ? chosen.dataset.none : n === 1 ? chosen.dataset.single : chosen.dataset.other.replace("{n}", n);
 	}
 
 	filter.addEventListener("input", () => {
