@@ -40,7 +40,7 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	check(err)
 	_, err = f.SetEnabled(t.Context(), ann, made.ID, true)
 	check(err)
-	_, second, err := f.Regenerate(t.Context(), ann, made.ID, time.Hour)
+	_, second, err := f.Regenerate(t.Context(), ann, made.ID, 0, time.Hour)
 	check(err)
 	_, _, err = f.CreateAccount(t.Context(), ann, admin.AccountDraft{Name: "bob", Role: admin.RoleMember, Password: password + "2"})
 	check(err)

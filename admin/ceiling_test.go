@@ -68,7 +68,7 @@ func TestCeiling(t *testing.T) {
 					t.Errorf("%s: %v; want problems with %s", name, err, test.fields)
 				}
 			}
-			_, _, errRegenerate := f.Regenerate(t.Context(), actor, made.ID, 0)
+			_, _, errRegenerate := f.Regenerate(t.Context(), actor, made.ID, 0, 0)
 			_, errOff := f.SetEnabled(t.Context(), actor, made.ID, false)
 			_, errOn := f.SetEnabled(t.Context(), actor, made.ID, true)
 			_, errDelete := f.Delete(t.Context(), actor, made.ID)
@@ -251,14 +251,14 @@ func TestActingThroughATokenStaysWithinIt(t *testing.T) {
 	}
 	mighty := full.Token.ID
 	_, errEdit := f.Update(t.Context(), some, mighty, admin.Edit{Description: new("x")})
-	_, _, errSecret := f.Regenerate(t.Context(), some, mighty, 0)
+	_, _, errSecret := f.Regenerate(t.Context(), some, mighty, 0, 0)
 	_, errSelf := f.Update(t.Context(), some, some.Token.ID, admin.Edit{Grants: &[]string{"token.read", "token.delete"}})
 	_, errExtend := f.Update(t.Context(), some, some.Token.ID, admin.Edit{Duration: new("60d")})
 	_, errDelete := f.Delete(t.Context(), some, mighty)
 	if outcome(errEdit) != "invalid" || outcome(errSecret) != "no" || outcome(errSelf) != "invalid" || outcome(errExtend) != "invalid" || outcome(errDelete) != "no" {
 		t.Errorf("edit %v\nsecret %v\nitself %v\nextend %v\ndelete %v", errEdit, errSecret, errSelf, errExtend, errDelete)
 	}
-	if _, _, err := f.Regenerate(t.Context(), some, some.Token.ID, 0); err != nil {
+	if _, _, err := f.Regenerate(t.Context(), some, some.Token.ID, 0, 0); err != nil {
 		t.Errorf("a token can't rotate itself: %v", err)
 	}
 	if _, err := f.Events(t.Context(), some, admin.EventQuery{}, admin.Paging{}); err != nil {
@@ -279,7 +279,7 @@ func TestActingTokensOfOthers(t *testing.T) {
 	theirs := f.through(t, "ann")
 	manager := f.member(t, "max", admin.RoleManager)
 	mine := f.through(t, "max")
-	if _, _, err := f.Regenerate(t.Context(), manager, theirs.Token.ID, 0); outcome(err) != "no" {
+	if _, _, err := f.Regenerate(t.Context(), manager, theirs.Token.ID, 0, 0); outcome(err) != "no" {
 		t.Errorf("regenerating: %v", err)
 	}
 	if _, err := f.Update(t.Context(), manager, mine.Token.ID, admin.Edit{Owner: new("ann")}); problems(t, err) != "owner" {

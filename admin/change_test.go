@@ -174,14 +174,14 @@ func TestSetEnabled(t *testing.T) {
 func TestRegenerate(t *testing.T) {
 	f := newFixture(t)
 	made, first := f.create(t, nil)
-	changed, second, err := f.Regenerate(t.Context(), operator, made.ID, 0)
+	changed, second, err := f.Regenerate(t.Context(), operator, made.ID, 0, 0)
 	if err != nil || f.works(t, first) || !f.works(t, second) {
 		t.Fatalf("%v; first works: %v, second works: %v", err, f.works(t, first), f.works(t, second))
 	}
 	if changed.Hint != second.Hint() || changed.Version == made.Version {
 		t.Errorf("got %+v", changed)
 	}
-	_, third, err := f.Regenerate(t.Context(), operator, made.ID, 24*time.Hour)
+	_, third, err := f.Regenerate(t.Context(), operator, made.ID, 0, 24*time.Hour)
 	if err != nil || !f.works(t, second) || !f.works(t, third) {
 		t.Fatalf("%v; second works: %v, third works: %v", err, f.works(t, second), f.works(t, third))
 	}
@@ -189,9 +189,25 @@ func TestRegenerate(t *testing.T) {
 	if f.works(t, second) || !f.works(t, third) {
 		t.Errorf("after the overlap: second works: %v, third works: %v", f.works(t, second), f.works(t, third))
 	}
-	_, _, err = f.Regenerate(t.Context(), operator, made.ID, -time.Hour)
+	_, _, err = f.Regenerate(t.Context(), operator, made.ID, 0, -time.Hour)
 	if fields := problems(t, err); fields != "overlap" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A form that is sent twice makes one secret: the second is of a version that is past.
+func TestRegenerateOfAVersion(t *testing.T) {
+	f := newFixture(t)
+	made, first := f.create(t, nil)
+	changed, second, err := f.Regenerate(t.Context(), operator, made.ID, made.Version, 0)
+	if err != nil || f.works(t, first) || !f.works(t, second) {
+		t.Fatalf("%v; first works: %v, second works: %v", err, f.works(t, first), f.works(t, second))
+	}
+	if _, _, err := f.Regenerate(t.Context(), operator, made.ID, made.Version, 0); !errors.Is(err, store.ErrConflict) || !f.works(t, second) {
+		t.Errorf("%v; second works: %v", err, f.works(t, second))
+	}
+	if _, _, err := f.Regenerate(t.Context(), operator, made.ID, changed.Version, 0); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -211,7 +227,7 @@ func TestUnknownToken(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"update":     func() error { _, err := f.Update(t.Context(), operator, id, admin.Edit{Name: new("x")}); return err },
 		"disable":    func() error { _, err := f.SetEnabled(t.Context(), operator, id, false); return err },
-		"regenerate": func() error { _, _, err := f.Regenerate(t.Context(), operator, id, 0); return err },
+		"regenerate": func() error { _, _, err := f.Regenerate(t.Context(), operator, id, 0, 0); return err },
 		"delete":     func() error { _, err := f.Delete(t.Context(), operator, id); return err },
 		"find":       func() error { _, err := f.Find(t.Context(), operator, "", id); return err },
 	} {

@@ -74,7 +74,7 @@ var tokenActions = []struct {
 		return err
 	}},
 	{"regenerate", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
-		_, _, err := f.Regenerate(t.Context(), a, made.ID, 0)
+		_, _, err := f.Regenerate(t.Context(), a, made.ID, 0, 0)
 		return err
 	}},
 	{"delete", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {

@@ -99,8 +99,10 @@ func (s *Service) switchTo(ctx context.Context, tx store.Tx, who *Actor, old *to
 }
 
 // Regenerate mints a new secret for a token. The old ones end at once, or after
-// the overlap, so that a client can be moved without an outage.
-func (s *Service) Regenerate(ctx context.Context, actor Actor, id string, overlap time.Duration) (token.Token, token.Secret, error) {
+// the overlap, so that a client can be moved without an outage. If the token is no
+// longer of the version, nothing is done and the error is store.ErrConflict; zero
+// is any.
+func (s *Service) Regenerate(ctx context.Context, actor Actor, id string, version int64, overlap time.Duration) (token.Token, token.Secret, error) {
 	if overlap < 0 {
 		return token.Token{}, token.Secret{}, problem("overlap", "%s is negative", overlap)
 	}
@@ -109,6 +111,9 @@ func (s *Service) Regenerate(ctx context.Context, actor Actor, id string, overla
 		return token.Token{}, token.Secret{}, err
 	}
 	t, err := s.change(ctx, actor, id, TokenRegenerate, func(tx store.Tx, who *Actor, old *token.Token) error {
+		if version != 0 && version != old.Version {
+			return store.ErrConflict
+		}
 		if err := s.mayHaveSecret(ctx, tx, who, old); err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ func TestChangeHoldsWithTheNextRequest(t *testing.T) {
 		}
 	}
 	status(200)
-	_, secret, err := service.Regenerate(ctx, operator, finder.id, 0)
+	_, secret, err := service.Regenerate(ctx, operator, finder.id, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

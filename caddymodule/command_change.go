@@ -142,7 +142,7 @@ func regenerate(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	t, secret, err := s.service.Regenerate(s.cmd.Context(), s.actor, t.ID, overlap)
+	t, secret, err := s.service.Regenerate(s.cmd.Context(), s.actor, t.ID, 0, overlap)
 	if err != nil {
 		return err
 	}

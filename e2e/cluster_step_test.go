@@ -85,7 +85,7 @@ func (s *step) run(ctx context.Context, to store.Store) (err error) {
 	case "describe":
 		got, err = update(ctx, service, s.ID, admin.Edit{Version: s.Version, Description: &s.Text})
 	case "regenerate":
-		got, _, err = service.Regenerate(ctx, by, s.ID, s.Overlap)
+		got, _, err = service.Regenerate(ctx, by, s.ID, 0, s.Overlap)
 	case "delete":
 		got, err = service.Delete(ctx, by, s.ID)
 	default:

@@ -201,7 +201,7 @@ func (a *api) regenerate(c *call) error {
 			return admin.FieldErrors{&token.FieldError{Field: "overlap", Problem: "is not a number of days or hours such as 1d or 36h"}}
 		}
 	}
-	t, secret, err := a.Service.Regenerate(c.r.Context(), c.actor, c.r.PathValue("id"), overlap)
+	t, secret, err := a.Service.Regenerate(c.r.Context(), c.actor, c.r.PathValue("id"), 0, overlap)
 	if err != nil {
 		return err
 	}
