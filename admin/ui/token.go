@@ -1,4 +1,125 @@
 package ui
 
-// tokenRoutes are the page of a token and what is done to it.
-var tokenRoutes = []route{}
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// tokenRoutes are the page of a token and what is done there.
+var tokenRoutes = []route{
+	{method: "GET", path: "/tokens/{id}", handle: (*ui).tokenPage},
+	{method: "POST", path: "/tokens/{id}/enable", handle: (*ui).enable},
+	{method: "POST", path: "/tokens/{id}/disable", handle: (*ui).disable},
+	{method: "GET", path: "/tokens/{id}/regenerate", handle: (*ui).regeneratePage},
+	{method: "POST", path: "/tokens/{id}/regenerate", handle: (*ui).regenerate},
+	{method: "GET", path: "/tokens/{id}/delete", handle: (*ui).deletePage},
+	{method: "POST", path: "/tokens/{id}/delete", handle: (*ui).deleteToken},
+}
+
+// endsSoon is how long before its end a token stands out.
+const endsSoon = 14 * 24 * time.Hour
+
+// tokenView is what the page of a token shows.
+type tokenView struct {
+	Token    admin.Record
+	EndsSoon bool
+	Secrets  []admin.SecretRecord
+	Grants   granted
+	Use      usage
+	History  history
+
+	MayExplain, MayUpdate, MayRegenerate, MayDelete bool
+}
+
+func (u *ui) tokenPage(c *call) error {
+	t, err := u.tokenOf(c)
+	if errors.Is(err, store.ErrUnreadable) && c.actor.Scope(admin.TokenDelete) == store.All {
+		return u.unreadable(c, err)
+	}
+	if err != nil {
+		return err
+	}
+	view := u.viewOf(c, &t)
+	if view.Secrets, err = u.Service.Secrets(c.r.Context(), c.actor, t.ID); err != nil {
+		return err
+	}
+	if view.Grants, err = u.grantsOf(c, &t); err != nil {
+		return err
+	}
+	if view.Use, err = u.usageOf(c, &t); err != nil {
+		return err
+	}
+	if view.History, err = u.historyOf(c, t.ID); err != nil {
+		return err
+	}
+	return u.show(c, http.StatusOK, "token", page{Title: "token.title", Name: t.Name, Here: "/tokens", Body: view})
+}
+
+// tokenOf returns the token that the address names.
+func (u *ui) tokenOf(c *call) (token.Token, error) {
+	id := c.r.PathValue("id")
+	if !token.IsID(id) {
+		return token.Token{}, errNoPage
+	}
+	return u.Service.Find(c.r.Context(), c.actor, "", id)
+}
+
+// viewOf returns what needs no further look-up.
+func (u *ui) viewOf(c *call, t *token.Token) tokenView {
+	left := t.Expiry.Sub(c.now)
+	return tokenView{
+		Token:      u.Service.Record(t),
+		EndsSoon:   !t.Expiry.IsZero() && left > 0 && left <= endsSoon,
+		MayExplain: c.actor.May(admin.TokenExplain, t),
+		MayUpdate:  c.actor.May(admin.TokenUpdate, t),
+		// A token of the management API acts for its owner, who alone may have its secret.
+		MayRegenerate: c.actor.May(admin.TokenRegenerate, t) && (t.API != admin.ManagementAPI || t.Owner == c.actor.Name()),
+		MayDelete:     c.actor.May(admin.TokenDelete, t),
+	}
+}
+
+// unreadable tells of a token whose record can't be understood, to those who may
+// do the one thing that is left to do.
+func (u *ui) unreadable(c *call, cause error) error {
+	u.Failed(c.r, cause)
+	return u.show(c, http.StatusInternalServerError, "token-unreadable", page{
+		Title: "failure.unreadable.title", Name: c.r.PathValue("id"), Here: "/tokens", Body: c.r.PathValue("id"),
+	})
+}
+
+// catalogOf returns the catalog of an API, and whether any gateway ever had it.
+func (u *ui) catalogOf(ctx context.Context, actor admin.Actor, api string) (store.Catalog, bool, error) {
+	catalogs, err := u.Service.Catalogs(ctx, actor)
+	i := slices.IndexFunc(catalogs, func(c store.Catalog) bool { return c.API == api })
+	if err != nil || i < 0 {
+		return store.Catalog{}, false, err
+	}
+	return catalogs[i], true, nil
+}
+
+// version returns the version of the record that a form was made from. A form
+// without one is none of these pages.
+func (c *call) version() (int64, error) {
+	version, err := strconv.ParseInt(c.value("version"), 10, 64)
+	if err != nil || version < 1 {
+		return 0, errForm
+	}
+	return version, nil
+}
+
+// need refuses to show a form to who may not send it.
+func (c *call) need(right admin.Right, t *token.Token) error {
+	if c.actor.May(right, t) {
+		return nil
+	}
+	return &admin.ForbiddenError{Right: right, Problem: texts.Get("failure.forbidden.role", c.actor.Role.Name)}
+}

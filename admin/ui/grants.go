@@ -1,0 +1,106 @@
+package ui
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// granted is what a token may do, for people.
+type granted struct {
+	Type      token.Type
+	APIGone   bool // no gateway protects its API
+	Resources []grantedResource
+	Written   []string // operations written out
+	Gone      []string // names of what the API no longer has
+}
+
+// grantedResource is what a token may do with a resource.
+type grantedResource struct {
+	Name        string
+	Whole       bool // all of it, and what is added to it later
+	Permissions []namedPermission
+}
+
+// namedPermission is a permission of a catalog.
+type namedPermission struct {
+	Name, Action string // Action is the name without the resource
+	Mark         permission.Mark
+	Operations   []string
+}
+
+func newNamed(p permission.Permission) namedPermission {
+	n := namedPermission{Name: p.Name, Action: strings.TrimPrefix(p.Name, permission.Resource(p.Name)+"."), Mark: p.Mark}
+	for _, op := range p.Operations {
+		n.Operations = append(n.Operations, op.String())
+	}
+	return n
+}
+
+// Empty reports whether a custom token may do nothing.
+func (g granted) Empty() bool { return len(g.Resources)+len(g.Written) == 0 }
+
+func (u *ui) grantsOf(c *call, t *token.Token) (granted, error) {
+	catalog, known, err := u.catalogOf(c.r.Context(), c.actor, t.API)
+	if err != nil {
+		return granted{}, err
+	}
+	g := granted{Type: t.Type, APIGone: !known}
+	if t.Type != token.Custom {
+		return g, nil
+	}
+	if g.Gone, err = u.Service.Gone(c.r.Context(), t); err != nil {
+		return granted{}, err
+	}
+	g.Resources = grantedResources(catalog.Permissions, t.Grants)
+	for _, grant := range t.Grants {
+		if strings.Contains(grant, " ") && !slices.Contains(g.Gone, grant) {
+			g.Written = append(g.Written, grant)
+		}
+	}
+	return g, nil
+}
+
+// grantedResources returns the permissions that grants name, by resource.
+func grantedResources(permissions []permission.Permission, grants []string) []grantedResource {
+	var resources []grantedResource
+	for _, r := range resourcesOf(permissions) {
+		whole := slices.Contains(grants, r.Name+".*")
+		var some []namedPermission
+		for _, p := range r.Permissions {
+			if whole || slices.Contains(grants, p.Name) {
+				some = append(some, p)
+			}
+		}
+		if len(some) > 0 {
+			resources = append(resources, grantedResource{r.Name, whole, some})
+		}
+	}
+	return resources
+}
+
+// resource is a resource of a catalog.
+type resource struct {
+	Name        string
+	Permissions []namedPermission
+}
+
+// resourcesOf returns the permissions of a catalog by resource, sorted by name.
+func resourcesOf(permissions []permission.Permission) []resource {
+	byName := map[string][]namedPermission{}
+	var resources []resource
+	for _, p := range permissions {
+		name := permission.Resource(p.Name)
+		if byName[name] == nil {
+			resources = append(resources, resource{Name: name})
+		}
+		byName[name] = append(byName[name], newNamed(p))
+	}
+	slices.SortFunc(resources, func(a, b resource) int { return strings.Compare(a.Name, b.Name) })
+	for i := range resources {
+		resources[i].Permissions = byName[resources[i].Name]
+	}
+	return resources
+}

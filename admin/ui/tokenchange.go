@@ -1,0 +1,139 @@
+package ui
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func (u *ui) enable(c *call) error { return u.setEnabled(c, true, "token-enabled") }
+
+func (u *ui) disable(c *call) error { return u.setEnabled(c, false, "token-disabled") }
+
+func (u *ui) setEnabled(c *call, enabled bool, notice string) error {
+	t, err := u.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
+	if err != nil {
+		return err
+	}
+	return c.leaveWith("/tokens/"+t.ID, notice)
+}
+
+// overlap is how long the secrets from before go on.
+type overlap struct {
+	Value  string
+	Length time.Duration
+}
+
+var overlaps = []overlap{{"now", 0}, {"1h", time.Hour}, {"24h", 24 * time.Hour}, {"7d", 7 * 24 * time.Hour}}
+
+// regeneration is the form that asks before a secret is replaced.
+type regeneration struct {
+	Token   token.Token
+	Secrets []admin.SecretRecord
+	Overlap string // as it was chosen
+	Choices []overlap
+	Changed bool // the token changed since the form was made, perhaps by the form itself
+}
+
+func (u *ui) regeneratePage(c *call) error {
+	return u.askToRegenerate(c, http.StatusOK, regeneration{}, nil)
+}
+
+func (u *ui) askToRegenerate(c *call, status int, form regeneration, problems admin.FieldErrors) error {
+	var err error
+	if form.Token, err = u.tokenOf(c); err != nil {
+		return err
+	}
+	if err := c.need(admin.TokenRegenerate, &form.Token); err != nil {
+		return err
+	}
+	if form.Secrets, err = u.Service.Secrets(c.r.Context(), c.actor, form.Token.ID); err != nil {
+		return err
+	}
+	form.Choices = overlaps
+	return u.show(c, status, "token-regenerate", page{
+		Title: "regenerate.title", Name: form.Token.Name, Here: "/tokens", Body: form, Errors: problems,
+	})
+}
+
+// regenerate gives a token a new secret, once for each time that the form was
+// shown: a form that is sent again is of a version that is past.
+func (u *ui) regenerate(c *call) error {
+	version, err := c.version()
+	if err != nil {
+		return err
+	}
+	choice := c.value("overlap")
+	i := slices.IndexFunc(overlaps, func(o overlap) bool { return o.Value == choice })
+	if i < 0 {
+		return u.askToRegenerate(c, http.StatusUnprocessableEntity, regeneration{},
+			admin.FieldErrors{{Field: "overlap", Problem: texts.Get("regenerate.choose")}})
+	}
+	t, secret, err := u.Service.Regenerate(c.r.Context(), c.actor, c.r.PathValue("id"), version, overlaps[i].Length)
+	if errors.Is(err, store.ErrConflict) {
+		return u.askToRegenerate(c, http.StatusConflict, regeneration{Overlap: choice, Changed: true}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return u.showSecret(c, &t, secret, "regenerate.done")
+}
+
+// deletion is the form that asks before a token is deleted.
+type deletion struct {
+	Token token.Token // only the id if its record can't be understood
+	Word  string      // to be typed
+	Typed string
+}
+
+func (u *ui) deletePage(c *call) error { return u.askToDelete(c, http.StatusOK, "", nil) }
+
+func (u *ui) askToDelete(c *call, status int, typed string, problems admin.FieldErrors) error {
+	t, err := u.deletable(c)
+	if err != nil {
+		return err
+	}
+	if err := c.need(admin.TokenDelete, &t); err != nil {
+		return err
+	}
+	form := deletion{Token: t, Word: wordFor(&t), Typed: typed}
+	return u.show(c, status, "token-delete", page{Title: "delete.title", Name: form.Word, Here: "/tokens", Body: form, Errors: problems})
+}
+
+// deletable returns the token, or its id alone if its record can't be understood.
+func (u *ui) deletable(c *call) (token.Token, error) {
+	t, err := u.tokenOf(c)
+	if errors.Is(err, store.ErrUnreadable) {
+		return token.Token{ID: c.r.PathValue("id")}, nil
+	}
+	return t, err
+}
+
+// wordFor returns what is typed to delete a token.
+func wordFor(t *token.Token) string {
+	if t.Name == "" {
+		return t.ID
+	}
+	return t.Name
+}
+
+func (u *ui) deleteToken(c *call) error {
+	t, err := u.deletable(c)
+	if err != nil {
+		return err
+	}
+	if typed := c.value("name"); typed != wordFor(&t) {
+		return u.askToDelete(c, http.StatusUnprocessableEntity, typed,
+			admin.FieldErrors{{Field: "name", Problem: texts.Get("delete.mistyped")}})
+	}
+	if _, err := u.Service.Delete(c.r.Context(), c.actor, t.ID); err != nil {
+		return err
+	}
+	return c.leaveWith("/tokens", "token-deleted")
+}

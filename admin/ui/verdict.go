@@ -1,0 +1,148 @@
+package ui
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/permission/graphql"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// verdict is the decision about one operation, and why.
+type verdict struct {
+	Allowed     bool
+	Operation   string
+	Because     string
+	Matched     []string // operations of the catalog that it is
+	Permissions []string // that have it
+	Missing     string   // what to grant; empty if that is not what it takes
+	Schema      bool     // asks for the schema of GraphQL, about which gates have a setting
+}
+
+func (u *ui) tryRequest(c *call, t *token.Token, method, path string) ([]verdict, error) {
+	if path == "" {
+		return nil, admin.FieldErrors{{Field: "path", Problem: texts.Get("try.no-path")}}
+	}
+	v, err := u.judge(c, t, method, path)
+	return []verdict{v}, err
+}
+
+// tryDocument judges each root field of a GraphQL document, as gates do.
+func (u *ui) tryDocument(c *call, t *token.Token, document string) ([]verdict, error) {
+	fields, err := rootFields(document)
+	if err != nil {
+		return nil, admin.FieldErrors{{Field: "document", Problem: err.Error()}}
+	}
+	var verdicts []verdict
+	for _, field := range fields {
+		v, err := u.judge(c, t, string(field.Kind), field.Name)
+		if err != nil {
+			return nil, err
+		}
+		v.Schema = field.Name == "__schema" || field.Name == "__type"
+		verdicts = append(verdicts, v)
+	}
+	return verdicts, nil
+}
+
+// rootFields reads a document, or a JSON body with one, as gates do by default.
+func rootFields(document string) ([]graphql.Field, error) {
+	if document == "" {
+		return nil, errors.New(texts.Get("try.no-document"))
+	}
+	reader, err := graphql.New(graphql.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	read := reader.ReadDocument
+	if isJSON(document) {
+		read = reader.ReadJSON
+	}
+	request, err := read([]byte(document))
+	if err != nil {
+		return nil, err
+	}
+	// __typename reads nothing beside other fields of its kind.
+	others := slices.DeleteFunc(slices.Clone(request.Fields), func(f graphql.Field) bool { return f.Name == "__typename" })
+	fields := slices.Clone(request.Fields)
+	return slices.DeleteFunc(fields, func(f graphql.Field) bool {
+		return f.Name == "__typename" && slices.ContainsFunc(others, func(other graphql.Field) bool { return other.Kind == f.Kind })
+	}), nil
+}
+
+// isJSON tells a JSON body from a document: both may begin with a brace.
+func isJSON(text string) bool {
+	text = strings.TrimSpace(text)
+	inner, object := strings.CutPrefix(text, "{")
+	return strings.HasPrefix(text, "[") || object && strings.HasPrefix(strings.TrimSpace(inner), `"`)
+}
+
+func (u *ui) judge(c *call, t *token.Token, method, target string) (verdict, error) {
+	e, err := u.Service.Explain(c.r.Context(), c.actor, t, method, target)
+	if err != nil {
+		return verdict{}, err
+	}
+	v := verdict{
+		Allowed: e.Reason.Allows(), Operation: e.Operation, Because: because(t, &e), Matched: e.Operations, Permissions: e.Permissions,
+	}
+	if e.Reason == gate.MissingPermission && t.Type == token.Custom {
+		v.Missing = e.Operation
+		if len(e.Permissions) > 0 {
+			v.Missing = e.Permissions[0]
+		}
+	}
+	return v, nil
+}
+
+// because says in words why a request is decided on as it is.
+func because(t *token.Token, e *admin.Explanation) string {
+	switch {
+	case e.Reason == gate.DisabledToken:
+		return texts.Get("try.disabled")
+	case e.Reason == gate.ExpiredToken:
+		return texts.Get("try.expired", t.Expiry.UTC().Format("2 Jan 2006, 15:04 UTC"))
+	case e.Reason == gate.MissingPermission:
+		return missing(t, e)
+	case e.Err != nil:
+		return sentence(e.Err.Error()) + opening(e.Err)
+	case e.Reason == gate.RefusedMethod:
+		return texts.Get("try.refused-method")
+	case !e.Reason.Allows():
+		return string(e.Reason)
+	case t.Type == token.Custom && len(e.Grants) == 0:
+		return texts.Get("try.free")
+	case t.Type == token.Custom:
+		return texts.Get("try.granted", strings.Join(e.Grants, ", "))
+	case t.Type == token.ReadOnly:
+		return texts.Get("try.reads", e.Operation)
+	default:
+		return texts.Get("try.full-access")
+	}
+}
+
+func missing(t *token.Token, e *admin.Explanation) string {
+	switch {
+	case t.Type == token.ReadOnly:
+		return texts.Get("try.writes", e.Operation)
+	case len(e.Permissions) == 0:
+		return texts.Get("try.no-permission", e.Operation)
+	case len(e.Permissions) == 1:
+		return texts.Get("try.missing", e.Permissions[0])
+	default:
+		return texts.Get("try.missing-any", strings.Join(e.Permissions, ", "))
+	}
+}
+
+// opening says what a gate can do about a path that is refused.
+func opening(err error) string {
+	path, ok := errors.AsType[*permission.PathError](err)
+	if !ok || path.Opening == "" {
+		return ""
+	}
+	return " " + texts.Get("try.opening", string(path.Opening))
+}
