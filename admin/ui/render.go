@@ -39,6 +39,7 @@ func parsePages() map[string]*template.Template {
 var functions = template.FuncMap{
 	"t":      texts.Get,
 	"tn":     texts.Count,
+	"number": texts.Number,
 	"asset":  func(name string) string { return assetsPath + name },
 	"ago":    func(now time.Time, t any) span { return newSpan(now, t) },
 	"dict":   dict,
