@@ -1,4 +1,68 @@
 package ui
 
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
+)
+
 // apiRoutes are the APIs and their catalogs.
-var apiRoutes = []route{}
+var apiRoutes = []route{
+	{method: "GET", path: "/apis", handle: (*ui).apis},
+	{method: "GET", path: "/apis/{api}", handle: (*ui).oneAPI},
+}
+
+// apiView is an API as its page shows it.
+type apiView struct {
+	Name        string
+	Own         bool // it is the management API, which is served here
+	Updated     time.Time
+	Permissions int
+	Resources   []resource
+	Gateways    []admin.Gateway
+	Alive       int  // how many of them run
+	Differ      bool // some that run have other permissions than those shown
+	Tokens      *int // nil for who may read none
+}
+
+func newAPIView(api *admin.API) apiView {
+	view := apiView{
+		Name: api.API, Own: api.API == admin.ManagementAPI, Updated: api.Updated, Permissions: len(api.Permissions),
+		Resources: resourcesOf(api.Permissions), Gateways: api.Gateways, Tokens: api.Tokens,
+	}
+	for _, g := range api.Gateways {
+		if g.Alive {
+			view.Alive++
+			view.Differ = view.Differ || !g.Current
+		}
+	}
+	return view
+}
+
+func (u *ui) apis(c *call) error {
+	apis, err := u.Service.APIs(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	var views []apiView
+	for i := range apis {
+		views = append(views, newAPIView(&apis[i]))
+	}
+	return u.show(c, http.StatusOK, "apis", page{Title: "apis.title", Here: "/apis", Body: views})
+}
+
+func (u *ui) oneAPI(c *call) error {
+	apis, err := u.Service.APIs(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	name := c.r.PathValue("api")
+	i := slices.IndexFunc(apis, func(api admin.API) bool { return api.API == name })
+	if i < 0 {
+		return store.ErrNotFound
+	}
+	return u.show(c, http.StatusOK, "api", page{Title: "apis.one", Name: name, Here: "/apis", Body: newAPIView(&apis[i])})
+}

@@ -18,6 +18,10 @@ type event struct {
 	Changes []change
 }
 
+// Whole reports whether the changes are all that something was or is, since it
+// wasn't there before, or is no more.
+func (e event) Whole() bool { return len(e.Before) == 0 || len(e.After) == 0 }
+
 // change is what an event did to a field. Of lists that were there before, only
 // what differs is told.
 type change struct {

@@ -1,3 +1,64 @@
 package texts
 
-var apis = map[string]string{}
+var apis = map[string]string{
+	"apis.title":       "APIs",
+	"apis.one":         "API",
+	"apis.intro":       "What the gateways protect, as they were configured. Tokens are made for one API each.",
+	"apis.name":        "API",
+	"apis.gateways":    "Gateways",
+	"apis.since":       "Since",
+	"apis.seen":        "Last heard of",
+	"apis.version":     "Version",
+	"apis.permissions": "Permissions",
+	"apis.tokens":      "Tokens",
+	"apis.token.one":   "1 token",
+	"apis.token.other": "{n} tokens",
+	"apis.make":        "Make a token",
+	"apis.own":         "these pages’ own",
+	"apis.own.text":    "The API of Tokenreeve itself: scripts make, rotate and delete tokens with it. Its tokens act for the account of their owner.",
+
+	"apis.running.one":   "1 runs",
+	"apis.running.other": "{n} run",
+	"apis.silent":        "none runs",
+	"apis.unheard":       "none heard of",
+	"apis.unheard.text":  "No gateway has been heard of that protects this API. Its tokens work nowhere until one does.",
+	"apis.differ":        "permissions differ",
+	"apis.differ.text":   "Not all gateways that run have the permissions shown here. Give all of them the same configuration: a token may do different things at different gateways until then.",
+	"apis.updated":       "These permissions are in force since:",
+
+	"apis.gateway":         "Gateway",
+	"apis.gateway.state":   "State",
+	"apis.gateway.runs":    "runs",
+	"apis.gateway.silent":  "silent",
+	"apis.gateway.catalog": "Permissions",
+	"apis.gateway.same":    "as shown here",
+	"apis.gateway.other":   "others",
+	"apis.version.unknown": "unknown",
+
+	"apis.permission.one":   "1 permission",
+	"apis.permission.other": "{n} permissions",
+	"apis.filter":           "Find a permission or a path",
+	"apis.filter.none":      "No permission matches.",
+	"apis.filter.found":     "Permissions that match: ",
+	"apis.marks":            "Read-only tokens may do what reads: GET, HEAD, OPTIONS and GraphQL queries, and what is marked as reading; nothing that is marked as writing.",
+	"mark.read":             "counts as reading",
+	"mark.write":            "counts as writing",
+
+	"apis.bare": "This API names no permissions. Its custom tokens are granted operations written out, such as GET /api/articles/{id}. Name some in the Caddyfile to have check boxes instead:",
+	"apis.bare.caddyfile": `api_tokens %s {
+	resource article /api/articles
+	permission search.run read {
+		POST /api/search
+	}
+}`,
+
+	"apis.none":      "No API is protected yet",
+	"apis.none.text": "A gateway that runs with these lines in its Caddyfile, and the store of these pages, shows up here:",
+	"apis.none.caddyfile": `api.example.com {
+	api_tokens articles {
+		resource article /api/articles
+	}
+	reverse_proxy localhost:1337
+}`,
+	"apis.none.then": "Put your own host, paths and backend there, and run caddy reload.",
+}
