@@ -10,8 +10,8 @@ import (
 )
 
 var all = merged(
-	layout, session, failures, times,
-	list, edit, secret, token, tokenChanges, events, tryIt, apis, accounts, roles, audit, self,
+	layout, fields, session, failures, times,
+	list, edit, token, tryIt, apis, accounts, roles, audit, self,
 )
 
 func merged(sets ...map[string]string) map[string]string {
