@@ -1,4 +1,164 @@
 package ui
 
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
 // auditRoutes are the audit trail.
-var auditRoutes = []route{}
+var auditRoutes = []route{
+	{method: "GET", path: "/audit", handle: (*ui).auditPage},
+	{method: "GET", path: "/audit/export", handle: (*ui).exportEvents},
+}
+
+// auditFilter is what the form above the events shows.
+type auditFilter struct {
+	Actor, Action, Subject, API string
+	From, Until                 string // days
+	Zone                        string // minutes that the reader's clock is behind UTC
+	Actions                     []string
+}
+
+// Any reports whether something is picked.
+func (f *auditFilter) Any() bool {
+	return f.Actor+f.Action+f.Subject+f.API+f.From+f.Until != ""
+}
+
+// With returns the address of a page with these events, from a cursor on.
+func (f *auditFilter) With(path, after string) string {
+	v := url.Values{}
+	for name, value := range map[string]string{
+		"actor": f.Actor, "action": f.Action, "subject": f.Subject, "api": f.API,
+		"from": f.From, "until": f.Until, "zone": f.Zone, "after": after,
+	} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if len(v) == 0 {
+		return path
+	}
+	return path + "?" + v.Encode()
+}
+
+// auditFilter returns what the address asks for.
+func (c *call) auditFilter() (auditFilter, admin.EventQuery, admin.FieldErrors) {
+	f := auditFilter{
+		Actor: c.query("actor"), Action: c.query("action"), Subject: c.query("subject"), API: c.query("api"),
+		From: c.query("from"), Until: c.query("until"), Zone: c.query("zone"), Actions: admin.Actions(),
+	}
+	q := admin.EventQuery{Actor: f.Actor, Action: f.Action, Subject: f.Subject, API: f.API}
+	var problems admin.FieldErrors
+	if f.Action != "" && !slices.Contains(f.Actions, f.Action) {
+		problems = append(problems, problem("action", "audit.no-action"))
+	}
+	zone := zoneOf(f.Zone)
+	var err error
+	if q.Since, err = day(f.From, 0, zone); err != nil {
+		problems = append(problems, problem("from", "audit.no-day"))
+	}
+	if q.Until, err = day(f.Until, 1, zone); err != nil { // that day is included
+		problems = append(problems, problem("until", "audit.no-day"))
+	}
+	return f, q, problems
+}
+
+// maxZone is further than any clock is from UTC.
+const maxZone = 24 * 60
+
+// zoneOf returns the zone whose clock is so many minutes behind UTC, as browsers
+// count; UTC if that is no such number.
+func zoneOf(minutes string) *time.Location {
+	n, err := strconv.Atoi(minutes)
+	if err != nil || n < -maxZone || n > maxZone {
+		return time.UTC
+	}
+	return time.FixedZone("", -n*60)
+}
+
+// day returns the beginning of a day, or of the one that is so many days later.
+func day(text string, later int, zone *time.Location) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, text, zone)
+	return t.AddDate(0, 0, later), err
+}
+
+func problem(field, key string) *token.FieldError {
+	return &token.FieldError{Field: field, Problem: texts.Get(key)}
+}
+
+func (u *ui) auditPage(c *call) error {
+	filter, query, problems := c.auditFilter()
+	body := struct {
+		Filter auditFilter
+		Events []eventView
+		Next   string
+		Begun  bool
+	}{Filter: filter, Begun: c.query("after") != ""}
+	paging := admin.Paging{After: c.query("after")}
+	status := http.StatusOK
+	if len(problems) > 0 {
+		status, query, paging = http.StatusUnprocessableEntity, admin.EventQuery{}, admin.Paging{Limit: 1}
+	}
+	found, err := u.Service.Events(c.r.Context(), c.actor, query, paging)
+	if err != nil {
+		return err
+	}
+	if len(problems) == 0 {
+		body.Next = found.Next
+		for i := range found.Items {
+			body.Events = append(body.Events, newEventView(&found.Items[i]))
+		}
+	}
+	return u.show(c, status, "audit", page{Title: "audit.title", Here: "/audit", Body: &body, Errors: problems})
+}
+
+// errHeadOnly ends an export of which only the header is wanted.
+var errHeadOnly = errors.New("only the header is wanted")
+
+// exportEvents answers JSON lines as they come from the store, however many.
+func (u *ui) exportEvents(c *call) error {
+	_, query, problems := c.auditFilter()
+	if len(problems) > 0 {
+		return problems
+	}
+	begun := false
+	begin := func() {
+		if !begun {
+			begun = true
+			c.w.Header().Set("Content-Type", "application/jsonl")
+			c.w.Header().Set("Content-Disposition", `attachment; filename="events.jsonl"`)
+			c.w.WriteHeader(http.StatusOK)
+		}
+	}
+	encoder := json.NewEncoder(c.w)
+	err := u.Service.ExportEvents(c.r.Context(), c.actor, query, func(e admin.EventRecord) error {
+		begin()
+		if c.r.Method == http.MethodHead {
+			return errHeadOnly
+		}
+		return encoder.Encode(e)
+	})
+	switch {
+	case err == nil || errors.Is(err, errHeadOnly):
+		begin()
+		return nil
+	case !begun:
+		return err
+	case c.r.Context().Err() == nil:
+		u.Failed(c.r, err)
+	}
+	// The answer began as a whole one. Only breaking it off says that it is none.
+	panic(http.ErrAbortHandler)
+}

@@ -37,14 +37,18 @@ func parsePages() map[string]*template.Template {
 }
 
 var functions = template.FuncMap{
-	"t":      texts.Get,
-	"tn":     texts.Count,
-	"number": texts.Number,
-	"asset":  func(name string) string { return assetsPath + name },
-	"ago":    func(now time.Time, t any) span { return newSpan(now, t) },
-	"dict":   dict,
-	"label":  label,
-	"prefix": func(prefix, s string) string { return prefix + s },
+	"t":     texts.Get,
+	"tn":    texts.Count,
+	"asset": func(name string) string { return assetsPath + name },
+	"ago":   func(now time.Time, t any) span { return newSpan(now, t) },
+	"dict":  dict,
+	"label": label,
+
+	"accountPath": accountPath,
+	"rolePath":    rolePath,
+	"afterPath":   afterPath,
+	"bounded":     bounded,
+	"prefix":      func(prefix, s string) string { return prefix + s },
 }
 
 // label is what people call a field of a form, or of a record.

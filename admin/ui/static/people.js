@@ -1,3 +1,39 @@
 // Accounts, roles, the audit trail and sessions.
 
-export function enhance() {}
+// Who types a new password can look at it.
+function reveal(root) {
+	for (const field of root.querySelectorAll("input[data-reveal]")) {
+		const button = document.createElement("button");
+		button.type = "button";
+		button.className = "link reveal small";
+		button.textContent = field.dataset.show;
+		button.setAttribute("aria-pressed", "false");
+		button.addEventListener("click", () => {
+			const shown = field.type === "password";
+			field.type = shown ? "text" : "password";
+			button.setAttribute("aria-pressed", String(shown));
+		});
+		field.after(button);
+		field.form.addEventListener("submit", () => { field.type = "password"; });
+	}
+}
+
+// Days are those of the reader, not of UTC.
+function zone(root) {
+	for (const form of root.querySelectorAll("form[data-zone]")) {
+		const field = document.createElement("input");
+		Object.assign(field, { type: "hidden", name: "zone", value: new Date().getTimezoneOffset() });
+		form.append(field);
+		for (const help of form.querySelectorAll("[data-zone-help]")) help.hidden = true;
+		form.addEventListener("submit", () => {
+			for (const input of form.elements) if (input.name && !input.value) input.disabled = true;
+			if (form.elements.from.disabled && form.elements.until.disabled) field.disabled = true;
+		});
+		addEventListener("pageshow", () => { for (const input of form.elements) input.disabled = false; });
+	}
+}
+
+export function enhance(root) {
+	reveal(root);
+	zone(root);
+}

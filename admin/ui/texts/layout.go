@@ -29,6 +29,7 @@ var fields = map[string]string{
 	"field.owner":       "Owner",
 	"field.expiry":      "Expires",
 	"field.enabled":     "Enabled",
+	"field.last_used":   "Last used",
 	"field.hint":        "Secret",
 	"field.password":    "Password",
 	"field.link":        "Set-up link",

@@ -1,0 +1,77 @@
+package ui
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+)
+
+// removal asks what becomes of the tokens of an account that is deleted.
+type removal struct {
+	Account admin.AccountRecord
+	Own     bool
+	Tokens  tokenCount
+	Heirs   []string // names of accounts that can get them
+	Plan    string   // what was chosen
+	HandTo  string
+}
+
+// The answers to what becomes of the tokens.
+const (
+	planHand   = "hand"
+	planDelete = "delete"
+)
+
+func (u *ui) removalPage(c *call) error { return u.showRemoval(c, http.StatusOK, nil) }
+
+func (u *ui) showRemoval(c *call, status int, problems admin.FieldErrors) error {
+	name := c.r.PathValue("name")
+	account, err := u.Service.Account(c.r.Context(), c.actor, name)
+	if err != nil {
+		return err
+	}
+	may, err := u.managesAccount(c, account.Name)
+	if err != nil {
+		return err
+	}
+	if !may {
+		return notAllowed(admin.AccountManage)
+	}
+	body := removal{Account: account, Own: account.Name == c.actor.Name(), Plan: c.value("plan"), HandTo: c.value("hand_to")}
+	if body.Tokens, err = u.countTokens(c, account.Name); err != nil {
+		return err
+	}
+	if c.manages(admin.TokenUpdate) {
+		if body.Heirs, err = u.Service.AccountNames(c.r.Context(), c.actor); err != nil {
+			return err
+		}
+		body.Heirs = slices.DeleteFunc(body.Heirs, func(heir string) bool { return heir == account.Name })
+	}
+	return u.show(c, status, "account-delete", page{Title: "account-delete.title", Name: account.Name, Here: "/accounts", Body: &body, Errors: problems})
+}
+
+func (u *ui) removeAccount(c *call) error {
+	var plan admin.TokenPlan
+	switch c.value("plan") {
+	case planDelete:
+		plan.Delete = true
+	case planHand:
+		if plan.HandTo = c.value("hand_to"); plan.HandTo == "" {
+			return u.showRemoval(c, http.StatusUnprocessableEntity, admin.FieldErrors{{Field: "hand_to", Problem: texts.Get("account-delete.nobody")}})
+		}
+	}
+	_, err := u.Service.DeleteAccount(c.r.Context(), c.actor, c.r.PathValue("name"), plan)
+	if _, ok := errors.AsType[*admin.PlanError](err); ok {
+		err = admin.FieldErrors{{Field: "plan", Problem: texts.Get("account-delete.no-plan")}}
+	}
+	if problems, ok := problemsOf(err, "plan"); ok && c.manages(admin.AccountManage) {
+		return u.showRemoval(c, http.StatusUnprocessableEntity, problems)
+	}
+	if err != nil {
+		return err
+	}
+	return c.leaveWith("/accounts", "account-deleted")
+}

@@ -1,0 +1,53 @@
+package ui
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// overreach asks what becomes of tokens that are mightier than a role allows,
+// before the change that makes them so is saved.
+type overreach struct {
+	Action string // where the form goes, with all that it came with and the answer
+	Kept   []kept
+	Tokens []admin.Record
+	Role   string // that they are mightier than
+	Owner  string // of all of them; empty if there are several
+	Here   string
+}
+
+// kept is a field of a form that is sent again as it is.
+type kept struct{ Name, Value string }
+
+// The answers to what becomes of the tokens.
+const (
+	disableTokens = "disable"
+	keepTokens    = "keep"
+)
+
+// answered reports whether the form says what becomes of mightier tokens.
+func (c *call) answered() bool {
+	return slices.Contains([]string{disableTokens, keepTokens}, c.value("overreach"))
+}
+
+// goesBack reports whether somebody wants to see the form again, and save nothing.
+func (c *call) goesBack() bool { return c.value("back") != "" }
+
+// showOverreach asks; the form that came goes along.
+func (u *ui) showOverreach(c *call, o overreach, tokens []token.Token) error {
+	for i := range tokens {
+		o.Tokens = append(o.Tokens, u.Service.Record(&tokens[i]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.r.PostForm)) {
+		for _, value := range c.r.PostForm[name] {
+			if name != "overreach" {
+				o.Kept = append(o.Kept, kept{name, value})
+			}
+		}
+	}
+	return u.show(c, http.StatusOK, "overreach", page{Title: "overreach.title", Here: o.Here, Body: &o})
+}
