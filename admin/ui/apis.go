@@ -47,11 +47,20 @@ func (u *ui) apis(c *call) error {
 	if err != nil {
 		return err
 	}
-	var views []apiView
+	body := struct {
+		APIs  []apiView
+		Lines []string // of a Caddyfile, while nothing but the management API is there
+	}{}
+	others := false
 	for i := range apis {
-		views = append(views, newAPIView(&apis[i]))
+		view := newAPIView(&apis[i])
+		body.APIs = append(body.APIs, view)
+		others = others || !view.Own
 	}
-	return u.show(c, http.StatusOK, "apis", page{Title: "apis.title", Here: "/apis", Body: views})
+	if !others {
+		body.Lines = u.firstGate(c)
+	}
+	return u.show(c, http.StatusOK, "apis", page{Title: "apis.title", Here: "/apis", Body: body})
 }
 
 func (u *ui) oneAPI(c *call) error {

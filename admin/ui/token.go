@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
@@ -24,9 +23,6 @@ var tokenRoutes = []route{
 	{method: "GET", path: "/tokens/{id}/delete", handle: (*ui).deletePage},
 	{method: "POST", path: "/tokens/{id}/delete", handle: (*ui).deleteToken},
 }
-
-// endsSoon is how long before its end a token stands out.
-const endsSoon = 14 * 24 * time.Hour
 
 // tokenView is what the page of a token shows.
 type tokenView struct {
@@ -78,7 +74,7 @@ func (u *ui) viewOf(c *call, t *token.Token) tokenView {
 	left := t.Expiry.Sub(c.now)
 	return tokenView{
 		Token:      u.Service.Record(t),
-		EndsSoon:   !t.Expiry.IsZero() && left > 0 && left <= endsSoon,
+		EndsSoon:   !t.Expiry.IsZero() && left > 0 && left <= endsWithin,
 		MayExplain: c.actor.May(admin.TokenExplain, t),
 		MayUpdate:  c.actor.May(admin.TokenUpdate, t),
 		// A token of the management API acts for its owner, who alone may have its secret.

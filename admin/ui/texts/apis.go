@@ -51,14 +51,4 @@ var apis = map[string]string{
 		POST /api/search
 	}
 }`,
-
-	"apis.none":      "No API is protected yet",
-	"apis.none.text": "A gateway that runs with these lines in its Caddyfile, and the store of these pages, shows up here:",
-	"apis.none.caddyfile": `api.example.com {
-	api_tokens articles {
-		resource article /api/articles
-	}
-	reverse_proxy localhost:1337
-}`,
-	"apis.none.then": "Put your own host, paths and backend there, and run caddy reload.",
 }

@@ -17,13 +17,6 @@ var token = map[string]string{
 	"token.id":         "Id",
 	"token.secrets":    "Secrets that work",
 
-	"status.active":    "active",
-	"status.disabled":  "disabled",
-	"status.expired":   "expired",
-	"type.read-only":   "read-only",
-	"type.full-access": "full access",
-	"type.custom":      "custom",
-
 	"secrets.made":   "made",
 	"secrets.used":   "used",
 	"secrets.unused": "not used yet",
