@@ -1,0 +1,128 @@
+package ui_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+func TestAuditInWords(t *testing.T) {
+	f := newSite(t)
+	b := f.as(t, "owner")
+	made := f.token(t, "<b>ci</b>", "member", nil)
+	ctx := t.Context()
+	name, owner, duration := "ci", "manager", "unlimited"
+	_, err := f.Update(ctx, operator, made.ID, admin.Edit{Name: &name, Duration: &duration})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Update(ctx, operator, made.ID, admin.Edit{Owner: &owner}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.SetEnabled(ctx, operator, made.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Delete(ctx, operator, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.post("/accounts", "name", "ann", "role", "member").leads("/accounts/ann?notice=account-made")
+	b.post("/accounts/ann/disable")
+	b.post("/accounts/ann", "version", "2", "role", "auditor", "subject", "")
+	b.post("/sign-in", "name", "ann", "password", "not this")
+	page := f.as(t, "auditor").get("/audit").saysAll().is(http.StatusOK,
+		"changed the token", "handed the token", "over to", "disabled the token", "deleted the token",
+		"owner made the account", "disabled the account", "the role auditor", "signed in by password",
+		"Somebody could not sign in as", "wrong password", "command line", "192.0.2.1", "&lt;b&gt;ci&lt;/b&gt;",
+		`<a href="/accounts/ann">ann</a>`, "/audit?subject="+made.ID).lacks("<b>ci")
+	for _, change := range []string{"Expires", "Name", "never", "Owner"} {
+		page.has(change)
+	}
+	for _, action := range admin.Actions() {
+		if !texts.Has("event."+action) || !texts.Has("action."+action) {
+			t.Errorf("there are no words for %s", action)
+		}
+	}
+}
+
+func TestAuditFilter(t *testing.T) {
+	f := newSite(t)
+	f.token(t, "one token", "member", nil)
+	f.past.Store(int64(48 * time.Hour))
+	f.token(t, "another token", "member", func(d *admin.Draft) { d.API = "orders" })
+	b := f.as(t, "auditor")
+	day := func(ago int) string { return f.now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
+	for _, test := range []struct{ query, has, lacks string }{
+		{"actor=root", "one token", "signed in by"},
+		{"action=token.create", "another token", "signed in by"},
+		{"api=orders", "another token", "one token"},
+		{"from=" + day(0), "another token", "one token"},
+		{"until=" + day(2), "one token", "another token"},
+		{"from=" + day(2) + "&until=" + day(0), "one token", "nothing of this"},
+		{"actor=nobody", "Nothing like this happened", "one token"},
+	} {
+		page := b.get("/audit?"+test.query).saysAll().is(http.StatusOK, test.has)
+		if _, list, _ := strings.Cut(page.plain(), "Show all"); strings.Contains(list, test.lacks) {
+			t.Errorf("%s has %q", test.query, test.lacks)
+		}
+	}
+	b.get("/audit?action=x&from=soon&until=2026-13-01").saysAll().
+		is(http.StatusUnprocessableEntity, "choose one of the list", "is not a day", `value="soon"`).lacks("one token")
+	b.get("/audit/export?from=soon").is(http.StatusBadRequest)
+	b.get("/audit?after=x").is(http.StatusBadRequest)
+}
+
+// A day is that of the reader's clock: 14 hours ahead of UTC, it begins 14 hours before.
+func TestAuditZone(t *testing.T) {
+	f := newSite(t)
+	today := f.now().UTC().Truncate(24 * time.Hour)
+	b := f.as(t, "auditor")
+	f.past.Store(int64(today.Add(-13 * time.Hour).Sub(time.Now())))
+	f.token(t, "late token", "member", nil)
+	f.past.Store(0)
+	from := "/audit?action=token.create&from=" + today.Format(time.DateOnly)
+	b.get(from).lacks("late token")
+	b.get(from + "&zone=-840").has("late token")
+	b.get(from + "&zone=-99999").lacks("late token")
+}
+
+func TestAuditPagesAndExport(t *testing.T) {
+	f := newSite(t)
+	for i := range 60 {
+		f.token(t, "token "+string(rune('A'+i)), "member", func(d *admin.Draft) { d.Type = token.FullAccess })
+	}
+	b := f.as(t, "auditor")
+	first := b.get("/audit?action=token.create").is(http.StatusOK, "Older").lacks("Newest")
+	_, rest, _ := strings.Cut(first.text, `<a class="button" href="/audit?action=token.create&amp;after=`)
+	cursor, _, found := strings.Cut(rest, `"`)
+	if !found {
+		t.Fatal("there is no next page")
+	}
+	second := b.get("/audit?action=token.create&after="+cursor).is(http.StatusOK, "Newest").lacks("Older")
+	if n := strings.Count(first.text, "<details") + strings.Count(second.text, "<details"); n != 60 {
+		t.Errorf("%d events on two pages; want 60", n)
+	}
+	export := b.get("/audit/export?" + url.Values{"action": {"token.create"}}.Encode()).is(http.StatusOK)
+	if got := export.header.Get("Content-Disposition"); got != `attachment; filename="events.jsonl"` {
+		t.Errorf("got %q", got)
+	}
+	lines := strings.Split(strings.TrimSpace(export.text), "\n")
+	for _, line := range lines {
+		var e admin.EventRecord
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Action != "token.create" {
+			t.Fatalf("%v: %s", err, line)
+		}
+	}
+	if len(lines) != 60 {
+		t.Errorf("%d lines; want 60", len(lines))
+	}
+	if head := b.do(http.MethodHead, "/audit/export", nil); head.status != http.StatusOK || head.text != "" {
+		t.Errorf("HEAD: %d, %q", head.status, head.text)
+	}
+}
