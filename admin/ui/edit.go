@@ -88,7 +88,7 @@ func (u *ui) editTokenPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	body, err := u.newEditPage(c, formOf(&t, offered(permissions)), &t)
+	body, err := u.newEditPage(c, tokenFormOf(&t, offered(permissions)), &t)
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,8 @@ func (u *ui) newForm(c *call) tokenForm {
 	return tokenForm{API: c.query("api"), Owner: c.actor.Name(), Type: token.Custom, Duration: usualTime, Nonce: rand.Text()}
 }
 
-// formOf is the form that shows a token as it is.
-func formOf(t *token.Token, offered []string) tokenForm {
+// tokenFormOf is the form that shows a token as it is.
+func tokenFormOf(t *token.Token, offered []string) tokenForm {
 	f := tokenForm{
 		API: t.API, Name: t.Name, Description: t.Description, Owner: t.Owner, Type: t.Type, Duration: keepDuration, Version: t.Version,
 	}

@@ -17,9 +17,9 @@ import (
 type editPage struct {
 	Form        tokenForm
 	Token       *token.Token // as it is; nil for a new one
-	APIs        []choice
-	Types       []choice
-	Durations   []choice
+	APIs        []option
+	Types       []option
+	Durations   []option
 	Owners      []string
 	Matrix      matrix
 	Limited     bool     // the role can't hand out all that there is
@@ -35,8 +35,8 @@ type editPage struct {
 	catalog     *permission.Catalog
 }
 
-// choice is one of several values of a field.
-type choice struct {
+// option is one of several values of a field.
+type option struct {
 	Value  string
 	Chosen bool
 	Beyond bool // the role can't hand it out
@@ -82,7 +82,7 @@ func (p *editPage) chooseAPI(catalogs []store.Catalog, ceiling *admin.CeilingRec
 	var usual []string
 	for _, catalog := range catalogs {
 		beyond := ceiling.APIs != nil && !slices.Contains(ceiling.APIs, catalog.API)
-		p.APIs = append(p.APIs, choice{Value: catalog.API, Beyond: beyond, Off: beyond})
+		p.APIs = append(p.APIs, option{Value: catalog.API, Beyond: beyond, Off: beyond})
 		if !beyond && catalog.API != admin.ManagementAPI {
 			usual = append(usual, catalog.API)
 		}
@@ -107,7 +107,7 @@ func (p *editPage) choose(ceiling *admin.CeilingRecord) {
 	for _, kind := range token.Types() {
 		beyond := allowed != nil && !slices.Contains(allowed, kind)
 		held := p.Token != nil && p.Token.Type == kind
-		p.Types = append(p.Types, choice{Value: string(kind), Chosen: kind == p.Form.Type, Beyond: beyond, Off: beyond && !held})
+		p.Types = append(p.Types, option{Value: string(kind), Chosen: kind == p.Form.Type, Beyond: beyond, Off: beyond && !held})
 	}
 	p.Limited = ceiling.Grants != nil
 	all := append(slices.Clone(durations), dateDuration)
@@ -115,7 +115,7 @@ func (p *editPage) choose(ceiling *admin.CeilingRecord) {
 		all = append([]string{keepDuration}, all...)
 	}
 	for _, d := range all {
-		p.Durations = append(p.Durations, choice{Value: d, Chosen: d == p.Form.Duration})
+		p.Durations = append(p.Durations, option{Value: d, Chosen: d == p.Form.Duration})
 	}
 }
 
