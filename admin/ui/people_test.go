@@ -38,22 +38,25 @@ type site struct {
 	server *httptest.Server
 	past   atomic.Int64 // how far the clock has been moved
 	failed atomic.Int64 // technical failures
+	place  ui.Place     // of every API
+	path   string       // of the database
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"))
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	f := &site{store: s}
+	f := &site{store: s, path: path}
 	f.Service = admin.New(s, f.now, rand.Reader).WithPasswords(quickPasswords{})
 	f.saveCatalogs(t)
 	address := func(*http.Request) string { return "192.0.2.1" }
 	f.server = httptest.NewServer(ui.New(ui.Config{
 		Service: f.Service, Cookie: rest.PlainCookie, Authenticate: rest.BySession(f.Service, rest.PlainCookie, address),
-		Password: true, Place: func(string) ui.Place { return ui.Place{} }, Address: address, Now: f.now,
+		Password: true, Place: func(string) ui.Place { return f.place }, Address: address, Now: f.now,
 		Failed: func(r *http.Request, err error) {
 			f.failed.Add(1)
 			t.Logf("%s %s: %v", r.Method, r.URL, err)
@@ -251,7 +254,7 @@ func (s seen) leads(to string) {
 }
 
 // keys are of texts that nobody wrote: a page then shows their names.
-var keys = regexp.MustCompile(`\b(account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
+var keys = regexp.MustCompile(`\b(list|edit|secret|selected|copy|account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
 
 func (s seen) saysAll() seen {
 	s.t.Helper()

@@ -1,0 +1,332 @@
+package ui_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+var (
+	nonces  = regexp.MustCompile(`name="nonce" value="([^"]+)"`)
+	secrets = regexp.MustCompile(`trv_\w{20,}`)
+)
+
+// nonce is the one of a form for a new token.
+func (s seen) nonce() string {
+	s.t.Helper()
+	match := nonces.FindStringSubmatch(s.text)
+	if match == nil {
+		s.t.Fatalf("%s has no nonce: %s", s.what, s.plain())
+	}
+	return match[1]
+}
+
+// tokens are all, as people name them.
+func (f *site) tokens(t *testing.T) map[string]token.Token {
+	t.Helper()
+	all, err := f.List(t.Context(), operator, admin.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]token.Token{}
+	for _, one := range all {
+		byName[one.Name] = one
+	}
+	return byName
+}
+
+func TestCreate(t *testing.T) {
+	f := newSite(t)
+	f.place = ui.Place{Address: "https://api.example.com", Header: "X-API-Key"}
+	b := f.as(t, "owner")
+	nonce := b.get("/tokens/new?api=articles").saysAll().is(http.StatusOK, "GET /<wbr>api/<wbr>articles", `value="article.*"`, `<option value="articles" selected>`, `<option selected>owner`).nonce()
+	form := []string{
+		"nonce", nonce, "api", "articles", "name", " <script>alert(1)</script> ", "description", "two\r\nlines", "type", "custom", "duration", "7d",
+		"grant", "article.find", "grant", "article.create", "written", "POST /api/search\r\n\r\n article.find \r\nPOST /api/search", "owner", "member",
+	}
+	made := b.post("/tokens", form...).saysAll().is(http.StatusOK, "Your new token", "will not be shown again",
+		`curl -H "X-API-Key: trv_`, `https://api.example.com/api/articles`, "urllib", "fetch(").lacks("<script>alert")
+	secret := secrets.FindString(made.text)
+	if found := secrets.FindAllString(made.text, -1); len(found) != 4 {
+		t.Errorf("the secret stands there %d times", len(found))
+	}
+	if got := made.header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control is %q", got)
+	}
+	got := f.tokens(t)["<script>alert(1)</script>"]
+	if grants := strings.Join(got.Grants, " "); got.Owner != "member" || got.Description != "two\nlines" || grants != "article.find article.create POST /api/search" ||
+		got.Expiry.Sub(got.Created) != 7*24*time.Hour || got.Hint != "trv_…"+secret[len(secret)-4:] {
+		t.Errorf("got %+v", got)
+	}
+	made.has(`data-leads-to="/tokens/`+got.ID+`"`, `href="/tokens/`+got.ID+`"`)
+	f.works(t, secret, got.ID)
+
+	// Sent again, it neither makes nor shows anything.
+	b.post("/tokens", form...).leads("/tokens/" + got.ID + "?notice=made-already")
+	again := b.post("/tokens", append([]string{"name", "another"}, form...)...).saysAll().is(http.StatusConflict, "made a token already", `value="another"`)
+	if again.nonce() == nonce || len(f.tokens(t)) != 1 || secrets.MatchString(again.text) {
+		t.Errorf("%d tokens: %s", len(f.tokens(t)), again.plain())
+	}
+	b.post("/tokens", append([]string{"nonce", again.nonce(), "name", "another"}, form...)...).is(http.StatusOK, "Your new token: another")
+	for _, path := range []string{"/tokens", "/tokens/" + got.ID + "/edit"} {
+		if page := b.get(path); strings.Contains(page.text, secret) {
+			t.Errorf("%s has the secret", path)
+		}
+	}
+}
+
+// works wants that a secret is the token's.
+func (f *site) works(t *testing.T, secret, id string) {
+	t.Helper()
+	if found, err := f.store.Lookup(t.Context(), token.Hash(secret)); err != nil || found.Token.ID != id {
+		t.Errorf("the secret is of %q, %v", found.Token.ID, err)
+	}
+}
+
+func TestSecretWithoutAddress(t *testing.T) {
+	f := newSite(t)
+	b := f.as(t, "owner")
+	b.post("/tokens", "api", "orders", "name", "one", "type", "custom", "duration", "7d", "grant", "article.update").saysAll().
+		is(http.StatusOK, "doesn't know where the API is", `curl -X PUT -H "Authorization: Bearer trv_`, "https://api.example.com/api/articles/1")
+	f.place = ui.Place{Address: "http://localhost:8080", AnyHost: true, Query: "key"}
+	b.post("/tokens", "api", "orders", "name", "two", "type", "custom", "duration", "7d", "written", "query articles").saysAll().
+		is(http.StatusOK, "Put the path", `curl "http://127.0.0.1:8080/?key=trv_`)
+	b.post("/tokens", "api", "orders", "name", "three", "type", "custom", "duration", "7d", "grant", "article.delete").saysAll().
+		is(http.StatusOK, "may not read anything", "curl -X DELETE")
+}
+
+func TestCreateWithMistakes(t *testing.T) {
+	f := newSite(t)
+	f.token(t, "taken", "member", nil)
+	b := f.as(t, "owner")
+	long := strings.Repeat("ö", 201)
+	page := b.post("/tokens", "nonce", "n", "api", "articles", "name", "taken", "description", long, "type", "custom", "duration", "date", "date", "",
+		"grant", "article.find", "written", "GET /api/x\r\n\r\narticle.fnid\r\nGET nopath", "owner", "nobody").saysAll().
+		is(http.StatusUnprocessableEntity, `id="problems"`, "has a token", "at most 200", "choose the last day", "no account that is enabled",
+			"Line 2: there is no permission \"article.fnid\"; did you mean article.find?", "Line 3:",
+			`value="taken"`, long, `value="article.find" checked`, "GET /api/x\narticle.fnid\nGET nopath</textarea>", `value="date" checked`, `name="nonce" value="n"`)
+	for _, field := range []string{"name", "description", "date", "owner", "written"} {
+		if !regexp.MustCompile(`id="` + field + `"[^>]*aria-invalid="true"`).MatchString(page.text) {
+			t.Errorf("the field %s is not marked", field)
+		}
+	}
+	b.post("/tokens", "name", "x", "duration", "7d").saysAll().is(http.StatusUnprocessableEntity, "choose the API", "choose what it may do")
+	b.post("/tokens", "api", "articles", "name", "x", "type", "custom", "duration", "7d").saysAll().is(http.StatusUnprocessableEntity, "needs at least one grant", `href="#grants"`)
+	b.post("/tokens", "api", "articles", "name", "x", "type", "read-only", "duration", "date", "date", "2001-02-03").saysAll().is(http.StatusUnprocessableEntity, "not over yet", `value="2001-02-03"`)
+	b.post("/tokens", "api", "articles", "name", "x", "type", "read-only", "duration", "date", "date", "soon").is(http.StatusUnprocessableEntity, "choose the last day")
+	b.post("/tokens", "api", "articles", "name", "x", "type", "read-only", "duration", "", "grant", "article.find").is(http.StatusUnprocessableEntity, "Duration")
+	if len(f.tokens(t)) != 1 {
+		t.Errorf("there are %d tokens", len(f.tokens(t)))
+	}
+}
+
+// A day ends where the reader is, if that is known and can be.
+func TestCreateUntil(t *testing.T) {
+	f := newSite(t)
+	b := f.as(t, "owner")
+	day := time.Now().UTC().AddDate(0, 0, 10).Truncate(24 * time.Hour)
+	next := day.AddDate(0, 0, 1)
+	for name, test := range map[string]struct {
+		until string
+		want  time.Time
+	}{
+		"UTC":         {"", next},
+		"Kolkata":     {next.Add(-5*time.Hour - 30*time.Minute).Format("2006-01-02T15:04:05.000Z"), next.Add(-5*time.Hour - 30*time.Minute)},
+		"Kiritimati":  {next.Add(-14 * time.Hour).Format(time.RFC3339), next.Add(-14 * time.Hour)},
+		"a made-up":   {next.AddDate(1, 0, 0).Format(time.RFC3339), next},
+		"no time":     {"tomorrow", next},
+		"another day": {next.AddDate(0, 0, 1).Format(time.RFC3339), next},
+	} {
+		b.post("/tokens", "api", "articles", "name", name, "type", "read-only", "duration", "date", "date", day.Format(time.DateOnly), "until", test.until).is(http.StatusOK)
+		if got := f.tokens(t)[name].Expiry; !got.Equal(test.want) {
+			t.Errorf("%s: ends at %v; want %v", name, got, test.want)
+		}
+	}
+}
+
+// Another API has other permissions; what was ticked for the first one comes back with it.
+func TestCreateForAnotherAPI(t *testing.T) {
+	f := newSite(t)
+	b := f.as(t, "owner")
+	b.get("/tokens/new").saysAll().is(http.StatusOK, "Choose an API first")
+	form := url.Values{
+		"api": {"tokenreeve"}, "name": {"typed"}, "description": {"typed too"}, "type": {"custom"}, "duration": {"90d"},
+		"grant": {"article.find", "article.*"}, "written": {"GET /x"}, "nonce": {"n"}, "owner": {"member"},
+	}
+	part := b.swap(http.MethodPost, "/tokens/new", "permissions", form).
+		is(http.StatusOK, `name="kept" value="article.find"`, `name="kept" value="article.*"`, `value="token.read"`, "GET /x</textarea>", "manages tokens for its owner").lacks("<html", `name="grant" value="article`)
+	form.Set("api", "articles")
+	form["kept"], form["grant"] = form["grant"], []string{"token.read"}
+	b.swap(http.MethodPost, "/tokens/new", "permissions", form).
+		is(http.StatusOK, `value="article.find" checked`, `value="article.*" checked`, `name="kept" value="token.read"`)
+	b.do(http.MethodPost, "/tokens/new", form).saysAll().is(http.StatusOK, `value="typed"`, "typed too</textarea>", `value="90d" checked`,
+		`name="nonce" value="n"`, `<option selected>member`, `value="article.find" checked`, "GET /x</textarea>")
+	if part.status != http.StatusOK || len(f.tokens(t)) != 0 {
+		t.Error("it made a token")
+	}
+	f.as(t, "auditor").do(http.MethodPost, "/tokens/new", form).is(http.StatusForbidden)
+}
+
+func TestEdit(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", func(d *admin.Draft) {
+		d.Type, d.Grants = token.Custom, []string{"article.find", "article.*", "POST /api/search"}
+	})
+	b := f.as(t, "member")
+	b.get("/tokens/"+made.ID+"/edit").saysAll().is(http.StatusOK, `value="ci"`, `value="article.find" checked`, `value="article.*" checked`,
+		">POST /api/search</textarea>", `value="keep" checked`, `name="version" value="1"`, "As it is").lacks(`name="api"`, `name="owner"`, `name="nonce"`)
+	b.post("/tokens/"+made.ID+"/edit", "version", "1", "name", "cd", "description", "why", "type", "custom", "duration", "keep", "grant", "article.create").
+		leads("/tokens/" + made.ID + "?notice=token-saved")
+	got := f.tokens(t)["cd"]
+	if got.Description != "why" || strings.Join(got.Grants, " ") != "article.create" || !got.Expiry.Equal(made.Expiry) || got.Owner != "member" {
+		t.Errorf("got %+v", got)
+	}
+	b.post("/tokens/"+made.ID+"/edit", "version", "2", "name", "cd", "type", "read-only", "duration", "unlimited", "grant", "article.create").
+		leads("/tokens/" + made.ID + "?notice=token-saved")
+	if got := f.tokens(t)["cd"]; len(got.Grants) != 0 || !got.Expiry.IsZero() || got.Type != token.ReadOnly || got.Description != "" {
+		t.Errorf("got %+v", got)
+	}
+	b.post("/tokens/"+made.ID+"/edit", "version", "3", "name", "", "description", "kept", "type", "custom", "duration", "30d", "written", "nope").saysAll().
+		is(http.StatusUnprocessableEntity, "Edit the token: cd", "kept</textarea>", "Line 1:", `value="30d" checked`, `name="version" value="3"`)
+	owner := f.as(t, "owner")
+	owner.get("/tokens/"+made.ID+"/edit").is(http.StatusOK, `name="owner"`, `<option selected>member`)
+	owner.post("/tokens/"+made.ID+"/edit", "version", "3", "name", "cd", "type", "read-only", "duration", "keep", "owner", "manager").
+		leads("/tokens/" + made.ID + "?notice=token-saved")
+	if got := f.tokens(t)["cd"]; got.Owner != "manager" {
+		t.Errorf("the owner is %s", got.Owner)
+	}
+	b.get("/tokens/" + made.ID + "/edit").is(http.StatusNotFound)
+	b.post("/tokens/"+made.ID+"/edit", "name", "mine").is(http.StatusNotFound)
+	b.get("/tokens/cd/edit").is(http.StatusNotFound)
+	auditor := f.as(t, "auditor")
+	auditor.get("/tokens/"+made.ID+"/edit").is(http.StatusForbidden, "role auditor")
+	auditor.post("/tokens/"+made.ID+"/edit", "name", "mine").is(http.StatusForbidden)
+	auditor.get("/tokens/new").is(http.StatusForbidden, "role auditor")
+	auditor.post("/tokens", "api", "articles", "name", "mine", "type", "read-only", "duration", "7d").is(http.StatusForbidden)
+}
+
+func TestEditChangedMeanwhile(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", nil)
+	name, unlimited := "<b>theirs</b>", "unlimited"
+	kind, grants := token.Custom, []string{"article.find"}
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: &name, Duration: &unlimited, Type: &kind, Grants: &grants}); err != nil {
+		t.Fatal(err)
+	}
+	b := f.as(t, "owner")
+	form := []string{"name", "mine", "type", "custom", "duration", "7d", "grant", "article.create", "owner", "member"}
+	page := b.post("/tokens/"+made.ID+"/edit", append(form, "version", "1")...).saysAll().
+		is(http.StatusConflict, "Somebody else changed this token meanwhile", "Name <b>theirs</b> mine", "Expires Unlimited 7 days", "Grants article.find article.create",
+			`name="version" value="2"`, `value="mine"`, `value="article.create" checked`).lacks("<b>theirs", "Owner member", `value="article.find" checked`)
+	if !strings.Contains(page.text, `role="alert"`) {
+		t.Error("nobody is alerted")
+	}
+	if _, there := f.tokens(t)["<b>theirs</b>"]; !there {
+		t.Error("it was saved")
+	}
+	b.post("/tokens/"+made.ID+"/edit", append(form, "version", "2")...).leads("/tokens/" + made.ID + "?notice=token-saved")
+	if _, there := f.tokens(t)["mine"]; !there {
+		t.Error("it was not saved")
+	}
+}
+
+// Permissions can go while tokens have them: they are shown as such, and stay until unticked.
+func TestEditWithGoneGrants(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", func(d *admin.Draft) { d.Type, d.Grants = token.Custom, []string{"article.find", "article.delete"} })
+	op, err := permission.ParseOperation("GET /api/articles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.change(t, store.Catalog{API: "articles", Permissions: []permission.Permission{{Name: "article.find", Operations: []permission.Operation{op}}}})
+	b := f.as(t, "member")
+	b.get("/tokens/"+made.ID+"/edit").saysAll().is(http.StatusOK, "Permissions that are gone", `name="grant" value="article.delete" checked`)
+	b.post("/tokens/"+made.ID+"/edit", "version", "1", "name", "", "type", "custom", "duration", "keep", "grant", "article.find").
+		is(http.StatusUnprocessableEntity, `name="grant" value="article.delete" aria-`, `value="article.find" checked`)
+	b.post("/tokens/"+made.ID+"/edit", "version", "1", "name", "ci", "type", "custom", "duration", "keep", "grant", "article.find", "grant", "article.delete").
+		leads("/tokens/" + made.ID + "?notice=token-saved")
+	b.post("/tokens/"+made.ID+"/edit", "version", "2", "name", "ci", "type", "custom", "duration", "keep", "grant", "article.find").
+		leads("/tokens/" + made.ID + "?notice=token-saved")
+	if got := f.tokens(t)["ci"]; len(got.Grants) != 1 {
+		t.Errorf("got %v", got.Grants)
+	}
+	b.get("/tokens/" + made.ID + "/edit").lacks("Permissions that are gone")
+}
+
+func (f *site) change(t *testing.T, c store.Catalog) {
+	t.Helper()
+	c.Updated = f.now().UTC().Truncate(time.Millisecond)
+	if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), c) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What the role can't hand out is there to see, and can't be chosen.
+func TestEditWithinCeiling(t *testing.T) {
+	f := newSite(t)
+	f.role(t, store.Role{
+		Name: "finders", Read: store.Own, Create: store.Own, Update: store.Own,
+		Ceiling: store.Ceiling{APIs: []string{"articles"}, Grants: []string{"article.find", "article.find_one"}},
+	})
+	f.account(t, "ann", "finders")
+	b := f.as(t, "ann")
+	page := b.get("/tokens/new").saysAll().is(http.StatusOK, "Your role finders doesn't hand this out", "doesn't hand out what is greyed out",
+		`value="read-only" disabled`, `value="full-access" disabled`, `value="custom" checked aria`,
+		`<option value="articles" selected>`, `<option value="orders" disabled>`, `value="article.create" disabled`, `value="article.*" disabled`)
+	if regexp.MustCompile(`value="article.find"[^>]* disabled`).MatchString(page.text) {
+		t.Error("article.find can't be chosen")
+	}
+	b.post("/tokens", "api", "articles", "name", "x", "type", "custom", "duration", "7d", "grant", "article.create", "written", "GET /api/x").saysAll().
+		is(http.StatusUnprocessableEntity, "may not hand out article.create", "Line 1: your role finders may not hand out GET /api/x")
+	b.post("/tokens", "api", "articles", "name", "x", "type", "custom", "duration", "7d", "grant", "article.find", "owner", "member").saysAll().
+		is(http.StatusForbidden, "Not saved")
+	b.post("/tokens", "api", "articles", "name", "x", "type", "custom", "duration", "7d", "grant", "article.find").is(http.StatusOK)
+
+	// What the token has already is not taken from it by not being sent.
+	mighty := f.token(t, "mighty", "ann", func(d *admin.Draft) { d.Type, d.Grants = token.Custom, []string{"article.delete"} })
+	page = b.get("/tokens/"+mighty.ID+"/edit").is(http.StatusOK, `value="article.create" disabled`, `value="article.delete" checked aria`)
+	b.post("/tokens/"+mighty.ID+"/edit", "version", strconv.FormatInt(mighty.Version, 10), "name", "mighty", "type", "custom", "duration", "keep", "grant", "article.delete").
+		is(http.StatusUnprocessableEntity, "may not hand out article.delete")
+}
+
+// A record that can't be understood is an error of its page, and of no other.
+func TestEditUnreadable(t *testing.T) {
+	f := newSite(t)
+	bad := f.token(t, "bad", "member", nil)
+	db, err := sql.Open("sqlite", f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `UPDATE tokens SET type = 'scoped'`); err != nil {
+		t.Fatal(err)
+	}
+	f.as(t, "owner").get("/tokens/"+bad.ID+"/edit").is(http.StatusInternalServerError, "can't be understood")
+	f.as(t, "member").get("/tokens/" + bad.ID + "/edit").is(http.StatusNotFound)
+}
+
+// The trail says that it was done on a page, and has no secret.
+func TestCreateIsInTheTrail(t *testing.T) {
+	f := newSite(t)
+	made := f.as(t, "member").post("/tokens", "api", "articles", "name", "one", "type", "read-only", "duration", "7d").is(http.StatusOK)
+	events, err := f.Events(t.Context(), operator, admin.EventQuery{Action: "token.create"}, admin.Paging{})
+	if err != nil || len(events.Items) != 1 || events.Items[0].Actor != "member" || events.Items[0].Via != "page" {
+		t.Fatalf("%+v, %v", events, err)
+	}
+	text, err := json.Marshal(events)
+	if err != nil || strings.Contains(string(text), secrets.FindString(made.text)) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
