@@ -173,8 +173,14 @@ func (f *tokenForm) explain(problems admin.FieldErrors, catalog *permission.Cata
 			told[i] = &token.FieldError{Field: "type", Problem: texts.Get("edit.no-type")}
 		}
 	}
+	slices.SortStableFunc(told, func(a, b *token.FieldError) int {
+		return slices.Index(fieldOrder, a.Field) - slices.Index(fieldOrder, b.Field)
+	})
 	return told
 }
+
+// fieldOrder is that of the form, for telling what is wrong with it.
+var fieldOrder = []string{"form", "name", "description", "api", "owner", "type", "duration", "date", "grants", "written"}
 
 // lineOf returns the number of the line that a problem is about, or 0.
 func (f *tokenForm) lineOf(problem string, catalog *permission.Catalog) int {

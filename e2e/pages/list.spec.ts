@@ -1,0 +1,135 @@
+import { checkPage, expect, given, makeToken, rest, test } from "./fixtures.ts";
+
+// Many pictures are taken.
+test.describe.configure({ timeout: 60_000 });
+
+test.describe("as owner", () => {
+  test.use({ who: "owner" });
+
+  test("the table shows what there is, and what is in it is text", async ({ page }) => {
+    await page.goto("/tokens");
+    const row = (name: string) => page.getByRole("row").filter({ hasText: name });
+    await expect(row("Web site")).toContainText("Reads what is on the front page.");
+    await expect(row("Ends soon")).toContainText("ends soon");
+    await expect(row("Forgotten")).toContainText("unused for 90 days");
+    await expect(row("Has ended")).toContainText("Expired");
+    await expect(row("Disabled").getByText("Disabled", { exact: true }).last()).toBeVisible();
+    await expect(page.getByRole("link", { name: given.tokens.script.name, exact: true })).toBeVisible();
+    await expect(page.getByRole("link", { name: given.tokens.image.name, exact: true })).toBeVisible();
+    await expect(row("Web site").locator("time").first()).toHaveAttribute("title", /20\d\d/);
+    await checkPage(page, "tokens");
+  });
+
+  test("it searches while one types, sorts, filters, and comes back to all of it", async ({ page }) => {
+    await page.goto("/tokens");
+    const names = page.locator("tbody th");
+    await page.getByRole("searchbox").pressSequentially("ends soon");
+    await expect(names).toHaveText([/^Ends soon/]);
+    await expect(page.locator("#count")).toHaveText("1 token");
+    await expect(page).toHaveURL("/tokens?search=ends+soon");
+    await expect(page.getByRole("searchbox")).toBeFocused();
+    await page.getByRole("searchbox").fill("");
+    await expect(names.nth(1)).toBeVisible();
+    await page.getByRole("link", { name: "Created" }).press("Enter");
+    await expect(page.getByRole("columnheader", { name: "Created" })).toHaveAttribute("aria-sort", "descending");
+    await expect(page.getByRole("link", { name: "Created" })).toBeFocused();
+    await page.getByLabel("Type").selectOption("Full access");
+    await expect(names).toHaveText([/^Ends soon/, /^Forgotten/]);
+    await expect(page.getByRole("columnheader", { name: "Created" })).toHaveAttribute("aria-sort", "descending");
+    await page.getByLabel("Unused for 90 days").check();
+    await expect(names).toHaveText([/^Forgotten/]);
+    await page.goBack();
+    await expect(names).toHaveText([/^Ends soon/, /^Forgotten/]);
+    await expect(page.getByLabel("Unused for 90 days")).not.toBeChecked();
+    await expect(page.getByLabel("Type")).toHaveValue("full-access");
+    await page.getByRole("searchbox").fill("no such token");
+    await expect(page.getByRole("heading", { name: "No token matches" })).toBeVisible();
+    await checkPage(page, "tokens-none-match");
+    await page.getByRole("link", { name: "Clear the filters" }).last().click();
+    await expect(names.nth(8)).toBeVisible();
+    await expect(page.getByRole("columnheader", { name: "Created" })).toHaveAttribute("aria-sort", "descending");
+  });
+
+  test("several are disabled, enabled and deleted, each by its word", async ({ page }) => {
+    await makeToken("owner", "batch one");
+    const gone = await makeToken("owner", "batch two");
+    await page.goto("/tokens?search=batch&sort=created");
+    for (const button of ["Enable", "Disable", "Delete"]) await expect(page.getByRole("button", { name: button })).toBeDisabled();
+    await page.getByLabel("Select all on this page").press("Space");
+    await expect(page.getByText("2 selected")).toBeVisible();
+    await page.getByLabel("Select batch two").uncheck();
+    await expect(page.getByText("1 selected")).toBeVisible();
+    await page.getByLabel("Select all on this page").check();
+    await page.getByRole("button", { name: "Disable" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Disable tokens");
+    await checkPage(page, "tokens-disable");
+    await page.getByRole("button", { name: "Disable 2 tokens" }).press("Enter");
+    await expect(page.getByRole("status")).toContainText("2 tokens are disabled.");
+    await page.getByRole("link", { name: "Back to the tokens" }).click();
+    await expect(page).toHaveURL("/tokens?search=batch&sort=created");
+    await expect(page.getByRole("cell", { name: "Disabled" })).toHaveCount(2);
+
+    await page.getByLabel("Select all on this page").check();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await rest("owner", "DELETE", "/tokens/" + gone.token.id);
+    await page.getByRole("button", { name: "Delete 2 tokens" }).click();
+    await expect(page.getByRole("status")).toContainText("1 token is deleted. The others stay as they were");
+    await expect(page.getByRole("row").filter({ hasText: gone.token.id })).toContainText("deleted meanwhile");
+    await checkPage(page, "tokens-deleted");
+    await page.reload(); // asks nothing, does nothing
+    await expect(page).toHaveURL("/tokens?search=batch&sort=created");
+    await expect(page.getByRole("heading", { name: "No token matches" })).toBeVisible();
+  });
+
+  test("pages follow each other", async ({ page }) => {
+    for (let i = 10; i < 70; i++) await makeToken("owner", `paged ${i}`);
+    await page.goto("/tokens?search=paged");
+    await expect(page.locator("tbody th")).toHaveCount(50);
+    await page.getByRole("link", { name: "Next page" }).press("Enter");
+    await expect(page.locator("tbody th")).toHaveCount(10);
+    await expect(page.locator("tbody th").last()).toContainText("paged 69");
+    await expect(page.getByRole("searchbox")).toHaveValue("paged");
+    await page.getByRole("link", { name: "Previous page" }).click();
+    await expect(page.locator("tbody th").first()).toContainText("paged 10");
+  });
+});
+
+test("members see their own, auditors see all and change nothing", async ({ as }) => {
+  const member = await as("member");
+  await member.goto("/tokens");
+  await expect(member.getByRole("link", { name: "Nightly import" })).toBeVisible();
+  await expect(member.getByText("Web site")).toHaveCount(0);
+  await expect(member.getByText("All tokens")).toHaveCount(0);
+  await checkPage(member, "tokens-member");
+
+  const auditor = await as("auditor");
+  await auditor.goto("/tokens?search=site");
+  await expect(auditor.getByRole("link", { name: "Web site" })).toBeVisible();
+  await expect(auditor.getByRole("link", { name: "New token" })).toHaveCount(0);
+  await expect(auditor.locator("tbody input")).toHaveCount(0);
+  await checkPage(auditor, "tokens-auditor");
+
+  const manager = await as("manager");
+  await manager.goto("/tokens?search=i");
+  await manager.getByRole("link", { name: "My tokens" }).click();
+  await expect(manager.getByText("Nightly import")).toHaveCount(0);
+  await expect(manager.getByRole("link", { name: "Web site" })).toBeVisible();
+});
+
+test("without scripts the same can be done", async ({ as }) => {
+  await makeToken("owner", "plain");
+  const page = await as("owner", { javaScriptEnabled: false });
+  await page.goto("/tokens");
+  await page.getByRole("searchbox").fill("plain");
+  await page.getByRole("button", { name: "Search" }).click();
+  await expect(page.locator("tbody th")).toHaveText([/plain/]);
+  await page.getByRole("link", { name: "Owner", exact: true }).click();
+  await expect(page.locator("tbody th")).toHaveText([/plain/]);
+  await page.getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByText("Select at least one token first.")).toBeVisible();
+  await page.getByLabel("Select plain").check();
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete 1 token" }).click();
+  await page.getByRole("link", { name: "Back to the tokens" }).click();
+  await expect(page.getByRole("heading", { name: "No token matches" })).toBeVisible();
+});
