@@ -129,6 +129,10 @@ func newSamples(t *testing.T) *samples {
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the store has the catalogs of all APIs", func() bool {
+		catalogs, err := tokens.Catalogs(t.Context())
+		return err == nil && len(catalogs) == 3
+	})
 	s.addAccounts(t, g, tokens)
 	s.addTokens(t, tokens)
 	for name := range sampleAccounts {

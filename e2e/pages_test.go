@@ -99,8 +99,9 @@ type playwrightSuite struct {
 		Title string
 		Tests []struct {
 			Results []struct {
-				Status string
-				Errors []playwrightError
+				Status   string
+				Duration int // milliseconds
+				Errors   []playwrightError
 			}
 		}
 	}
@@ -114,6 +115,7 @@ func (s playwrightSuite) tell(t *testing.T) (ran int) {
 		t.Run(spec.Title, func(t *testing.T) {
 			for _, test := range spec.Tests {
 				for _, result := range test.Results {
+					t.Logf("%d ms", result.Duration)
 					for _, e := range result.Errors {
 						t.Error(colours.ReplaceAllString(e.Message, ""))
 					}

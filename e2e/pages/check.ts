@@ -10,18 +10,23 @@ const screenshots = process.env.PAGES_SCREENSHOTS ?? join(import.meta.dirname, "
 // Every rule that axe has for pages of people, and that of the size of targets, which it leaves out.
 const options = { resultTypes: ["violations"], rules: { "target-size": { enabled: true } } };
 
+// Colours are the same on a phone.
+const views = [
+  { width: 1280, colorScheme: "light" },
+  { width: 1280, colorScheme: "dark" },
+  { width: 380, colorScheme: "light" },
+] as const;
+
 // checkPage looks at the present page in light and dark, on a desktop and on a
 // phone: axe-core finds nothing, nothing makes the page scroll sideways. It leaves
 // pictures under that name. The viewport is as before afterwards.
 export async function checkPage(page: Page, name: string) {
   const before = page.viewportSize()!;
-  for (const width of [1280, 380]) {
+  for (const { width, colorScheme } of views) {
     await page.setViewportSize({ width, height: 800 });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(screenshots, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-      expect.soft(await findings(page), `axe-core on ${name} at ${width} px, ${colorScheme}`).toEqual([]);
-    }
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: join(screenshots, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    expect.soft(await findings(page), `axe-core on ${name} at ${width} px, ${colorScheme}`).toEqual([]);
   }
   for (const width of [1280, 380, 320]) {
     await page.setViewportSize({ width, height: 800 });
@@ -29,6 +34,12 @@ export async function checkPage(page: Page, name: string) {
   }
   await page.setViewportSize(before);
   await page.emulateMedia({ colorScheme: null });
+}
+
+// glance is checkPage for variants of pages that are checked as a whole elsewhere.
+export async function glance(page: Page, name: string) {
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+  expect.soft(await findings(page), `axe-core on ${name}`).toEqual([]);
 }
 
 // findings is what axe-core finds, one line for each element.

@@ -7,8 +7,9 @@ export default defineConfig({
   workers: 1,
   retries: 0,
   forbidOnly: true,
-  timeout: 20_000,
-  expect: { timeout: 5_000 },
+  // A machine that runs all tests at once is slow now and then.
+  timeout: 60_000,
+  expect: { timeout: 20_000 },
   outputDir: process.env.PAGES_OUTPUT,
   reporter: "json",
   use: {
@@ -17,8 +18,8 @@ export default defineConfig({
     locale: "en-GB",
     timezoneId: "Asia/Kolkata",
     contextOptions: { reducedMotion: "reduce" },
-    actionTimeout: 5_000,
-    navigationTimeout: 10_000,
+    actionTimeout: 20_000,
+    navigationTimeout: 20_000,
     launchOptions: {
       executablePath: process.env.PAGES_CHROMIUM,
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
