@@ -69,6 +69,7 @@ func (b *bench) listRows() (list []string) {
 	for _, p := range postgresRows {
 		row(p.key, p.what)
 	}
+	row(pagesKey, "how long the pages take with many tokens, on SQLite and on Postgres")
 	return list
 }
 
@@ -81,7 +82,8 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 		return r, nil
 	}
 	alone := b.opts.only.MatchString(aloneKey)
-	if len(pairs) == 0 && !flood && !alone && !b.wantsPostgres() {
+	pages := b.opts.only.MatchString(pagesKey)
+	if len(pairs) == 0 && !flood && !alone && !pages && !b.wantsPostgres() {
 		return nil, errors.New("-only matches no row; see -list")
 	}
 	if err := b.prepare(ctx, pairs, flood); err != nil {
@@ -108,6 +110,12 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 			return nil, fmt.Errorf("%s: %w", floodKey, err)
 		}
 	}
+	if pages {
+		var err error
+		if r.pages, err = b.measurePages(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", pagesKey, err)
+		}
+	}
 	if alone {
 		var err error
 		if r.alone, err = b.measureAlone(ctx); err != nil {
@@ -123,7 +131,7 @@ func (b *bench) prepare(ctx context.Context, pairs []pair, flood bool) error {
 	uses := func(test func(side) bool) bool {
 		return slices.ContainsFunc(pairs, func(p pair) bool { return test(p.a) || test(p.b) })
 	}
-	needsOurs := flood || b.wantsPostgres() || uses(func(s side) bool { return !s.stock })
+	needsOurs := flood || b.wantsPostgres() || b.opts.only.MatchString(pagesKey) || uses(func(s side) bool { return !s.stock })
 	needsStock := uses(func(s side) bool { return s.stock })
 	if err := b.build(ctx, needsStock, needsOurs); err != nil {
 		return err

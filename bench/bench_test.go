@@ -73,6 +73,26 @@ func TestSmokeRunWithPostgres(t *testing.T) {
 	}
 }
 
+func TestSmokeRunWithPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs the gateway")
+	}
+	var out, progress bytes.Buffer
+	err := run(t.Context(), []string{"-quick", "-only", "^pages$", "-cores", "all"}, strings.NewReader(""), &out, &progress)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &progress)
+	}
+	wanted := []string{"| first page | SQLite | ", "| a page in the middle | SQLite | ", "| a search that one matches | SQLite | "}
+	if os.Getenv("TOKENREEVE_FULL") == "1" {
+		wanted = append(wanted, "| unused for 90 days | Postgres | ")
+	}
+	for _, want := range wanted {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, &out)
+		}
+	}
+}
+
 // A benchmark of failing requests would look fast, so they must end it.
 func TestLoadFailsOnUnexpectedStatus(t *testing.T) {
 	addr := backendForTest(t)

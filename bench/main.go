@@ -103,7 +103,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.Int64Var(&o.flood, "flood", 60_000, "different unknown tokens in the flood; the gateway lets 500 a second for each core through")
 	f.Float64Var(&o.floodRate, "flood-rate", 8000, "requests per second of the flood; 0 is as many as go through")
 	f.Float64Var(&o.knownRate, "known-rate", 1000, "requests per second with known tokens beside the flood")
-	f.IntVar(&o.tokens, "tokens", 10_000, "tokens in use when last-use writes are measured")
+	f.IntVar(&o.tokens, "tokens", 10_000, "tokens in use when last-use writes are measured, and in the table of the pages")
 	f.IntVar(&o.stored, "stored", 1_000_000, "tokens in Postgres")
 	f.StringVar(&o.write, "write", "", "also write the tables between their markers in this file")
 	f.BoolVar(&o.list, "list", false, "list the rows and end")

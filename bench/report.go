@@ -59,6 +59,7 @@ type report struct {
 	alone    []*aloneRow
 	others   spread
 	postgres *postgresReport
+	pages    *pagesReport
 }
 
 // measuredGate reports whether there is anything for the first table.
@@ -78,6 +79,9 @@ func (r *report) markdown() string {
 	if r.postgres != nil {
 		parts = append(parts, r.postgres.markdown())
 	}
+	if r.pages != nil {
+		parts = append(parts, r.pages.markdown())
+	}
 	return strings.Join(parts, "\n")
 }
 
@@ -89,7 +93,12 @@ func (r *report) write(path string) error {
 		}
 	}
 	if r.postgres != nil {
-		return writeBetweenMarkers(path, postgresMark, r.postgres.markdown())
+		if err := writeBetweenMarkers(path, postgresMark, r.postgres.markdown()); err != nil {
+			return err
+		}
+	}
+	if r.pages != nil {
+		return writeBetweenMarkers(path, pagesMark, r.pages.markdown())
 	}
 	return nil
 }
@@ -171,6 +180,7 @@ func writeBlock(t *strings.Builder, title string, lines []string) {
 const (
 	gateMark     = "bench"
 	postgresMark = "postgres"
+	pagesMark    = "pages"
 )
 
 // writeBetweenMarkers replaces what stands between the markers of a page and
