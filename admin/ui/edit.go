@@ -88,7 +88,9 @@ func (u *ui) editTokenPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	body, err := u.newEditPage(c, tokenFormOf(&t, offered(permissions)), &t)
+	boxes := offered(permissions)
+	form := tokenFormOf(&t, boxes).asking(c.query("grant"), boxes)
+	body, err := u.newEditPage(c, form, &t)
 	if err != nil {
 		return err
 	}

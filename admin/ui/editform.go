@@ -21,6 +21,7 @@ type tokenForm struct {
 	Ticked                        []string // grants by check boxes
 	Kept                          []string // ticked before, of an API that is not shown now
 	Written                       string   // grants in lines
+	Asked                         string   // of these, the one that a link chose
 
 	Nonce   string // of a new token: the form makes one, however often it is sent
 	Version int64  // of a present token: that the edit began with
@@ -54,6 +55,21 @@ func tokenFormOf(t *token.Token, offered []string) tokenForm {
 		}
 	}
 	f.Written = strings.Join(lines, "\n")
+	return f
+}
+
+// asking is the form with one more grant, for links such as those of refusals. The
+// page says so: whoever sends the form grants it.
+func (f tokenForm) asking(grant string, offered []string) tokenForm {
+	switch {
+	case grant == "" || f.Type != token.Custom || slices.Contains(f.grants(), grant):
+		return f
+	case slices.Contains(offered, grant):
+		f.Ticked = append(f.Ticked, grant)
+	default:
+		f.Written = strings.TrimPrefix(f.Written+"\n"+grant, "\n")
+	}
+	f.Asked = grant
 	return f
 }
 

@@ -35,6 +35,7 @@ var operator = admin.Operator("root")
 type site struct {
 	*admin.Service
 	store  store.Store
+	path   string
 	server *httptest.Server
 	past   atomic.Int64 // how far the clock has been moved
 	failed atomic.Int64 // technical failures
@@ -254,7 +255,7 @@ func (s seen) leads(to string) {
 }
 
 // keys are of texts that nobody wrote: a page then shows their names.
-var keys = regexp.MustCompile(`\b(list|edit|secret|selected|copy|account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
+var keys = regexp.MustCompile(`\b(token|grants|history|regenerate|delete|secrets|try|apis|mark|account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
 
 func (s seen) saysAll() seen {
 	s.t.Helper()

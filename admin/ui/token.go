@@ -37,7 +37,7 @@ type tokenView struct {
 }
 
 func (u *ui) tokenPage(c *call) error {
-	t, err := u.tokenOf(c)
+	t, err := u.find(c, c.r.PathValue("id"))
 	if errors.Is(err, store.ErrUnreadable) && c.actor.Scope(admin.TokenDelete) == store.All {
 		return u.unreadable(c, err)
 	}
@@ -58,15 +58,6 @@ func (u *ui) tokenPage(c *call) error {
 		return err
 	}
 	return u.show(c, http.StatusOK, "token", page{Title: "token.title", Name: t.Name, Here: "/tokens", Body: view})
-}
-
-// tokenOf returns the token that the address names.
-func (u *ui) tokenOf(c *call) (token.Token, error) {
-	id := c.r.PathValue("id")
-	if !token.IsID(id) {
-		return token.Token{}, errNoPage
-	}
-	return u.Service.Find(c.r.Context(), c.actor, "", id)
 }
 
 // viewOf returns what needs no further look-up.

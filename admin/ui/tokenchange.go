@@ -47,7 +47,7 @@ func (u *ui) regeneratePage(c *call) error {
 
 func (u *ui) askToRegenerate(c *call, status int, form regeneration, problems admin.FieldErrors) error {
 	var err error
-	if form.Token, err = u.tokenOf(c); err != nil {
+	if form.Token, err = u.find(c, c.r.PathValue("id")); err != nil {
 		return err
 	}
 	if err := c.need(admin.TokenRegenerate, &form.Token); err != nil {
@@ -108,7 +108,7 @@ func (u *ui) askToDelete(c *call, status int, typed string, problems admin.Field
 
 // deletable returns the token, or its id alone if its record can't be understood.
 func (u *ui) deletable(c *call) (token.Token, error) {
-	t, err := u.tokenOf(c)
+	t, err := u.find(c, c.r.PathValue("id"))
 	if errors.Is(err, store.ErrUnreadable) {
 		return token.Token{ID: c.r.PathValue("id")}, nil
 	}

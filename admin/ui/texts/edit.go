@@ -23,6 +23,7 @@ var edit = map[string]string{
 	"edit.type.custom":      "What you choose below, and nothing else.",
 	"edit.caution":          "Whoever has this token can do everything that the API can do. Take a custom one if that will do.",
 	"edit.beyond":           "Your role %s doesn't hand this out.",
+	"edit.asked":            "%s is chosen because you followed a link. Save to grant it.",
 	"edit.beyond.short":     "not with your role",
 	"edit.beyond.grants":    "Your role %s doesn't hand out what is greyed out.",
 

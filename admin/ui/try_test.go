@@ -1,0 +1,144 @@
+package ui_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// saveShop adds an API with fields of GraphQL and a permission that is marked.
+func (f *site) saveShop(t *testing.T) {
+	t.Helper()
+	c := store.Catalog{API: "shop"}
+	for _, p := range []struct {
+		name       string
+		mark       permission.Mark
+		operations []string
+	}{
+		{"order.find", permission.Unmarked, []string{"GET /orders", "query orders"}},
+		{"order.cancel", permission.Unmarked, []string{"mutation cancelOrder"}},
+		{"search.run", permission.Read, []string{"POST /search"}},
+	} {
+		named := permission.Permission{Name: p.name, Mark: p.mark}
+		for _, text := range p.operations {
+			op, err := permission.ParseOperation(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			named.Operations = append(named.Operations, op)
+		}
+		c.Permissions = append(c.Permissions, named)
+	}
+	if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), c) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTry(t *testing.T) {
+	f := newSite(t)
+	f.saveShop(t)
+	shop := func(kind token.Type, grants ...string) func(*admin.Draft) {
+		return func(d *admin.Draft) { d.API, d.Type, d.Grants = "shop", kind, grants }
+	}
+	made := f.token(t, "ci", "member", shop(token.Custom, "order.find"))
+	f.token(t, "reader", "member", shop(token.ReadOnly))
+	f.token(t, "all", "member", shop(token.FullAccess))
+	off := f.token(t, "off", "member", shop(token.ReadOnly))
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	b := f.as(t, "member")
+	grant := func(what string) string { return `href="/tokens/` + made.ID + "/edit?grant=" + what + `"` }
+	for _, test := range []struct {
+		name, token, method, path string
+		says                      []string
+	}{
+		{"granted", "ci", "GET", "/orders", []string{"✓ Allowed", "The token was granted order.find.", "It is: GET /orders in order.find"}},
+		{"by id", made.ID, "GET", "/orders", []string{"✓ Allowed", `value="ci"`}},
+		{"whole address", "ci", "GET", "https://shop.example.com/orders?page=2", []string{"✓ Allowed", `value="/orders?page=2"`}},
+		{"not granted", "ci", "POST", "/search", []string{"✕ Refused", "The token has no grant of search.run.", grant("search.run")}},
+		{"no permission", "ci", "DELETE", "/orders/1", []string{"✕ Refused", "No permission has DELETE /orders/1.", grant("DELETE%20%2forders%2f1")}},
+		{"field", "ci", "mutation", "cancelOrder", []string{"✕ Refused", "no grant of order.cancel"}},
+		{"reads by its mark", "reader", "POST", "/search", []string{"✓ Allowed", "POST /search reads, which a read-only token may."}},
+		{"writes", "reader", "POST", "/orders", []string{"✕ Refused", "POST /orders counts as writing"}},
+		{"everything", "all", "DELETE", "/anything", []string{"✓ Allowed", "A full-access token may do everything."}},
+		{"never forwarded", "all", "TRACE", "/orders", []string{"✕ Refused", "Requests of this method are never forwarded"}},
+		{"ambiguous", "all", "GET", "/a/%2e%2e/b", []string{"✕ Refused"}},
+		{"opened", "all", "GET", "/a%2Fb", []string{"✕ Refused", "Where a gate opens encoded_slash"}},
+		{"disabled", "off", "GET", "/orders", []string{"✕ Refused", "The token is disabled."}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			page := b.post("/try", "token", test.token, "method", test.method, "path", test.path, "kind", "rest")
+			page.saysAll().is(http.StatusOK, append(test.says, `role="status"`, "Nothing was sent.")...)
+		})
+	}
+	f.as(t, "auditor").post("/try", "token", "ci", "method", "POST", "path", "/search").is(http.StatusOK, "✕ Refused").lacks("/edit")
+	b.get("/try?token="+made.ID+"&method=GET&path=/orders").is(http.StatusOK, "✓ Allowed")
+	b.get("/try?token="+made.ID).is(http.StatusOK, `value="ci"`, "<option selected>shop").lacks("Allowed", "Refused")
+	if uses, err := f.Usage(t.Context(), operator, made.ID, f.now().AddDate(0, 0, -1)); err != nil || len(uses) > 0 {
+		t.Errorf("trying counts as use: %v, %v", uses, err)
+	}
+}
+
+func TestTryGraphQL(t *testing.T) {
+	f := newSite(t)
+	f.saveShop(t)
+	f.token(t, "ci", "member", func(d *admin.Draft) { d.API, d.Type, d.Grants = "shop", token.Custom, []string{"order.find"} })
+	b := f.as(t, "member")
+	for document, says := range map[string][]string{
+		`{ orders { id } }`: {"✓ Allowed", "query orders", "granted order.find"},
+		`query($n: Int) { o: orders(first: $n) { id } __typename}`: {"✓ Allowed"},
+		`{"query": "{ orders { id } }", "variables": {}}`:          {"✓ Allowed"},
+		`[{"query": "{ orders { id } }"}]`:                         {"✓ Allowed"},
+		`query A { orders { id } } mutation B { cancelOrder }`:     {"✕ Refused", "query orders Allowed", "mutation cancelOrder Refused", "no grant of order.cancel"},
+		`{ __schema { types { name } } }`:                          {"✕ Refused", "have a setting for questions about the schema"},
+		`{ __typename }`:                                           {"✓ Allowed", "Every token that works may."},
+	} {
+		b.post("/try", "token", "ci", "kind", "graphql", "document", document).saysAll().is(http.StatusOK, says...)
+	}
+	for _, document := range []string{"", "{ orders", "nonsense", `{"variables": {}}`} {
+		b.post("/try", "token", "ci", "kind", "graphql", "document", document).saysAll().
+			is(http.StatusUnprocessableEntity, `id="document-problem"`).lacks("Allowed", "Refused")
+	}
+}
+
+func TestTryRefusesForms(t *testing.T) {
+	f := newSite(t)
+	const secret = "trv_0123456789012345678901234567890123456789"
+	f.token(t, "ci", "member", nil)
+	f.token(t, "ci", "member", func(d *admin.Draft) { d.API = "orders" })
+	theirs := f.token(t, "theirs", "manager", nil)
+	b := f.as(t, "member")
+	for _, test := range []struct {
+		name, token, api, method, path, field, says string
+	}{
+		{"no token", "", "", "GET", "/x", "token", "say which token"},
+		{"unknown", "nothing", "", "GET", "/x", "token", "you can see no such token"},
+		{"of somebody else", theirs.ID, "", "GET", "/x", "token", "you can see no such token"},
+		{"two of a name", "ci", "", "GET", "/x", "api", "say which"},
+		{"a secret", secret, "", "GET", "/x", "token", "that is a secret"},
+		{"no path", "ci", "orders", "GET", "", "path", "say which path"},
+		{"no such path", "ci", "orders", "GET", "x", "path", "is not a path"},
+		{"lower case", "ci", "orders", "get", "/x", "method", "write GET"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			page := b.post("/try", "token", test.token, "api", test.api, "method", test.method, "path", test.path)
+			page.saysAll().is(http.StatusUnprocessableEntity, `id="`+test.field+`-problem"`, test.says).lacks(secret)
+		})
+	}
+	b.post("/try", "token", "ci", "api", "orders", "method", "GET", "path", "/x").is(http.StatusOK, "✓ Allowed")
+}
+
+func TestSuggestTokens(t *testing.T) {
+	f := newSite(t)
+	f.token(t, "Nightly build", "member", nil)
+	f.token(t, "Web site", "member", nil)
+	f.token(t, "Nightly report", "manager", nil)
+	f.as(t, "member").get("/try/tokens?token=night").is(http.StatusOK, `<datalist id="tokens">`, `value="Nightly build"`).
+		lacks(`value="Web site"`, `value="Nightly report"`, "<html")
+	f.as(t, "owner").get("/try/tokens?token=night").is(http.StatusOK, `value="Nightly build"`, `value="Nightly report"`)
+}
