@@ -109,6 +109,12 @@ func (p *editPage) choose(ceiling *admin.CeilingRecord) {
 		held := p.Token != nil && p.Token.Type == kind
 		p.Types = append(p.Types, option{Value: string(kind), Chosen: kind == p.Form.Type, Beyond: beyond, Off: beyond && !held})
 	}
+	chosen := func(o option) bool { return o.Chosen && !o.Off }
+	if can := slices.IndexFunc(p.Types, func(o option) bool { return !o.Off }); can >= 0 && !slices.ContainsFunc(p.Types, chosen) && p.Form.Type != "" {
+		for i := range p.Types {
+			p.Types[i].Chosen = i == can
+		}
+	}
 	p.Limited = ceiling.Grants != nil
 	all := append(slices.Clone(durations), dateDuration)
 	if p.Token != nil {

@@ -78,6 +78,8 @@ func TestListByRole(t *testing.T) {
 		lacks("All tokens", `name="owner"`)
 	f.as(t, "member").get("/tokens?owner=manager").is(http.StatusOK).listed("")
 	f.as(t, "maker").get("/tokens").is(http.StatusForbidden)
+	f.as(t, "maker").get("/").leads("/apis")
+	f.as(t, "member").get("/").leads("/tokens")
 }
 
 func TestListEscapes(t *testing.T) {

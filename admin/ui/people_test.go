@@ -40,7 +40,6 @@ type site struct {
 	past   atomic.Int64 // how far the clock has been moved
 	failed atomic.Int64 // technical failures
 	place  ui.Place     // of every API
-	path   string       // of the database
 }
 
 func newSite(t *testing.T) *site {

@@ -142,6 +142,17 @@ var menu = []struct {
 	{"/audit", "menu.audit", "audit.read", true},
 }
 
+// entries are those of the menu that are of use to whoever looks.
+func (p *page) entries() []entry {
+	var some []entry
+	for _, e := range menu {
+		if p.MayAll(e.right) || !e.all && p.May(e.right) {
+			some = append(some, entry{e.path, e.title, e.path == p.Here})
+		}
+	}
+	return some
+}
+
 // show answers a page.
 func (u *ui) show(c *call, status int, name string, p page) error {
 	return u.showPart(c, status, name, "layout", p)
@@ -152,11 +163,7 @@ func (u *ui) showPart(c *call, status int, name, part string, p page) error {
 	p.Now = c.now
 	if c.actor.Account != nil {
 		p.Actor = &c.actor
-		for _, e := range menu {
-			if p.MayAll(e.right) || !e.all && p.May(e.right) {
-				p.Menu = append(p.Menu, entry{e.path, e.title, e.path == p.Here})
-			}
-		}
+		p.Menu = p.entries()
 	}
 	if p.Notice == "" && texts.Has("notice."+c.query("notice")) {
 		p.Notice = "notice." + c.query("notice")

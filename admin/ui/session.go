@@ -18,7 +18,14 @@ var sessionRoutes = []route{
 	{method: "POST", path: "/sign-out", handle: (*ui).signOut},
 }
 
-func (*ui) home(c *call) error { return c.leave("/tokens") }
+// home leads to the first page of the menu: mostly the tokens.
+func (*ui) home(c *call) error {
+	p := page{Actor: &c.actor}
+	if entries := p.entries(); len(entries) > 0 {
+		return c.leave(entries[0].Path)
+	}
+	return c.leave("/account")
+}
 
 // credentials is what the forms to sign in and to set up show again: never a
 // password, which is typed anew.
@@ -154,7 +161,7 @@ func nextPath(next string) string {
 	parsed, err := url.Parse(next)
 	if err != nil || parsed.IsAbs() || parsed.Host != "" || parsed.User != nil || !strings.HasPrefix(next, "/") ||
 		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/tokens"
+		return "/"
 	}
 	return next
 }
