@@ -102,6 +102,9 @@ func (u *ui) signIn(c *call) error {
 		return err
 	}
 	u.welcome(c, in)
+	if form.Next == "" {
+		return c.leave("/")
+	}
 	return c.leave(nextPath(form.Next))
 }
 
@@ -161,7 +164,7 @@ func nextPath(next string) string {
 	parsed, err := url.Parse(next)
 	if err != nil || parsed.IsAbs() || parsed.Host != "" || parsed.User != nil || !strings.HasPrefix(next, "/") ||
 		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/"
+		return "/tokens"
 	}
 	return next
 }
