@@ -35,11 +35,11 @@ var operator = admin.Operator("root")
 type site struct {
 	*admin.Service
 	store  store.Store
-	path   string
 	server *httptest.Server
 	past   atomic.Int64 // how far the clock has been moved
 	failed atomic.Int64 // technical failures
 	place  ui.Place     // of every API
+	path   string       // of the database
 }
 
 func newSite(t *testing.T) *site {
@@ -254,7 +254,7 @@ func (s seen) leads(to string) {
 }
 
 // keys are of texts that nobody wrote: a page then shows their names.
-var keys = regexp.MustCompile(`\b(token|grants|history|regenerate|delete|secrets|try|apis|mark|account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
+var keys = regexp.MustCompile(`\b(list|edit|secret|selected|copy|token|grants|history|regenerate|delete|secrets|try|apis|mark|account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
 
 func (s seen) saysAll() seen {
 	s.t.Helper()
