@@ -41,10 +41,11 @@ var units = []struct {
 	{"year", 365 * 24 * time.Hour}, {"month", 30 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute},
 }
 
-// relative rounds down: a token that ends "in 2 days" has at least two.
+// relative rounds down: a token that ends "in 2 days" has at least two. What this
+// very request did is past, although it began before.
 func relative(now, t time.Time) string {
 	direction, distance := "past", now.Sub(t)
-	if distance < 0 {
+	if distance < -time.Second {
 		direction, distance = "future", -distance
 	}
 	for _, unit := range units {

@@ -43,7 +43,7 @@ func (l *demoLink) register(mux *http.ServeMux) {
 	} {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", file.kind)
-			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 			w.Header().Set("Referrer-Policy", "no-referrer")
 			w.Header().Set("Cache-Control", "no-store")
 			_, _ = io.WriteString(w, file.text) // the browser may have gone away
