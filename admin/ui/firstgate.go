@@ -8,9 +8,9 @@ import (
 	"github.com/tokenreeve/tokenreeve/admin"
 )
 
-// firstGate returns the lines of a Caddyfile that protect a first API: beside
-// these pages, or under a name next to theirs.
-func (u *ui) firstGate(c *call) []string {
+// firstGate returns the lines of a Caddyfile that protect a first API: under a name
+// next to that of these pages, or together with them, instead of their block.
+func (u *ui) firstGate(c *call) (lines []string, instead bool) {
 	place := u.Place(admin.ManagementAPI)
 	address, _ := u.address(c, &place)
 	gate := []string{
@@ -20,9 +20,9 @@ func (u *ui) firstGate(c *call) []string {
 		"reverse_proxy localhost:3000",
 	}
 	if name := neighbour(address); name != "" {
-		return block(name, gate)
+		return block(name, gate), false
 	}
-	return block(place.Address, append(block("handle /api/*", gate), block("handle", []string{"api_tokens_admin"})...))
+	return block(place.Address, append(block("handle /api/*", gate), block("handle", []string{"api_tokens_admin"})...)), true
 }
 
 // neighbour returns the name of an API beside pages that have one of their own, or "".

@@ -36,6 +36,7 @@ type listPage struct {
 	Reset       string   // address without filters
 	Empty       string   // why there is nothing: none, no-match, no-api; else ""
 	Lines       []string // of a Caddyfile, for who has no API yet
+	Instead     bool     // they take the place of the block of these pages
 }
 
 // tokenRow is a token in the table.
@@ -149,7 +150,8 @@ func (u *ui) fillChoices(c *call, body *listPage) error {
 	case others || c.actor.Scope(admin.AccountManage) != store.All:
 		body.Empty = "none"
 	default:
-		body.Empty, body.Lines = "no-api", u.firstGate(c)
+		body.Empty = "no-api"
+		body.Lines, body.Instead = u.firstGate(c)
 	}
 	if body.All == "" || c.partial(table) {
 		return nil

@@ -202,6 +202,8 @@ func TestListEmpty(t *testing.T) {
 		f.place = ui.Place{Address: address}
 		b.get("/tokens").saysAll().is(http.StatusOK, "Protect a first API", lines)
 	}
+	f.place = ui.Place{Address: "http://localhost:8080"}
+	b.get("/tokens").has("takes the place of the block")
 	f.as(t, "member").get("/tokens").saysAll().is(http.StatusOK, "No tokens yet").lacks("reverse_proxy")
 }
 
