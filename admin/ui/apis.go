@@ -48,8 +48,9 @@ func (u *ui) apis(c *call) error {
 		return err
 	}
 	body := struct {
-		APIs  []apiView
-		Lines []string // of a Caddyfile, while nothing but the management API is there
+		APIs    []apiView
+		Lines   []string // of a Caddyfile, while nothing but the management API is there
+		Instead bool     // they take the place of the block of these pages
 	}{}
 	others := false
 	for i := range apis {
@@ -58,7 +59,7 @@ func (u *ui) apis(c *call) error {
 		others = others || !view.Own
 	}
 	if !others {
-		body.Lines = u.firstGate(c)
+		body.Lines, body.Instead = u.firstGate(c)
 	}
 	return u.show(c, http.StatusOK, "apis", page{Title: "apis.title", Here: "/apis", Body: body})
 }
