@@ -210,10 +210,14 @@ func (s *samples) addTokens(t *testing.T, tokens store.Store) {
 		s.given.Tokens[sample.key] = sampleOfToken{made.ID, made.Name, secret.Reveal()}
 		for ago := sample.used; ago > 0 && ago < sample.age; ago += 3 {
 			at := now.AddDate(0, 0, -ago)
-			uses = append(uses, token.Use{
-				TokenID: made.ID, Secret: secret.Digest(), Day: at.UTC().Truncate(24 * time.Hour), Last: at,
+			use := token.Use{
+				TokenID: made.ID, Secret: secret.Digest(), Day: at.UTC().Truncate(24 * time.Hour), Last: at, Address: "192.0.2.7",
 				Allowed: uint64(10 + ago%7), Refused: uint64(ago % 4),
-			})
+			}
+			if d.API == "articles" {
+				use.Permissions = []token.PermissionUse{{Permission: "article.find", Allowed: use.Allowed}, {Permission: "article.delete", Refused: use.Refused}}
+			}
+			uses = append(uses, use)
 		}
 	}
 	if err := tokens.RecordUse(t.Context(), uses); err != nil {

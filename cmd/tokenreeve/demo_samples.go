@@ -16,7 +16,7 @@ import (
 
 // identityOf is how people of the demo sign in: they have no passwords.
 func identityOf(name string) admin.ExternalIdentity {
-	return admin.ExternalIdentity{Subject: "demo:" + name, Name: name, Method: "header"}
+	return admin.ExternalIdentity{Subject: "demo:" + name, Name: name, Method: "demo"}
 }
 
 // history makes the past of the demo in a store: what people did there over
@@ -51,10 +51,10 @@ func newHistory(tokens store.Store) (*history, error) {
 type sampleToken struct {
 	admin.Draft
 	by      string
-	made    int    // days ago
-	used    [2]int // from and to so many days ago; none if both are 0
-	allowed uint64 // on a usual day
-	refused uint64 // now and then
+	made    int                   // days ago
+	used    [2]int                // from and to so many days ago
+	does    []token.PermissionUse // on a usual day
+	lacks   token.PermissionUse   // now and then
 	address string
 
 	id     string
@@ -74,38 +74,50 @@ var sampleAddresses = map[string]string{"demo": "127.0.0.1", "ann": "192.0.2.17"
 var sampleTokens = []sampleToken{
 	{
 		Draft: admin.Draft{Name: "Prototype", Description: "First try of the mobile app", Type: token.FullAccess, Duration: "unlimited"},
-		by:    "ben", made: 160, used: [2]int{155, 121}, allowed: 60, refused: 0, address: "198.51.100.4",
+		by:    "ben", made: 160, used: [2]int{155, 121}, address: "198.51.100.4",
+		does: []token.PermissionUse{{Permission: "article.find", Allowed: 40}, {Permission: "article.create", Allowed: 20}},
 	},
 	{
 		Draft: admin.Draft{Name: "Web site", Description: "The front page shows the newest articles", Type: token.ReadOnly, Duration: "unlimited"},
-		by:    "ann", made: 120, used: [2]int{118, 0}, allowed: 900, refused: 0, address: "192.0.2.30",
+		by:    "ann", made: 120, used: [2]int{118, 0}, address: "192.0.2.30",
+		does: []token.PermissionUse{{Permission: "article.find", Allowed: 700}, {Permission: "article.find_one", Allowed: 200}},
 	},
 	{
 		Draft: admin.Draft{
 			Name: "Nightly import", Description: "Copies articles from the editors' system", Type: token.Custom, Duration: "90d",
 			Grants: []string{"article.find", "article.create", "article.update", "POST /api/reports"},
 		},
-		by: "ben", made: 64, used: [2]int{63, 0}, allowed: 140, refused: 9, address: "198.51.100.9",
+		by: "ben", made: 64, used: [2]int{63, 0}, address: "198.51.100.9",
+		does:  []token.PermissionUse{{Permission: "article.find", Allowed: 110}, {Permission: "article.create", Allowed: 30}},
+		lacks: token.PermissionUse{Permission: "article.delete", Refused: 9},
 	},
 	{
 		Draft: admin.Draft{Name: "Blue Harbour", Description: "Partner; ask ivy before it is extended", Type: token.ReadOnly, Duration: "60d"},
-		by:    "ann", made: 55, used: [2]int{54, 1}, allowed: 220, refused: 12, address: "203.0.113.5",
+		by:    "ann", made: 55, used: [2]int{54, 1}, address: "203.0.113.5",
+		does:  []token.PermissionUse{{Permission: "article.find", Allowed: 180}, {Permission: "article.find_one", Allowed: 40}},
+		lacks: token.PermissionUse{Permission: "article.update", Refused: 12},
 	},
 	{
 		Draft: admin.Draft{Name: "Load test", Type: token.FullAccess, Duration: "unlimited"},
-		by:    "ann", made: 47, used: [2]int{46, 44}, allowed: 48_000, refused: 3, address: "192.0.2.44",
+		by:    "ann", made: 47, used: [2]int{46, 44}, address: "192.0.2.44",
+		does: []token.PermissionUse{{Permission: "article.find", Allowed: 40_000}, {Permission: "article.create", Allowed: 8_000}},
 	},
 	{
 		Draft: admin.Draft{Name: "Intern", Type: token.Custom, Duration: "30d", Grants: []string{"article.find", "article.find_one", "search.run"}},
-		by:    "ann", made: 34, used: [2]int{33, 6}, allowed: 25, refused: 6, address: "192.0.2.51",
+		by:    "ann", made: 34, used: [2]int{33, 6}, address: "192.0.2.51",
+		does:  []token.PermissionUse{{Permission: "article.find", Allowed: 18}, {Permission: "article.find_one", Allowed: 7}},
+		lacks: token.PermissionUse{Permission: "article.update", Refused: 6},
 	},
 	{
 		Draft: admin.Draft{Name: "Mobile app", Description: "Version 2, for both stores", Type: token.Custom, Duration: "unlimited", Grants: []string{"article.find", "article.find_one", "search.run"}},
-		by:    "ben", made: 26, used: [2]int{25, 0}, allowed: 400, refused: 31, address: "198.51.100.77",
+		by:    "ben", made: 26, used: [2]int{25, 0}, address: "198.51.100.77",
+		does:  []token.PermissionUse{{Permission: "article.find", Allowed: 260}, {Permission: "article.find_one", Allowed: 120}, {Permission: "search.run", Allowed: 20}},
+		lacks: token.PermissionUse{Permission: "article.create", Refused: 31},
 	},
 	{
 		Draft: admin.Draft{API: admin.ManagementAPI, Name: "Deployment", Description: "Makes a token for each preview", Type: token.Custom, Duration: "365d", Grants: []string{"token.create", "token.delete"}},
-		by:    "ann", made: 12, used: [2]int{11, 1}, allowed: 14, refused: 0, address: "192.0.2.60",
+		by:    "ann", made: 12, used: [2]int{11, 1}, address: "192.0.2.60",
+		does: []token.PermissionUse{{Permission: "token.create", Allowed: 7}, {Permission: "token.delete", Allowed: 7}},
 	},
 }
 
@@ -159,10 +171,7 @@ func (h *history) as(ctx context.Context, name string, ago int, do func(*admin.S
 	if err != nil {
 		return err
 	}
-	if err := do(service, actor); err != nil {
-		return err
-	}
-	return service.SignOut(ctx, actor)
+	return do(service, actor)
 }
 
 func (h *history) addPeople(ctx context.Context) error {
@@ -191,15 +200,20 @@ func (h *history) addToken(ctx context.Context, s *admin.Service, who admin.Acto
 // days alike.
 func (h *history) uses() (uses []token.Use) {
 	for _, t := range h.tokens {
-		for ago := t.used[0]; ago >= t.used[1] && t.used[0] > 0; ago-- {
+		for ago := t.used[0]; ago >= t.used[1]; ago-- {
 			at := h.now.AddDate(0, 0, -ago).Add(-time.Duration(ago%50+3) * time.Minute)
-			use := token.Use{TokenID: t.id, Secret: t.secret, Day: at.UTC().Truncate(24 * time.Hour), Last: at}
-			use.Allowed = t.allowed * uint64(8+(ago*7+len(t.Name))%9) / 12
-			if day := at.Weekday(); day == time.Saturday || day == time.Sunday {
-				use.Allowed /= 3
+			use := token.Use{TokenID: t.id, Secret: t.secret, Day: at.UTC().Truncate(24 * time.Hour), Last: at, Address: t.address}
+			for _, does := range t.does {
+				does.Allowed = does.Allowed * uint64(8+(ago*7+len(t.Name))%9) / 12
+				if day := at.Weekday(); day == time.Saturday || day == time.Sunday {
+					does.Allowed /= 3
+				}
+				use.Allowed += does.Allowed
+				use.Permissions = append(use.Permissions, does)
 			}
-			if (ago+len(t.Name))%4 == 0 {
-				use.Refused = t.refused
+			if (ago+len(t.Name))%4 == 0 && t.lacks.Refused > 0 {
+				use.Refused = t.lacks.Refused
+				use.Permissions = append(use.Permissions, t.lacks)
 			}
 			uses = append(uses, use)
 		}
