@@ -287,3 +287,44 @@ func TestHistoryAddresses(t *testing.T) {
 		}
 	}
 }
+
+// What a token asked for in vain can be granted, by those who may; what it was
+// granted and never used is named.
+func TestWanted(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", custom("article.find", "article.create", "GET /api/feed"))
+	b := f.as(t, "member")
+	b.get("/tokens/"+made.ID).is(http.StatusOK).lacks("in vain", "never used")
+	at := f.now().UTC()
+	record := func(ago int, address string, permissions ...token.PermissionUse) {
+		t.Helper()
+		last := at.AddDate(0, 0, -ago)
+		use := token.Use{TokenID: made.ID, Day: last.Truncate(24 * time.Hour), Last: last, Address: address, Permissions: permissions}
+		for _, p := range permissions {
+			use.Allowed += p.Allowed
+			use.Refused += p.Refused
+		}
+		if err := f.store.RecordUse(t.Context(), []token.Use{use}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(0, "192.0.2.77", token.PermissionUse{Permission: "article.find", Allowed: 1500}, token.PermissionUse{Permission: "article.delete", Refused: 31})
+	record(1, "192.0.2.9", token.PermissionUse{Permission: "article.update", Refused: 1}, token.PermissionUse{Refused: 2})
+	record(60, "192.0.2.9", token.PermissionUse{Permission: "article.create", Allowed: 1})
+
+	grant := `href="/tokens/` + made.ID + `/edit?grant=article.delete"`
+	b.get("/tokens/"+made.ID).saysAll().is(http.StatusOK,
+		"asked for article.delete 31 times", "asked for article.update once", "asked for what no permission names 2 times", grant,
+		"Last used just now from 192.0.2.77", "article.find 1,500 0", "Granted and never used GET /api/feed What it").lacks("/edit?grant=\"")
+	b.get("/tokens/"+made.ID+"/edit?grant=article.delete").is(http.StatusOK, "article.delete is chosen because you followed a link",
+		`value="article.delete" checked`)
+	b.get("/tokens/"+made.ID+"/regenerate").is(http.StatusOK, "used last just now from 192.0.2.77")
+	f.as(t, "auditor").get("/tokens/"+made.ID).is(http.StatusOK, "asked for article.delete 31 times").lacks("/edit")
+
+	record(0, "", token.PermissionUse{Allowed: 1})
+	b.get("/tokens/"+made.ID).is(http.StatusOK, "That can’t be told")
+
+	reader := f.token(t, "reader", "member", nil)
+	f.use(t, &reader, 0, 1, 0)
+	b.get("/tokens/"+reader.ID).saysAll().is(http.StatusOK, "It asked for nothing that it may not do.").lacks("never used")
+}

@@ -36,6 +36,7 @@ var overlaps = []overlap{{"now", 0}, {"1h", time.Hour}, {"24h", 24 * time.Hour},
 type regeneration struct {
 	Token   token.Token
 	Secrets []admin.SecretRecord
+	Address string // that the last use came from; empty if that isn't known
 	Overlap string // as it was chosen
 	Choices []overlap
 	Changed bool // the token changed since the form was made, perhaps by the form itself
@@ -56,7 +57,11 @@ func (u *ui) askToRegenerate(c *call, status int, form regeneration, problems ad
 	if form.Secrets, err = u.Service.Secrets(c.r.Context(), c.actor, form.Token.ID); err != nil {
 		return err
 	}
-	form.Choices = overlaps
+	usage, err := u.Service.PermissionUsage(c.r.Context(), c.actor, form.Token.ID, c.now)
+	if err != nil {
+		return err
+	}
+	form.Choices, form.Address = overlaps, usage.LastAddress
 	return u.show(c, status, "token-regenerate", page{
 		Title: "regenerate.title", Name: form.Token.Name, Here: "/tokens", Body: form, Errors: problems,
 	})

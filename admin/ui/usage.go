@@ -19,6 +19,7 @@ type usage struct {
 	Allowed, Refused uint64
 	Chart            chart
 	Counted          []dayOfUse // days with requests, newest first
+	Wanted           wanted
 }
 
 // dayOfUse is what a token did on one UTC day.
@@ -48,6 +49,9 @@ func (u *ui) usageOf(c *call, t *token.Token) (usage, error) {
 		all[i].Day = first.AddDate(0, 0, i)
 	}
 	use := usage{Days: days, Spans: spans}
+	if use.Wanted, err = u.wantedOf(c, t, first); err != nil {
+		return usage{}, err
+	}
 	for _, one := range uses {
 		i := int(one.Day.Sub(first) / (24 * time.Hour))
 		if i < 0 || i >= days {
