@@ -142,6 +142,27 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
+test("what a token asked for in vain is granted from its page", async ({ as }) => {
+  const page = await as("member");
+  const { token, secret } = await makeToken("member", "in vain", { type: "custom", grants: ["article.find", "comment.find"] });
+  expect(await call(secret)).toBe(200);
+  for (let n = 0; n < 3; n++) expect(await call(secret, "/api/articles/1", "DELETE")).toBe(403);
+  const refused = section(page, "Asked for in vain");
+  await expect(async () => {
+    await page.goto(`/tokens/${token.id}`);
+    await expect(refused).toContainText("asked for article.delete 3 times", { timeout: 100 });
+  }).toPass();
+  await expect(section(page, "Granted and never used")).toContainText("comment.find");
+  await expect(section(page, "Settings")).toContainText("127.0.0.1");
+  await page.getByText("Show by permission").click();
+  await expect(page.getByRole("table", { name: "Show by permission" }).getByRole("row")).toHaveCount(3);
+  await checkPage(page, "token-in-vain");
+  await refused.getByRole("link", { name: "Grant article.delete" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page).toHaveURL(new RegExp(`/tokens/${token.id}`));
+  await expect.poll(() => call(secret, "/api/articles/1", "DELETE")).toBe(200);
+});
+
 test("a form to regenerate that is sent again makes no other secret", async ({ as }) => {
   const page = await as("member");
   const { token } = await makeToken("member", "sent again");
