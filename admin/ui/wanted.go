@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -48,5 +50,6 @@ func (u *ui) wantedOf(c *call, t *token.Token, since time.Time) (wanted, error) 
 			w.Refused = append(w.Refused, refusal{p.Permission, p.Refused, grantable})
 		}
 	}
+	slices.SortStableFunc(w.Refused, func(a, b refusal) int { return cmp.Compare(b.Times, a.Times) })
 	return w, nil
 }

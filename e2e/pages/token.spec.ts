@@ -154,8 +154,8 @@ test("what a token asked for in vain is granted from its page", async ({ as }) =
   }).toPass();
   await expect(section(page, "Granted and never used")).toContainText("comment.find");
   await expect(section(page, "Settings")).toContainText("127.0.0.1");
-  await page.getByText("Show by permission").click();
-  await expect(page.getByRole("table", { name: "Show by permission" }).getByRole("row")).toHaveCount(3);
+  await page.getByText("Show by permission", { exact: true }).click();
+  await expect(page.getByRole("table", { name: "Requests by permission" }).getByRole("row")).toHaveCount(3);
   await checkPage(page, "token-in-vain");
   await refused.getByRole("link", { name: "Grant article.delete" }).click();
   await page.getByRole("button", { name: "Save" }).click();

@@ -63,6 +63,7 @@ var token = map[string]string{
 	"wanted.unused.unknown":     "That can’t be told: some of its requests did what no permission names.",
 	"wanted.since":              "Counted since",
 	"wanted.by-permission":      "Show by permission",
+	"wanted.caption":            "Requests by permission",
 	"wanted.by-permission.help": "A request that does several things counts for each.",
 	"wanted.permission":         "Permission",
 	"wanted.nameless":           "what no permission names",
