@@ -25,9 +25,10 @@ const (
 	planDelete = "delete"
 )
 
-func (u *ui) removalPage(c *call) error { return u.showRemoval(c, http.StatusOK, nil) }
+func (u *ui) removalPage(c *call) error { return u.showRemoval(c, http.StatusOK, nil, nil) }
 
-func (u *ui) showRemoval(c *call, status int, problems admin.FieldErrors) error {
+// showRemoval asks. known is how many tokens there are, if that was told.
+func (u *ui) showRemoval(c *call, status int, problems admin.FieldErrors, known *admin.PlanError) error {
 	name := c.r.PathValue("name")
 	account, err := u.Service.Account(c.r.Context(), c.actor, name)
 	if err != nil {
@@ -41,7 +42,9 @@ func (u *ui) showRemoval(c *call, status int, problems admin.FieldErrors) error 
 		return notAllowed(admin.AccountManage)
 	}
 	body := removal{Account: account, Own: account.Name == c.actor.Name(), Plan: c.value("plan"), HandTo: c.value("hand_to")}
-	if body.Tokens, err = u.countTokens(c, account.Name); err != nil {
+	if known != nil { // it counts those that can't be read as well
+		body.Tokens = tokenCount{Known: true, N: known.Tokens}
+	} else if body.Tokens, err = u.countTokens(c, account.Name); err != nil {
 		return err
 	}
 	if c.manages(admin.TokenUpdate) {
@@ -60,18 +63,35 @@ func (u *ui) removeAccount(c *call) error {
 		plan.Delete = true
 	case planHand:
 		if plan.HandTo = c.value("hand_to"); plan.HandTo == "" {
-			return u.showRemoval(c, http.StatusUnprocessableEntity, admin.FieldErrors{{Field: "hand_to", Problem: texts.Get("account-delete.nobody")}})
+			return u.showRemoval(c, http.StatusUnprocessableEntity, admin.FieldErrors{{Field: "hand_to", Problem: texts.Get("account-delete.nobody")}}, nil)
 		}
 	}
-	_, err := u.Service.DeleteAccount(c.r.Context(), c.actor, c.r.PathValue("name"), plan)
-	if _, ok := errors.AsType[*admin.PlanError](err); ok {
+	done, err := u.Service.DeleteAccount(c.r.Context(), c.actor, c.r.PathValue("name"), plan)
+	unplanned, ok := errors.AsType[*admin.PlanError](err)
+	if ok {
 		err = admin.FieldErrors{{Field: "plan", Problem: texts.Get("account-delete.no-plan")}}
 	}
 	if problems, ok := problemsOf(err, "plan"); ok && c.manages(admin.AccountManage) {
-		return u.showRemoval(c, http.StatusUnprocessableEntity, problems)
+		return u.showRemoval(c, http.StatusUnprocessableEntity, problems, unplanned)
 	}
 	if err != nil {
 		return err
 	}
+	if len(done.Overreach) > 0 && done.Account.Name != c.actor.Name() { // else they are signed out
+		return u.showRemoved(c, done, plan.HandTo)
+	}
 	return c.leaveWith("/accounts", "account-deleted")
+}
+
+// removed tells of tokens that are mightier than the role of their new owner.
+type removed struct {
+	Removal admin.Removal
+	Heir    string
+	Tokens  []admin.Record
+	Several bool // they are not too many to be disabled together
+}
+
+func (u *ui) showRemoved(c *call, done admin.Removal, heir string) error {
+	body := removed{Removal: done, Heir: heir, Tokens: u.records(done.Overreach), Several: len(done.Overreach) <= admin.MaxLimit}
+	return u.show(c, http.StatusOK, "account-deleted", page{Title: "account-delete.title", Name: done.Account.Name, Here: "/accounts", Body: &body})
 }

@@ -170,6 +170,24 @@ func TestAccountSwitchAndPassword(t *testing.T) {
 	b.post("/accounts/owner", "version", version(&owner), "role", "member").is(http.StatusUnprocessableEntity, "this is the last enabled")
 }
 
+func TestDeletionTellsOfMightierTokens(t *testing.T) {
+	f := newSite(t)
+	f.role(t, store.Role{Name: "readers", Read: store.Own, Create: store.Own, Ceiling: store.Ceiling{Types: []token.Type{token.ReadOnly}}})
+	f.account(t, "ann", "member")
+	f.account(t, "bob", "readers")
+	mighty := f.token(t, "mighty", "ann", func(d *admin.Draft) { d.Type = token.FullAccess })
+	f.token(t, "tiny token", "ann", nil)
+	f.token(t, "acting", "ann", func(d *admin.Draft) { d.API = admin.ManagementAPI })
+	b := f.as(t, "owner")
+	b.post("/accounts/ann/delete", "plan", "hand", "hand_to", "bob").saysAll().
+		is(http.StatusOK, "The account ann is deleted", "2 tokens are handed over. 1 token that acted", "the role of bob", "mighty", `name="id" value="`+mighty.ID+`"`).
+		lacks("tiny token")
+	b.post("/tokens/selected", "action", "disable", "back", "owner=bob", "id", mighty.ID, "sure", "yes").is(http.StatusOK)
+	if present, _ := f.Find(t.Context(), operator, "", mighty.ID); present.Enabled || present.Owner != "bob" {
+		t.Errorf("got %+v", present)
+	}
+}
+
 func TestDeleteAccount(t *testing.T) {
 	f := newSite(t)
 	for _, name := range []string{"ann", "bob", "carl"} {

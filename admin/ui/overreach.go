@@ -39,9 +39,7 @@ func (c *call) goesBack() bool { return c.value("back") != "" }
 
 // showOverreach asks; the form that came goes along.
 func (u *ui) showOverreach(c *call, o overreach, tokens []token.Token) error {
-	for i := range tokens {
-		o.Tokens = append(o.Tokens, u.Service.Record(&tokens[i]))
-	}
+	o.Tokens = u.records(tokens)
 	for _, name := range slices.Sorted(maps.Keys(c.r.PostForm)) {
 		for _, value := range c.r.PostForm[name] {
 			if name != "overreach" {
@@ -50,4 +48,12 @@ func (u *ui) showOverreach(c *call, o overreach, tokens []token.Token) error {
 		}
 	}
 	return u.show(c, http.StatusOK, "overreach", page{Title: "overreach.title", Here: o.Here, Body: &o})
+}
+
+func (u *ui) records(tokens []token.Token) []admin.Record {
+	records := make([]admin.Record, len(tokens))
+	for i := range tokens {
+		records[i] = u.Service.Record(&tokens[i])
+	}
+	return records
 }

@@ -67,6 +67,20 @@ test.describe("as owner", () => {
     expect((await rest("owner", "GET", "/tokens/" + token.id)).status).toBe("disabled");
   });
 
+  test("who gets mightier tokens is told of", async ({ page }) => {
+    await rest("owner", "POST", "/accounts", { name: "emil", role: "member" });
+    await makeToken("owner", "Emil's", { owner: "emil", type: "full-access" });
+    await page.goto("/accounts/emil/delete");
+    await page.getByRole("radio", { name: "Hand them over" }).check();
+    await page.getByLabel("To", { exact: true }).selectOption("reader");
+    await page.getByRole("button", { name: "Delete the account" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("The account emil is deleted");
+    await expect(page.getByRole("row")).toHaveCount(2);
+    await checkPage(page, "account-deleted");
+    await page.getByRole("button", { name: "Disable them" }).click();
+    await expect(page.getByRole("main")).toContainText("Emil's");
+  });
+
   test("somebody else was quicker", async ({ page, as }) => {
     await rest("owner", "POST", "/accounts", { name: "carl", role: "member" });
     const other = await as("owner");

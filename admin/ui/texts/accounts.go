@@ -119,6 +119,15 @@ var accounts = map[string]string{
 	"account-delete.nobody":          "choose who gets the tokens",
 	"account-delete.submit":          "Delete the account",
 
+	"account-deleted.title":         "The account %s is deleted",
+	"account-deleted.handed.one":    "1 token is handed over.",
+	"account-deleted.handed.other":  "{n} tokens are handed over.",
+	"account-deleted.deleted.one":   "1 token that acted for the account is deleted.",
+	"account-deleted.deleted.other": "{n} tokens that acted for the account are deleted.",
+	"account-deleted.mightier":      "Some may do more than the role of %s allows to hand out. They go on working unless you disable them:",
+	"account-deleted.disable":       "Disable them …",
+	"account-deleted.keep":          "Let them work",
+
 	"overreach.title":         "Mightier tokens",
 	"overreach.account.one":   "%s has a token that may do more than the role %s allows to hand out",
 	"overreach.account.other": "%s has tokens that may do more than the role %s allows to hand out",
