@@ -68,6 +68,7 @@ type pagesGiven struct {
 	Articles string                   `json:"articles"`
 	Shop     string                   `json:"shop"`
 	SetUp    string                   `json:"setUp,omitempty"` // the link that the gateway logged
+	Demo     string                   `json:"demo,omitempty"`  // the link that the demo printed
 	Password string                   `json:"password"`        // of all
 	Sessions map[string]string        `json:"sessions"`        // cookies by account
 	Tokens   map[string]sampleOfToken `json:"tokens"`          // by key, see sampleTokens
@@ -266,4 +267,20 @@ func (s *samples) of(t *testing.T, spec string) pagesGiven {
 		there.SetUp = setUpLink.FindStringSubmatch(g.process.out.String())[1]
 	}
 	return there
+}
+
+var demoLink = regexp.MustCompile(`http://(\S+)/demo#\S+`)
+
+// startDemo starts `tokenreeve demo`, which ends with the test.
+func startDemo(t *testing.T) pagesGiven {
+	t.Helper()
+	dir := t.TempDir()
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "TMPDIR=" + dir}
+	p := start(t, dir, env, readyBinary(t), "demo", "--addr", "127.0.0.1:0")
+	eventually(t, "the demo prints all of its lines", func() bool { return strings.Contains(p.out.String(), "Ctrl+C") })
+	link := demoLink.FindStringSubmatch(p.out.String())
+	if link == nil {
+		t.Fatalf("the demo prints no link: %s", p.out.String())
+	}
+	return pagesGiven{Address: link[1], Demo: link[0], Sessions: map[string]string{}, Tokens: map[string]sampleOfToken{}}
 }

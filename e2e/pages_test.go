@@ -29,6 +29,11 @@ func TestPages(t *testing.T) {
 		spec = filepath.Base(spec)
 		t.Run(strings.TrimSuffix(spec, ".spec.ts"), func(t *testing.T) {
 			t.Parallel()
+			if spec == "demo.spec.ts" {
+				b.run(t, spec, startDemo(t))
+				shrinkPictures(t, os.Getenv("PAGES_PICTURES"))
+				return
+			}
 			b.run(t, spec, samples.of(t, spec))
 		})
 	}

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, type Page } from "@playwright/test";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const screenshots = process.env.PAGES_SCREENSHOTS ?? join(import.meta.dirname, "screenshots");
+export const screenshots = process.env.PAGES_SCREENSHOTS ?? join(import.meta.dirname, "screenshots");
 
 // Every rule that axe has for pages of people, and that of the size of targets, which it leaves out.
 const options = { resultTypes: ["violations"], rules: { "target-size": { enabled: true } } };

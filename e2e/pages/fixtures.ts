@@ -1,10 +1,10 @@
 import { test as base, type Browser, type BrowserContext, type BrowserContextOptions, expect, type Page } from "@playwright/test";
 
-import { checkPage, findings, glance, tooWide } from "./check.ts";
+import { checkPage, findings, glance, screenshots, tooWide } from "./check.ts";
 import { type Account, given, rest } from "./given.ts";
 import { Watch } from "./watch.ts";
 
-export { type Account, checkPage, expect, findings, given, glance, rest, tooWide };
+export { type Account, checkPage, expect, findings, given, glance, rest, screenshots, tooWide };
 
 // visitor has nobody signed in; the rest are signed in before, by a session that
 // all tests share: one that ends its session signs in by itself first.

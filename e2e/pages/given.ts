@@ -4,6 +4,7 @@ export const given: {
   articles: string; // of the API articles, whose backend answers "the backend"
   shop: string; // of the API shop, which takes tokens in X-Shop-Key
   setUp?: string; // the link that the gateway logged; only in specs that begin with an empty store
+  demo?: string; // the link that `tokenreeve demo` printed; only in the spec of the demo
   password: string; // of all accounts
   sessions: Record<string, string>; // cookies, as name=value, by account
   tokens: Record<string, { id: string; name: string; secret: string }>; // see sampleTokens in pages_samples_test.go
