@@ -37,12 +37,13 @@ func parsePages() map[string]*template.Template {
 }
 
 var functions = template.FuncMap{
-	"t":     texts.Get,
-	"tn":    texts.Count,
-	"asset": func(name string) string { return assetsPath + name },
-	"ago":   func(now time.Time, t any) span { return newSpan(now, t) },
-	"dict":  dict,
-	"label": label,
+	"t":      texts.Get,
+	"tn":     texts.Count,
+	"asset":  func(name string) string { return assetsPath + name },
+	"ago":    func(now time.Time, t any) span { return newSpan(now, t) },
+	"dict":   dict,
+	"label":  label,
+	"number": texts.Number[uint64],
 
 	"accountPath": accountPath,
 	"rolePath":    rolePath,

@@ -5,7 +5,6 @@ package texts
 import (
 	"fmt"
 	"maps"
-	"strconv"
 	"strings"
 )
 
@@ -48,13 +47,13 @@ func Count(key string, n int) string {
 	if n == 1 {
 		form = ".one"
 	}
-	return strings.ReplaceAll(Get(key+form), "{n}", Number(uint64(n)))
+	return strings.ReplaceAll(Get(key+form), "{n}", Number(n))
 }
 
 // Number writes a number with commas between thousands.
-func Number(n uint64) string {
-	digits := strconv.FormatUint(n, 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
+func Number[N int | uint64](n N) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return digits
