@@ -36,11 +36,13 @@ func TestAuditInWords(t *testing.T) {
 	b.post("/accounts/ann/disable")
 	b.post("/accounts/ann", "version", "2", "role", "auditor", "subject", "")
 	b.post("/sign-in", "name", "ann", "password", "not this")
+	b.post("/accounts", "name", "gone", "role", "member")
+	b.post("/accounts/gone/delete")
 	page := f.as(t, "auditor").get("/audit").saysAll().is(http.StatusOK,
 		"changed the token", "handed the token", "over to", "disabled the token", "deleted the token",
 		"owner made the account", "disabled the account", "the role auditor", "signed in by password",
 		"Somebody could not sign in as", "wrong password", "command line", "192.0.2.1", "&lt;b&gt;ci&lt;/b&gt;",
-		`<a href="/accounts/ann">ann</a>`, "/audit?subject="+made.ID).lacks("<b>ci")
+		`<a href="/accounts/ann">ann</a>`, "/audit?subject="+made.ID, "made the account <a href=\"/accounts/gone\">gone</a>", "deleted the account <strong>gone</strong>").lacks("<b>ci")
 	for _, change := range []string{"Expires", "Name", "never", "Owner"} {
 		page.has(change)
 	}
