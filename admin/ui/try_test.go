@@ -76,7 +76,7 @@ func TestTry(t *testing.T) {
 			page.saysAll().is(http.StatusOK, append(test.says, `role="status"`, "Nothing was sent.")...)
 		})
 	}
-	f.as(t, "auditor").post("/try", "token", "ci", "method", "POST", "path", "/search").is(http.StatusOK, "✕ Refused").lacks("/edit")
+	f.as(t, "auditor").post("/try", "token", "ci", "method", "POST", "path", "/search").is(http.StatusOK, "✕ Refused").lacks(`/edit?grant=search.run"`)
 	b.get("/try?token="+made.ID+"&method=GET&path=/orders").is(http.StatusOK, "✓ Allowed")
 	b.get("/try?token="+made.ID).is(http.StatusOK, `value="ci"`, "<option selected>shop").lacks("Allowed", "Refused")
 	if uses, err := f.Usage(t.Context(), operator, made.ID, f.now().AddDate(0, 0, -1)); err != nil || len(uses) > 0 {
@@ -127,7 +127,7 @@ func TestTryRefusesForms(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			page := b.post("/try", "token", test.token, "api", test.api, "method", test.method, "path", test.path)
-			page.saysAll().is(http.StatusUnprocessableEntity, `id="`+test.field+`-problem"`, test.says).lacks(secret)
+			page.saysAll().is(http.StatusUnprocessableEntity, `id="`+test.field+`-problem"`, test.says).lacks(`value="`+secret)
 		})
 	}
 	b.post("/try", "token", "ci", "api", "orders", "method", "GET", "path", "/x").is(http.StatusOK, "✓ Allowed")
