@@ -60,6 +60,7 @@ test.describe("pictures", () => {
     await page.getByLabel("API", { exact: true }).selectOption("articles");
     await page.locator("input[value='article.find']").check();
     await page.locator("input[value='search.run']").check();
+    await expect(page.getByText("2 chosen")).toBeVisible();
     await picture("new-token");
 
     await page.getByRole("button", { name: "Make the token" }).click();
