@@ -82,18 +82,14 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 		return r, nil
 	}
 	alone := b.opts.only.MatchString(aloneKey)
-	pages := b.opts.only.MatchString(pagesKey)
-	if len(pairs) == 0 && !flood && !alone && !pages && !b.wantsPostgres() {
+	if len(pairs) == 0 && !flood && !alone && !b.wantsStores() {
 		return nil, errors.New("-only matches no row; see -list")
 	}
 	if err := b.prepare(ctx, pairs, flood); err != nil {
 		return nil, err
 	}
-	if b.wantsPostgres() { // first, since Postgres may not be here
-		var err error
-		if r.postgres, err = b.measurePostgres(ctx); err != nil {
-			return nil, fmt.Errorf("postgres: %w", err)
-		}
+	if err := b.measureStores(ctx, r); err != nil { // first, since Postgres may not be here
+		return nil, err
 	}
 	r.machine = describeMachine(b.opts)
 	pairs, _ = b.selected() // now with the secrets
@@ -110,12 +106,6 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 			return nil, fmt.Errorf("%s: %w", floodKey, err)
 		}
 	}
-	if pages {
-		var err error
-		if r.pages, err = b.measurePages(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", pagesKey, err)
-		}
-	}
 	if alone {
 		var err error
 		if r.alone, err = b.measureAlone(ctx); err != nil {
@@ -126,12 +116,31 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 	return r, nil
 }
 
+// wantsStores reports whether any row is about what a gateway does with its store.
+func (b *bench) wantsStores() bool {
+	return b.wantsPostgres() || b.opts.only.MatchString(pagesKey)
+}
+
+func (b *bench) measureStores(ctx context.Context, r *report) (err error) {
+	if b.wantsPostgres() {
+		if r.postgres, err = b.measurePostgres(ctx); err != nil {
+			return fmt.Errorf("postgres: %w", err)
+		}
+	}
+	if b.opts.only.MatchString(pagesKey) {
+		if r.pages, err = b.measurePages(ctx); err != nil {
+			return fmt.Errorf("%s: %w", pagesKey, err)
+		}
+	}
+	return nil
+}
+
 // prepare builds and sets up what the rows need.
 func (b *bench) prepare(ctx context.Context, pairs []pair, flood bool) error {
 	uses := func(test func(side) bool) bool {
 		return slices.ContainsFunc(pairs, func(p pair) bool { return test(p.a) || test(p.b) })
 	}
-	needsOurs := flood || b.wantsPostgres() || b.opts.only.MatchString(pagesKey) || uses(func(s side) bool { return !s.stock })
+	needsOurs := flood || b.wantsStores() || uses(func(s side) bool { return !s.stock })
 	needsStock := uses(func(s side) bool { return s.stock })
 	if err := b.build(ctx, needsStock, needsOurs); err != nil {
 		return err

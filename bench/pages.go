@@ -210,7 +210,7 @@ func (p pageReader) views(ctx context.Context, tokenID string) ([]view, error) {
 		{what: "sorted by last use", path: "/tokens?sort=last_used&order=desc"},
 		{what: "unused for 90 days", path: "/tokens?unused=90"},
 		{what: "a search that 1,000 tokens match", path: "/tokens?search=harbour", part: true},
-		{what: "a search that one matches", path: "/tokens?search=token+77+", part: true},
+		{what: "a search that one matches", path: "/tokens?search=token+77+of", part: true},
 		{what: "a search that none matches", path: "/tokens?search=nowhere", part: true},
 		{what: "the page of a token", path: "/tokens/" + tokenID},
 	}, nil

@@ -81,6 +81,6 @@ func seedForPages(ctx context.Context, tx store.Tx, i int, now time.Time) (token
 		return token.Use{}, err
 	}
 	used := now.Add(-time.Duration(i*1299709%200) * 24 * time.Hour)
-	use := token.Use{TokenID: t.ID, Secret: record.Secrets[0].Digest, Day: used.Truncate(24 * time.Hour), Last: used, Allowed: uint64(i%1000 + 1), Refused: uint64(i % 3)}
+	use := token.Use{TokenID: t.ID, Secret: record.Secrets[0].Digest, Day: used.Truncate(24 * time.Hour), Last: used, Allowed: 100, Refused: 3}
 	return use, tx.AddSecret(ctx, t.ID, record.Secrets[0])
 }

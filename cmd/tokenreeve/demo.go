@@ -31,9 +31,10 @@ func init() {
 		Name:  "demo",
 		Usage: "[--addr <host:port>]",
 		Short: "Runs a gateway in front of a small sample API, with tokens to try",
-		Long: `Starts a sample REST API, a gateway in front of it and three tokens, and prints
-lines to paste into another terminal. Everything is in a temporary folder and
-gone when it ends.`,
+		Long: `Starts a sample REST API and a gateway in front of it. Prints a link that signs in
+to the pages, with months of sample use in them, and lines with three tokens to
+paste into another terminal. Everything is in a temporary folder and gone when it
+ends.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			addr := cmd.Flags().String("addr", "127.0.0.1:8080", "Address of the gateway; port 0 takes a free one")
 			cmd.Args = cobra.NoArgs

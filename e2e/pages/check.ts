@@ -36,7 +36,7 @@ export async function checkPage(page: Page, name: string) {
   await page.emulateMedia({ colorScheme: null });
 }
 
-// glance is checkPage for variants of pages that are checked as a whole elsewhere.
+// glance is less than checkPage, for variants of pages that are checked elsewhere.
 export async function glance(page: Page, name: string) {
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
   expect.soft(await findings(page), `axe-core on ${name}`).toEqual([]);
