@@ -50,7 +50,7 @@ func (u *ui) apis(c *call) error {
 	body := struct {
 		APIs    []apiView
 		Lines   []string // of a Caddyfile, while nothing but the management API is there
-		Instead bool     // they take the place of the block of these pages
+		Instead bool     // of the block of these pages
 	}{}
 	others := false
 	for i := range apis {
