@@ -206,7 +206,8 @@ func (a *Admin) handlers(m *managing) (secure, plain http.Handler) {
 
 // newHandler returns the REST API and, at all other paths, the pages.
 func (a *Admin) newHandler(m *managing, cookie rest.Cookie) http.Handler {
-	api, pages := a.newREST(m, cookie), a.newPages(m, cookie)
+	admission := rest.NewAdmission(cookie, clientAddress, rest.Rate{}, rest.Rate{}, time.Now)
+	api, pages := a.newREST(m, cookie, admission), a.newPages(m, cookie, admission)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, rest.Path) {
 			api.ServeHTTP(w, r)
@@ -216,10 +217,10 @@ func (a *Admin) newHandler(m *managing, cookie rest.Cookie) http.Handler {
 	})
 }
 
-func (a *Admin) newREST(m *managing, cookie rest.Cookie) http.Handler {
+func (a *Admin) newREST(m *managing, cookie rest.Cookie, admission *rest.Admission) http.Handler {
 	who := authenticator{Admin: a, managing: m, cookie: cookie}
 	return rest.New(rest.Config{
-		Service: m.service.Load(), Authenticate: who.authenticate, Cookie: cookie,
+		Service: m.service.Load(), Authenticate: who.authenticate, Cookie: cookie, Admission: admission,
 		Address: clientAddress, Now: time.Now, Failed: a.failed,
 	})
 }

@@ -130,7 +130,7 @@ func TestPathsAndMethods(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	f := newFixture(t, func(c *rest.Config) {
-		c.AccountRate, c.AddressRate = rest.Rate{PerSecond: 0.01, Burst: 3}, rest.Rate{PerSecond: 0.01, Burst: 4}
+		limit(c, rest.Rate{PerSecond: 0.01, Burst: 3}, rest.Rate{PerSecond: 0.01, Burst: 4})
 	})
 	ann, ben := f.member(t, "ann", admin.RoleMember), f.member(t, "ben", admin.RoleMember) // two of the address
 	for range 3 {
@@ -158,7 +158,7 @@ func TestMadeUpCookiesAreCountedFirst(t *testing.T) {
 	var f *fixture
 	asked := 0
 	f = newFixture(t, func(c *rest.Config) {
-		c.AddressRate = rest.Rate{PerSecond: 0.01, Burst: 6}
+		limit(c, unlimited, rest.Rate{PerSecond: 0.01, Burst: 6})
 		c.Authenticate = func(r *http.Request) (admin.Actor, error) {
 			asked++
 			return f.authenticate(r)
@@ -194,7 +194,7 @@ func TestMadeUpCookiesAreCountedFirst(t *testing.T) {
 // Who is good takes nothing from the others behind the same address, also when
 // this gateway sees them for the first time.
 func TestGoodCookiesAreNotCounted(t *testing.T) {
-	rate := func(c *rest.Config) { c.AddressRate = rest.Rate{PerSecond: 0.01, Burst: 2} }
+	rate := func(c *rest.Config) { limit(c, unlimited, rest.Rate{PerSecond: 0.01, Burst: 2}) }
 	f := newFixture(t, rate)
 	for i := range 10 {
 		name := fmt.Sprint("ann", i)

@@ -27,10 +27,10 @@ type Config struct {
 	Cookie       Cookie // empty is HostCookie
 	// Address returns the IP address of who asks; nil is that of the connection.
 	Address func(r *http.Request) string
-	// AccountRate is for each account, AddressRate for those without one. Zero is
-	// the default. Attempts to sign in are throttled by the service beside it.
-	AccountRate, AddressRate Rate
-	Now                      func() time.Time
+	// Admission bounds how often somebody may ask; nil is one of the usual rates.
+	// Attempts to sign in are throttled by the service beside it.
+	Admission *Admission
+	Now       func() time.Time
 	// Failed is told of technical failures, which are answered without detail. It may be nil.
 	Failed func(r *http.Request, err error)
 }
@@ -41,9 +41,6 @@ type api struct {
 
 	mux      *http.ServeMux
 	crossing http.CrossOriginProtection
-	accounts *limiter
-	unknown  *limiter // networks of those who have no account
-	good     *recent  // sessions
 }
 
 // New returns a handler of everything below Path. Whoever serves it sees to it that
@@ -61,12 +58,10 @@ func New(c Config) http.Handler {
 	if c.Authenticate == nil {
 		c.Authenticate = BySession(c.Service, c.Cookie, c.Address)
 	}
-	a := &api{
-		Config: c, mux: http.NewServeMux(),
-		accounts: newLimiter(c.AccountRate.or(Rate{PerSecond: 50, Burst: 200}), c.Now),
-		unknown:  newLimiter(c.AddressRate.or(Rate{PerSecond: 5, Burst: 50}), c.Now),
-		good:     newRecent(),
+	if c.Admission == nil {
+		c.Admission = NewAdmission(c.Cookie, c.Address, Rate{}, Rate{}, c.Now)
 	}
+	a := &api{Config: c, mux: http.NewServeMux()}
 	for _, route := range routes() {
 		a.mux.HandleFunc(route.method+" "+admin.ManagementPath+route.path, a.serve(route))
 	}

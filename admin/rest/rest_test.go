@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -46,12 +47,12 @@ func newFixture(t *testing.T, change ...func(*rest.Config)) *fixture {
 	f.saveCatalogs(t)
 	c := rest.Config{
 		Service: f.Service, Cookie: rest.PlainCookie, Now: f.now, Authenticate: f.authenticate,
-		AccountRate: rest.Rate{PerSecond: 1e6, Burst: 1e6}, AddressRate: rest.Rate{PerSecond: 1e6, Burst: 1e6},
 		Failed: func(r *http.Request, err error) {
 			f.failed.Add(1)
 			t.Logf("%s %s: %v", r.Method, r.URL, err)
 		},
 	}
+	limit(&c, unlimited, unlimited)
 	for _, change := range change {
 		change(&c)
 	}
@@ -177,4 +178,16 @@ func (f *fixture) scriptOf(t *testing.T, owner string, grants ...string) *client
 		t.Fatal(err)
 	}
 	return f.script(secret.Reveal())
+}
+
+var unlimited = rest.Rate{PerSecond: 1e6, Burst: 1e6}
+
+// limit sets how often an account, and a network without one, may ask.
+func limit(c *rest.Config, account, network rest.Rate) {
+	c.Admission = rest.NewAdmission(c.Cookie, addressOf, account, network, c.Now)
+}
+
+func addressOf(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
 }

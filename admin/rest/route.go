@@ -5,7 +5,6 @@ import (
 	"path"
 
 	"github.com/tokenreeve/tokenreeve/admin"
-	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // route is one operation of the API.
@@ -52,58 +51,16 @@ func (a *api) serve(route route) http.HandlerFunc {
 	}
 }
 
-// admit finds out who asks, and refuses those who ask too often. Who has no
-// account is counted by network, so that a flood of strangers behind the same
-// address does not lock out those who are signed in.
-func (a *api) admit(c *call) error {
-	network := admin.Network(a.Address(c.r))
+// admit finds out who asks, and refuses those who ask too often.
+func (a *api) admit(c *call) (err error) {
+	who := a.Authenticate
 	if c.route.public {
-		return spend(a.unknown, network)
+		who = nil
 	}
-	err := a.identify(c, network)
-	if c.actor.Account != nil {
-		err = spend(a.accounts, c.actor.Account.ID)
-	}
-	return err
-}
-
-// identify asks who it is. To know that, the store is read; so who comes with a
-// session that was not seen to be good has to have an attempt left for that first,
-// and gets it back if it is.
-func (a *api) identify(c *call, network string) error {
-	secret := a.Cookie.Secret(c.r)
-	digest := token.Hash(secret)
-	strange := secret != "" && !a.good.has(digest)
-	if strange {
-		if err := spend(a.unknown, network); err != nil {
-			return err
-		}
-	}
-	var err error
-	c.actor, err = a.Authenticate(c.r)
-	switch {
-	case c.actor.Account != nil:
+	if c.actor, err = a.Admission.Admit(c.r, who); c.actor.Account != nil {
 		c.actor.Via = admin.ViaAPI
-		if strange {
-			a.unknown.give(network)
-		}
-		if c.actor.Session != "" && secret != "" {
-			a.good.add(digest)
-		}
-	case !strange:
-		a.good.remove(digest)
-		if tooOften := spend(a.unknown, network); tooOften != nil {
-			return tooOften
-		}
 	}
 	return err
-}
-
-func spend(l *limiter, key string) error {
-	if wait := l.take(key); wait > 0 {
-		return problem(http.StatusTooManyRequests, "rate_limited", "Too many requests. Try again in a moment.").with("Retry-After", seconds(wait))
-	}
-	return nil
 }
 
 // unrouted returns the refusal of a request that no route is for. The mux itself

@@ -44,6 +44,13 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newLimitedSite(t, rest.Rate{PerSecond: 1e6, Burst: 1e6}, rest.Rate{PerSecond: 1e6, Burst: 1e6})
+}
+
+// newLimitedSite is newSite with bounds on how often an account, and a network
+// without one, may ask.
+func newLimitedSite(t *testing.T, account, network rest.Rate) *site {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens.db")
 	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
@@ -56,7 +63,8 @@ func newSite(t *testing.T) *site {
 	address := func(*http.Request) string { return "192.0.2.1" }
 	f.server = httptest.NewServer(ui.New(ui.Config{
 		Service: f.Service, Cookie: rest.PlainCookie, Authenticate: rest.BySession(f.Service, rest.PlainCookie, address),
-		Password: true, Place: func(string) ui.Place { return f.place }, Address: address, Now: f.now,
+		Admission: rest.NewAdmission(rest.PlainCookie, address, account, network, f.now),
+		Password:  true, Place: func(string) ui.Place { return f.place }, Address: address, Now: f.now,
 		Failed: func(r *http.Request, err error) {
 			f.failed.Add(1)
 			t.Logf("%s %s: %v", r.Method, r.URL, err)

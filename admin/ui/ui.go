@@ -18,7 +18,9 @@ type Config struct {
 	Service *admin.Service
 	// Authenticate says who asks, by a session or by what a proxy says.
 	Authenticate rest.Authenticator
-	Cookie       rest.Cookie
+	// Admission bounds how often somebody may ask.
+	Admission *rest.Admission
+	Cookie    rest.Cookie
 	// Password lets people sign in by password, and make the first account.
 	Password bool
 	// Links are other ways to sign in, such as OpenID Connect.
@@ -130,10 +132,12 @@ func (u *ui) serve(route route) http.HandlerFunc {
 }
 
 func (u *ui) admit(c *call, route route) (err error) {
-	if !route.public {
-		if c.actor, err = u.Authenticate(c.r); err != nil {
-			return err
-		}
+	who := u.Authenticate
+	if route.public {
+		who = nil
+	}
+	if c.actor, err = u.Admission.Admit(c.r, who); err != nil {
+		return err
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxForm)
 	if err := c.r.ParseForm(); err != nil {
