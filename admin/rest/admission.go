@@ -75,8 +75,8 @@ func (a *Admission) identify(r *http.Request, who Authenticator, network string)
 	return actor, err
 }
 
-// welcome notes that a session has just begun.
-func (a *Admission) welcome(secret token.Secret) { a.good.add(secret.Digest()) }
+// Welcome notes that a session has just begun.
+func (a *Admission) Welcome(secret token.Secret) { a.good.add(secret.Digest()) }
 
 func spend(l *limiter, key string) error {
 	if wait := l.take(key); wait > 0 {

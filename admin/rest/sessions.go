@@ -108,7 +108,7 @@ func (a *api) welcome(c *call, in admin.SignedIn) error {
 	if err != nil {
 		return err
 	}
-	a.Admission.welcome(in.Secret)
+	a.Admission.Welcome(in.Secret)
 	a.Cookie.Replace(c.w, c.r, a.Service, in, from)
 	a.answer(c.w, c.r, http.StatusCreated, identify(&actor))
 	return nil

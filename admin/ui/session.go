@@ -115,13 +115,8 @@ func (u *ui) from(c *call) admin.From {
 // welcome gives the browser its session. The one that it had before ends: nothing
 // but the new one may stay behind in it.
 func (u *ui) welcome(c *call, in admin.SignedIn) {
-	ctx := c.r.Context()
-	if before := u.Cookie.Secret(c.r); before != "" {
-		if actor, err := u.Service.SessionActor(ctx, before, u.Address(c.r)); err == nil {
-			_ = u.Service.SignOut(ctx, actor) // it ends by itself otherwise
-		}
-	}
-	u.Cookie.Set(c.w, in.Secret)
+	u.Cookie.Replace(c.w, c.r, u.Service, in, u.from(c))
+	u.Admission.Welcome(in.Secret)
 }
 
 func (u *ui) signOut(c *call) error {
