@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -69,9 +70,7 @@ func (u *ui) failureOf(c *call, err error) (int, failure) {
 		return http.StatusTooManyRequests, failure{texts.Get("failure.throttled.title"), texts.Get("failure.throttled.text"), sentence(e.Error())}
 	}
 	if e, ok := errors.AsType[*rest.ProblemError](err); ok { // of who says who asks
-		for name, values := range e.Header {
-			c.w.Header()[name] = values
-		}
+		maps.Copy(c.w.Header(), e.Header)
 		return e.Status, failure{texts.Get("failure.refused.title"), texts.Get("failure.refused.text"), e.Detail}
 	}
 	if e, ok := errors.AsType[admin.FieldErrors](err); ok { // where there is no form to show them in
