@@ -15,12 +15,14 @@ func TestAdminFromSetUpToRevocation(t *testing.T) {
 	if want := "http://" + g.addr + "/set-up"; address != want {
 		t.Errorf("the link leads to %q, want %q", address, want)
 	}
-	if a := g.ask("GET", "/set-up").want(t, http.StatusOK); !strings.Contains(a.body, "curl ADDRESS/api/v1/set-up") || strings.Contains(a.body, link) {
+	if a := g.ask("GET", "/set-up").want(t, http.StatusOK); !strings.Contains(a.body, `action="/set-up"`) || strings.Contains(a.body, link) {
 		t.Error(a.body)
 	}
-	g.ask("GET", "/").want(t, http.StatusOK)
-	g.ask("POST", "/set-up").refused(t, http.StatusMethodNotAllowed, "method_not_allowed")
-	g.ask("GET", "/nothing").refused(t, http.StatusNotFound, "not_found")
+	if a := g.ask("GET", "/"); a.status != http.StatusSeeOther || a.header.Get("Location") != "/sign-in" {
+		t.Errorf("the first page: %v", a)
+	}
+	g.ask("POST", "/set-up").want(t, http.StatusUnprocessableEntity)
+	g.ask("GET", "/nothing").want(t, http.StatusNotFound)
 
 	draft := object{"api": "articles", "name": "ci", "type": "custom", "duration": "30d", "grants": []string{"article.find"}}
 	g.anyone().do("POST", "tokens", draft).refused(t, http.StatusUnauthorized, "not_signed_in")
