@@ -46,7 +46,7 @@ func newArticles(t *testing.T, b *backend, words map[string]string) *gateway {
 // corrupt makes the record of a token unreadable.
 func (g *gateway) corrupt(kind string) {
 	g.t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(g.dir, "tokens.db"))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(g.dir, "tokens.db")+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		g.t.Fatal(err)
 	}
