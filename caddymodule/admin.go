@@ -206,8 +206,7 @@ func (a *Admin) handlers(m *managing) (secure, plain http.Handler) {
 
 // newHandler returns the REST API and, at all other paths, the pages.
 func (a *Admin) newHandler(m *managing, cookie rest.Cookie) http.Handler {
-	admission := rest.NewAdmission(cookie, clientAddress, rest.Rate{}, rest.Rate{}, time.Now)
-	api, pages := a.newREST(m, cookie, admission), a.newPages(m, cookie, admission)
+	api, pages := a.newREST(m, cookie), a.newPages(m, cookie)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, rest.Path) {
 			api.ServeHTTP(w, r)
@@ -217,10 +216,10 @@ func (a *Admin) newHandler(m *managing, cookie rest.Cookie) http.Handler {
 	})
 }
 
-func (a *Admin) newREST(m *managing, cookie rest.Cookie, admission *rest.Admission) http.Handler {
+func (a *Admin) newREST(m *managing, cookie rest.Cookie) http.Handler {
 	who := authenticator{Admin: a, managing: m, cookie: cookie}
 	return rest.New(rest.Config{
-		Service: m.service.Load(), Authenticate: who.authenticate, Cookie: cookie, Admission: admission,
+		Service: m.service.Load(), Authenticate: who.authenticate, Cookie: cookie, Admission: m.admission(cookie),
 		Address: clientAddress, Now: time.Now, Failed: a.failed,
 	})
 }

@@ -16,10 +16,10 @@ import (
 const setUpPath = "/set-up"
 
 // newPages returns the pages. Who comes with a token gets none: it is for the REST API.
-func (a *Admin) newPages(m *managing, cookie rest.Cookie, admission *rest.Admission) http.Handler {
+func (a *Admin) newPages(m *managing, cookie rest.Cookie) http.Handler {
 	who := authenticator{Admin: a, managing: m, cookie: cookie}
 	return ui.New(ui.Config{
-		Service: m.service.Load(), Authenticate: who.authenticatePerson, Cookie: cookie, Admission: admission,
+		Service: m.service.Load(), Authenticate: who.authenticatePerson, Cookie: cookie, Admission: m.admission(cookie),
 		Password: a.SignIn.Password, Links: a.SignIn.links(), Place: a.place,
 		Address: clientAddress, Now: time.Now, Failed: a.failed,
 	})

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/rest"
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
@@ -23,10 +25,28 @@ type managing struct {
 	vouched vouched
 	greeted atomic.Bool  // how to make the first owner was said, or there is one
 	pruned  atomic.Int64 // when, in unix seconds
+
+	admitting     sync.Mutex
+	secure, plain *rest.Admission // over TLS and without, where cookies have another name
 }
 
 func (m *managing) begin(s store.Store) {
 	m.service.Store(admin.New(s, time.Now, rand.Reader).WithPasswords(argon2id{}))
+}
+
+// admission returns what bounds how often the handlers of this store are asked, all
+// together.
+func (m *managing) admission(cookie rest.Cookie) *rest.Admission {
+	m.admitting.Lock()
+	defer m.admitting.Unlock()
+	one := &m.secure
+	if cookie == rest.PlainCookie {
+		one = &m.plain
+	}
+	if *one == nil {
+		*one = rest.NewAdmission(cookie, clientAddress, rest.Rate{}, rest.Rate{}, time.Now)
+	}
+	return *one
 }
 
 // registerAdmin adds a handler of the management API. There can be several, for

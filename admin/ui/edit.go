@@ -60,8 +60,8 @@ func (u *ui) otherAPI(c *call) error {
 
 func (u *ui) createToken(c *call) error {
 	form := c.typed()
-	if form.Nonce == "" {
-		form.Nonce = rand.Text()
+	if err := form.check(); err != nil {
+		return u.editAgain(c, form, nil, err)
 	}
 	key, err := form.idempotency()
 	if err != nil {
@@ -112,6 +112,12 @@ func (u *ui) editToken(c *call) error {
 		return err
 	}
 	form := c.typed()
+	if form.Version, err = c.version(); err != nil { // none would be any
+		return err
+	}
+	if err := form.check(); err != nil {
+		return u.editAgain(c, form, &t, err)
+	}
 	form.API = t.API
 	if len(c.r.PostForm["owner"]) == 0 {
 		form.Owner = t.Owner // who may not hand it over is not asked

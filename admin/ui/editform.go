@@ -4,11 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -75,13 +75,29 @@ func (f tokenForm) asking(grant string, offered []string) tokenForm {
 
 // typed is the form as it was sent.
 func (c *call) typed() tokenForm {
-	version, _ := strconv.ParseInt(c.value("version"), 10, 64) // none is an edit of nothing that is there
+	nonce := c.value("nonce")
+	if len(nonce) > 100 || !admin.IsKey(nonce) {
+		nonce = rand.Text() // the form has none of ours
+	}
 	return tokenForm{
 		API: c.value("api"), Name: c.value("name"), Description: lines(c.value("description")), Owner: c.value("owner"),
 		Type: token.Type(c.value("type")), Duration: c.value("duration"), Date: c.value("date"), Until: c.value("until"),
 		Ticked: distinct(c.r.PostForm["grant"]), Kept: distinct(c.r.PostForm["kept"]), Written: lines(c.value("written")),
-		Nonce: c.value("nonce"), Version: version,
+		Nonce: nonce,
 	}
+}
+
+// check refuses more than any token can have before anything is done with it: all
+// of it would be looked at many times.
+func (f *tokenForm) check() error {
+	written := len(f.writtenGrants())
+	switch {
+	case written > token.MaxGrants:
+		return admin.FieldErrors{{Field: "written", Problem: texts.Get("edit.many", written, token.MaxGrants)}}
+	case len(f.Ticked)+len(f.Kept) > 2*token.MaxGrants:
+		return errForm
+	}
+	return nil
 }
 
 // lines ends lines as everybody but forms does.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ const maxTrail = 8
 func readListQuery(values url.Values) listQuery {
 	get := func(name string) string { return strings.TrimSpace(values.Get(name)) }
 	q := listQuery{
-		Search: get("search"), API: get("api"), Owner: get("owner"),
+		Search: withoutSecrets(get("search")), API: get("api"), Owner: get("owner"),
 		Type:   among(get("type"), token.Types()...),
 		Status: among(get("status"), statuses...),
 		Unused: get("unused") != "", Ends: get("ends") != "",
@@ -47,6 +48,14 @@ func readListQuery(values url.Values) listQuery {
 		q.Trail = q.Trail[max(0, len(q.Trail)-maxTrail):]
 	}
 	return q
+}
+
+// secretIn recognises secrets, also those that miss a few characters.
+var secretIn = regexp.MustCompile(regexp.QuoteMeta(token.Prefix) + `[0-9A-Za-z]{12,}`)
+
+// withoutSecrets returns a text with their beginnings alone.
+func withoutSecrets(text string) string {
+	return secretIn.ReplaceAllLiteralString(text, token.Prefix+"…")
 }
 
 // among returns the text if it is one of these, else "".

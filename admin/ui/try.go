@@ -66,9 +66,11 @@ func (u *ui) try(c *call) error {
 	if err != nil && !isProblem {
 		return err
 	}
+	// A secret is not written into a page again.
 	if strings.HasPrefix(form.Token, token.Prefix) {
-		form.Token = "" // a secret is not written into a page again
+		form.Token = ""
 	}
+	form.Path, form.Document, form.Method = withoutSecrets(form.Path), withoutSecrets(form.Document), withoutSecrets(form.Method)
 	return u.showTrial(c, &form, problems)
 }
 

@@ -28,15 +28,28 @@ func (u *ui) tryRequest(c *call, t *token.Token, method, path string) ([]verdict
 	if path == "" {
 		return nil, admin.FieldErrors{{Field: "path", Problem: texts.Get("try.no-path")}}
 	}
+	if len(method) > longestMethod {
+		return nil, admin.FieldErrors{{Field: "method", Problem: texts.Get("try.long-method", longestMethod)}}
+	}
 	v, err := u.judge(c, t, method, path)
 	return []verdict{v}, err
 }
+
+// mostFields is how many root fields are judged at once: each is a decision of its
+// own, and a document of a few kilobytes can have thousands.
+const mostFields = 50
+
+// longestMethod is that of all methods there are, and then some.
+const longestMethod = 32
 
 // tryDocument judges each root field of a GraphQL document, as gates do.
 func (u *ui) tryDocument(c *call, t *token.Token, document string) ([]verdict, error) {
 	fields, err := rootFields(document)
 	if err != nil {
 		return nil, admin.FieldErrors{{Field: "document", Problem: err.Error()}}
+	}
+	if len(fields) > mostFields {
+		return nil, admin.FieldErrors{{Field: "document", Problem: texts.Get("try.many-fields", len(fields), mostFields)}}
 	}
 	var verdicts []verdict
 	for _, field := range fields {
@@ -69,7 +82,13 @@ func rootFields(document string) ([]graphql.Field, error) {
 	}
 	// __typename reads nothing beside other fields of its kind.
 	others := slices.DeleteFunc(slices.Clone(request.Fields), func(f graphql.Field) bool { return f.Name == "__typename" })
-	fields := slices.Clone(request.Fields)
+	var fields []graphql.Field
+	seen := map[graphql.Field]bool{}
+	for _, f := range request.Fields {
+		if !seen[f] {
+			seen[f], fields = true, append(fields, f)
+		}
+	}
 	return slices.DeleteFunc(fields, func(f graphql.Field) bool {
 		return f.Name == "__typename" && slices.ContainsFunc(others, func(other graphql.Field) bool { return other.Kind == f.Kind })
 	}), nil

@@ -26,6 +26,12 @@ function selection(form) {
 	show();
 }
 
+// A secret that somebody pastes where they search goes into no address.
+document.addEventListener("htmx:configRequest", (event) => {
+	const { search, token } = event.detail.parameters;
+	if ([search, token].some((text) => /trv_[0-9A-Za-z]{12,}/.test(text ?? ""))) event.preventDefault();
+});
+
 export function enhance(root) {
 	for (const form of root.querySelectorAll("[data-select]")) selection(form);
 }

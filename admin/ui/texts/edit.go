@@ -59,6 +59,7 @@ var edit = map[string]string{
 	"edit.gone.badge":             "gone",
 	"edit.written":                "Operations written out",
 	"edit.written.help":           "For what has no permission above. One in each line: GET /api/articles/{id}, POST /files/*, query articles.",
+	"edit.many":                   "has %d lines; a token can have %d grants at most",
 	"edit.line":                   "Line %d: %s",
 
 	"edit.make":        "Make the token",

@@ -31,6 +31,8 @@ var tryIt = map[string]string{
 	"try.choose-token": "say which token",
 	"try.no-token":     "you can see no such token",
 	"try.no-path":      "say which path",
+	"try.many-fields":  "it has %d different root fields; try %d at most at a time",
+	"try.long-method":  "no method is longer than %d letters",
 	"try.no-document":  "paste a document",
 
 	"try.disabled":       "The token is disabled.",
