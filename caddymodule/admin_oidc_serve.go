@@ -13,6 +13,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/oidc"
 	"github.com/tokenreeve/tokenreeve/admin/rest"
+	"github.com/tokenreeve/tokenreeve/admin/ui"
 )
 
 // Where a browser begins to sign in by OpenID Connect, and comes back to.
@@ -20,6 +21,10 @@ const (
 	oidcPath     = "/sign-in/oidc"
 	oidcCallback = oidcPath + "/callback"
 )
+
+// wordSignedIn goes on by a page of ours: a redirect would still be part of a way that
+// began at the provider, and browsers send no strict cookie along such a way.
+var wordSignedIn = ui.Word{Title: "Signed in", Text: "You are signed in.", Next: "/"}
 
 // oidcRoute returns what serves a path of signing in by OpenID Connect, or nil.
 func (a *Admin) oidcRoute(path string) func(*admin.Service, http.ResponseWriter, *http.Request) error {
@@ -79,7 +84,7 @@ func (a *Admin) finishOIDC(s *admin.Service, w http.ResponseWriter, r *http.Requ
 		return a.notSignedIn(w, r, err)
 	}
 	sessionCookie(r).Replace(w, r, s, in, from)
-	return writePage(w, http.StatusOK, pageSignedIn)
+	return ui.Say(w, http.StatusOK, wordSignedIn)
 }
 
 // noAccountError says that the provider knows somebody, and we don't.
@@ -147,7 +152,7 @@ func (a *Admin) notSignedIn(w http.ResponseWriter, r *http.Request, err error) e
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
-	return writePage(w, status, page{Title: "Not signed in", Text: text, Again: oidcPath})
+	return ui.Say(w, status, ui.Word{Title: "Not signed in", Text: text, Again: oidcPath})
 }
 
 // logNotSignedIn logs what people can't help. What strangers can bring about at will

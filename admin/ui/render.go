@@ -88,8 +88,9 @@ type page struct {
 	Actor *admin.Actor // nil if nobody is signed in
 	Menu  []entry
 	Now   time.Time
-	Part  bool // only a part of the page is asked for
-	Fresh bool // the browser is to ask again at once, see askToSignIn
+	Part  bool   // only a part of the page is asked for
+	Fresh bool   // the browser is to ask again at once, see askToSignIn
+	Next  string // where the browser is to go at once
 }
 
 type entry struct {
