@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/store"
-	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // AccountEdit is what shall change about an account. Fields that are nil stay.
@@ -23,7 +22,7 @@ type AccountEdit struct {
 // AccountChange is what came of an edit.
 type AccountChange struct {
 	Account   AccountRecord
-	Overreach []token.Token // the account's active tokens that are mightier than its new role
+	Overreach Overreach // the account's active tokens that are mightier than its new role
 }
 
 // UpdateAccount changes what the edit names. A new password, role or subject, and
@@ -89,7 +88,25 @@ func (s *Service) updateAccount(ctx context.Context, tx store.Tx, who *Actor, na
 	if err := p.err(); err != nil {
 		return AccountChange{}, err
 	}
+	if a.Password != old.Password || a.Subject != old.Subject {
+		if err := s.mayBecome(ctx, tx, who, &a); err != nil {
+			return AccountChange{}, err
+		}
+	}
 	return s.saveAccount(ctx, tx, who, &old, &a, &role, e.Disable)
+}
+
+// mayBecome refuses to say how to sign in to an account that has tokens, unless
+// the actor may change them and have their secrets anyway: they could sign in to it.
+func (s *Service) mayBecome(ctx context.Context, tx store.Tx, who *Actor, a *store.Account) error {
+	if who.command || who.Account != nil && who.Account.ID == a.ID {
+		return nil
+	}
+	owned, err := s.ownedBy(ctx, tx, a.Name)
+	if err != nil || owned.count() == 0 {
+		return err
+	}
+	return who.needTokensOfOthers()
 }
 
 // saveAccount writes what changed about an account and draws the consequences.

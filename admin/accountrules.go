@@ -102,6 +102,14 @@ func (s *Service) newSecret() (token.Secret, error) {
 	return token.Import(fmt.Sprintf("%s%x", SessionPrefix, bits))
 }
 
+var sessionSecret = regexp.MustCompile(SessionPrefix + `[0-9a-f]{64}`)
+
+// ContainsSecret reports whether the secret of a token, a session or a set-up link
+// stands anywhere in text. What has one is neither kept nor shown again.
+func ContainsSecret(text string) bool {
+	return token.ContainsSecret(text) || sessionSecret.MatchString(text)
+}
+
 // SessionPrefix is what the secrets of sessions and set-up links begin with, so
 // that scanners for secrets can find them.
 const SessionPrefix = "trs_"

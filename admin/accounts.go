@@ -45,7 +45,7 @@ func (s *Service) CreateAccount(ctx context.Context, actor Actor, d AccountDraft
 			return err
 		}
 		// Who names an account like an owner gets that owner's tokens.
-		return errors.Join(who.needAll(TokenUpdate), who.needAll(TokenRegenerate))
+		return who.needTokensOfOthers()
 	})
 	if err != nil {
 		return AccountRecord{}, 0, err

@@ -268,17 +268,14 @@ func TestChangePassword(t *testing.T) {
 	if _, err := f.UpdateAccount(t.Context(), first, "ann", admin.AccountEdit{Password: new("without the old")}); problems(t, err) != "password" {
 		t.Errorf("without the present one: %v", err)
 	}
-	if err := f.ChangePassword(t.Context(), first, "wrong password", "another long one"); problems(t, err) != "current" {
+	if _, err := f.ChangePassword(t.Context(), first, "wrong password", "another long one"); problems(t, err) != "current" {
 		t.Errorf("with a wrong one: %v", err)
 	}
-	if err := f.ChangePassword(t.Context(), first, password, "short"); problems(t, err) != "password" {
+	if _, err := f.ChangePassword(t.Context(), first, password, "short"); problems(t, err) != "password" {
 		t.Errorf("to a short one: %v", err)
 	}
-	if err := f.ChangePassword(t.Context(), first, password, "another long one"); err != nil {
+	if _, err := f.ChangePassword(t.Context(), first, password, "another long one"); err != nil {
 		t.Fatal(err)
-	}
-	if _, err := f.Account(t.Context(), first, "ann"); err != nil {
-		t.Errorf("the session that changed it: %v", err)
 	}
 	if _, err := f.Account(t.Context(), second, "ann"); !errors.Is(err, admin.ErrSignedOut) {
 		t.Errorf("the other session: %v", err)
@@ -426,18 +423,18 @@ func TestOverreach(t *testing.T) {
 		{admin.RoleEdit{Role: shrunk, Disable: true}, 3, false},
 	} {
 		change, err := f.UpdateRole(t.Context(), operator, test.edit)
-		if err != nil || len(change.Overreach) != 1 || change.Overreach[0].ID != over.ID {
+		if err != nil || len(change.Overreach.Tokens) != 1 || change.Overreach.Tokens[0].ID != over.ID {
 			t.Fatalf("got %+v, %v; want %s alone", change, err, over.ID)
 		}
 		if now, err := f.Role(t.Context(), operator, "team"); err != nil || now.Version != test.version || f.works(t, secret) != test.works {
 			t.Errorf("version %d, %v; works: %v", now.Version, err, f.works(t, secret))
 		}
 	}
-	if change, err := f.UpdateRole(t.Context(), operator, admin.RoleEdit{Role: shrunk}); err != nil || len(change.Overreach) != 0 {
+	if change, err := f.UpdateRole(t.Context(), operator, admin.RoleEdit{Role: shrunk}); err != nil || change.Overreach.Count() != 0 {
 		t.Errorf("when it is disabled: %+v, %v", change, err)
 	}
 	change, err := f.UpdateAccount(t.Context(), operator, "eve", admin.AccountEdit{Role: new("team"), Disable: true})
-	if err != nil || len(change.Overreach) != 1 || change.Overreach[0].Enabled {
+	if err != nil || len(change.Overreach.Tokens) != 1 || change.Overreach.Tokens[0].Enabled {
 		t.Errorf("an account that gets the role: %+v, %v", change, err)
 	}
 	if now, err := f.Find(t.Context(), operator, "", within.ID); err != nil || !now.Enabled {

@@ -49,7 +49,8 @@ func (s *Service) ExportEvents(ctx context.Context, actor Actor, q EventQuery, f
 }
 
 // TokenEvents returns a page of the history of a token, newest first, to those
-// who may read it. Addresses of others are for those who read the audit trail.
+// who may read it. The addresses of others, and which tokens they act through, are
+// for those who read the audit trail.
 func (s *Service) TokenEvents(ctx context.Context, actor Actor, id string, p Paging) (Page[EventRecord], error) {
 	if _, err := s.readable(ctx, &actor, TokenRead, id); err != nil {
 		return Page[EventRecord]{}, err
@@ -58,7 +59,7 @@ func (s *Service) TokenEvents(ctx context.Context, actor Actor, id string, p Pag
 	if actor.Scope(AuditRead) != store.All {
 		for i := range page.Items {
 			if page.Items[i].Actor != actor.Name() {
-				page.Items[i].Address = ""
+				page.Items[i].Address, page.Items[i].Token = "", ""
 			}
 		}
 	}

@@ -8,11 +8,62 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// overreach returns the active tokens of the accounts that are mightier than the
-// role allows them to hand out, and disables them if that is wanted.
-func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *store.Role, accounts []store.Account, disable bool) ([]token.Token, error) {
+// Overreach is active tokens that are mightier than the role of who has them.
+type Overreach struct {
+	Tokens []token.Token // those that the actor may see
+	Unseen int           // how many more there are
+}
+
+// Count returns how many there are, seen or not.
+func (o *Overreach) Count() int { return len(o.Tokens) + o.Unseen }
+
+// overreach finds the active tokens of the accounts that are mightier than the
+// role allows them to hand out, and disables them if that is wanted. Who manages
+// accounts need have no right for the tokens of others.
+func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *store.Role, accounts []store.Account, disable bool) (Overreach, error) {
+	tokens, err := s.mightierOf(ctx, tx, role, accounts)
+	if err != nil {
+		return Overreach{}, err
+	}
+	if disable {
+		if err := s.disableAll(ctx, tx, who, tokens); err != nil {
+			return Overreach{}, err
+		}
+	}
+	var over Overreach
+	for i := range tokens {
+		if who.May(TokenRead, &tokens[i]) {
+			over.Tokens = append(over.Tokens, tokens[i])
+		} else {
+			over.Unseen++
+		}
+	}
+	return over, nil
+}
+
+// disableAll disables the tokens, if the actor may do that to each of them.
+func (s *Service) disableAll(ctx context.Context, tx store.Tx, who *Actor, tokens []token.Token) error {
+	for i := range tokens {
+		if err := who.need(TokenUpdate, &tokens[i]); err != nil {
+			return err
+		}
+	}
+	for i := range tokens {
+		if err := s.switchTo(ctx, tx, who, &tokens[i], false); err != nil {
+			return err
+		}
+		var err error
+		if tokens[i], err = tx.Token(ctx, tokens[i].ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mightierOf returns the active tokens of the accounts that are mightier than the role.
+func (s *Service) mightierOf(ctx context.Context, tx store.Tx, role *store.Role, accounts []store.Account) ([]token.Token, error) {
 	judge := s.judgeOf(tx, role)
-	var over []token.Token
+	var tokens []token.Token
 	for i := range accounts {
 		owned, err := s.ownedBy(ctx, tx, accounts[i].Name)
 		if err != nil {
@@ -21,21 +72,12 @@ func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *
 		for _, t := range owned.tokens {
 			if mightier, err := judge.mightier(ctx, &t); err != nil {
 				return nil, err
-			} else if !mightier {
-				continue
+			} else if mightier {
+				tokens = append(tokens, t)
 			}
-			if disable {
-				if err := s.switchTo(ctx, tx, who, &t, false); err != nil {
-					return nil, err
-				}
-				if t, err = tx.Token(ctx, t.ID); err != nil {
-					return nil, err
-				}
-			}
-			over = append(over, t)
 		}
 	}
-	return over, nil
+	return tokens, nil
 }
 
 // judgeOf returns a judge of what a role may hand out, whoever has it.

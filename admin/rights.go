@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -90,6 +91,21 @@ func allIf(all bool, otherwise store.Scope) store.Scope {
 // and hiding; every method asks again.
 func (a *Actor) May(right Right, t *token.Token) bool { return a.includes(a.Scope(right), t) }
 
+// ActsForOther reports whether the token acts for somebody else than the actor. Who
+// has its secret, perhaps from a job that runs with it, would be them: so nobody but
+// they give it rights, time, or a new start.
+func (a *Actor) ActsForOther(t *token.Token) bool {
+	return !a.command && t.API == ManagementAPI && t.Owner != a.Name()
+}
+
+// needOwner returns an error if the token acts for somebody else than the actor.
+func (a *Actor) needOwner(right Right, t *token.Token, what string) error {
+	if !a.ActsForOther(t) {
+		return nil
+	}
+	return forbidden(right, "a token of API %s acts for its owner, so only %s may %s", ManagementAPI, t.Owner, what)
+}
+
 // gainsNothing returns an error if the actor would get a right over a token by
 // changing its owner, as somebody could who may update all tokens but regenerate
 // only their own.
@@ -125,6 +141,12 @@ func (a *Actor) needAll(right Right) error {
 		return nil
 	}
 	return a.lacks(right)
+}
+
+// needTokensOfOthers returns an error unless the actor may do with everybody's tokens
+// what they could do as their owner.
+func (a *Actor) needTokensOfOthers() error {
+	return errors.Join(a.needAll(TokenUpdate), a.needAll(TokenRegenerate))
 }
 
 // needAny returns an error unless the actor has the right for something.

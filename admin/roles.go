@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/tokenreeve/tokenreeve/store"
-	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // The names of the built-in roles.
@@ -55,7 +54,7 @@ type RoleEdit struct {
 // RoleChange is what came of an edit.
 type RoleChange struct {
 	Role      RoleRecord
-	Overreach []token.Token // members' active tokens that are mightier than the role now
+	Overreach Overreach // members' active tokens that are mightier than the role now
 }
 
 // errDryRun undoes a transaction whose outcome is all that was asked for.

@@ -82,18 +82,26 @@ func set[T any](field, value *T) {
 // checkFields checks what can be checked by looking at one field alone.
 func checkFields(t *token.Token, p *FieldErrors) error {
 	_, badType := token.ParseType(string(t.Type))
-	for _, err := range []error{
-		token.CheckName(t.Name), token.CheckDescription(t.Description), badType, token.CheckOwner(t.Owner),
-	} {
+	badName, badDescription := token.CheckName(t.Name), token.CheckDescription(t.Description)
+	if ContainsSecret(t.Name) { // which the other problem may repeat
+		badName = &token.FieldError{Field: "name", Problem: hasSecret}
+	}
+	if ContainsSecret(t.Description) {
+		badDescription = &token.FieldError{Field: "description", Problem: hasSecret}
+	}
+	for _, err := range []error{badName, badDescription, badType, token.CheckOwner(t.Owner)} {
 		if err := p.add(err); err != nil {
 			return err
 		}
 	}
-	if strings.HasPrefix(t.Name, token.Prefix) {
+	if strings.HasPrefix(t.Name, token.Prefix) && !ContainsSecret(t.Name) {
 		p.addf("name", "begins like a secret, and a name is no secret; choose another")
 	}
 	return nil
 }
+
+// hasSecret is what is wrong with a text that everybody who sees the token reads.
+const hasSecret = "has a secret in it, which others would read here; leave it out, and give the token that it belongs to a new one"
 
 // checkRights checks the grants against the catalog of the token's API, which
 // must be known. held are grants that the token had already: those stay even if

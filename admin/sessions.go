@@ -18,10 +18,12 @@ const (
 	SetUpMost   = time.Hour // of set-up links
 )
 
-// The methods of sessions that are begun here.
+// The methods of sessions that are begun here, and that of those that a gateway keeps
+// for people whom a proxy vouches for.
 const (
 	byPassword = "password"
 	bySetUp    = "set-up"
+	byHeader   = "header"
 )
 
 // From is where a request comes from.

@@ -140,7 +140,7 @@ func TestPasswordThatChangesMeanwhile(t *testing.T) {
 	}
 	f.account(t, "bob", admin.RoleOwner)
 	// Not even the session lasts; and where it does, the newer password counts.
-	err := change(admin.AccountEdit{Password: new(password)}).ChangePassword(t.Context(), actor, "another long one", "yet another one")
+	_, err := change(admin.AccountEdit{Password: new(password)}).ChangePassword(t.Context(), actor, "another long one", "yet another one")
 	if !errors.Is(err, admin.ErrSignedOut) {
 		t.Errorf("changing it after that: %v", err)
 	}
@@ -151,7 +151,7 @@ func TestPasswordThatChangesMeanwhile(t *testing.T) {
 		}
 	}}
 	service := admin.New(racing, func() time.Time { return f.now }, rand.Reader).WithPasswords(&quickPasswords{})
-	if err := service.ChangePassword(t.Context(), script, password, "yet another one"); !errors.Is(err, store.ErrConflict) {
+	if _, err := service.ChangePassword(t.Context(), script, password, "yet another one"); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("two changes at once: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -42,6 +43,9 @@ func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *toke
 	if err != nil {
 		return edited, err
 	}
+	if err := who.mayReshape(old, &edited); err != nil {
+		return edited, err
+	}
 	if edited.Owner != old.Owner {
 		if err := s.checkOwner(ctx, tx, who, TokenUpdate, &edited, &p); err != nil {
 			return edited, err
@@ -68,6 +72,15 @@ func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *toke
 	return edited, s.noteToken(ctx, tx, who, tokenUpdate, old, &edited)
 }
 
+// mayReshape refuses to change what a token may do, and for how long, if it acts for
+// somebody else.
+func (a *Actor) mayReshape(old, edited *token.Token) error {
+	if edited.Type == old.Type && slices.Equal(edited.Grants, old.Grants) && edited.Expiry.Equal(old.Expiry) {
+		return nil
+	}
+	return a.needOwner(TokenUpdate, old, "change its type, grants or duration")
+}
+
 // SetEnabled switches a token on or off. A token that is so already stays
 // untouched.
 func (s *Service) SetEnabled(ctx context.Context, actor Actor, id string, enabled bool) (token.Token, error) {
@@ -75,13 +88,25 @@ func (s *Service) SetEnabled(ctx context.Context, actor Actor, id string, enable
 		if old.Enabled == enabled {
 			return nil
 		}
-		if enabled && !who.command {
-			if err := s.judge(tx, who).refuse(ctx, TokenUpdate, old); err != nil {
+		if enabled {
+			if err := s.mayEnable(ctx, tx, who, old); err != nil {
 				return err
 			}
 		}
 		return s.switchTo(ctx, tx, who, old, enabled)
 	})
+}
+
+// mayEnable refuses to enable a token that is mightier than the actor, or that acts
+// for somebody else.
+func (s *Service) mayEnable(ctx context.Context, tx store.Tx, who *Actor, t *token.Token) error {
+	if who.command {
+		return nil
+	}
+	if err := who.needOwner(TokenUpdate, t, "enable it"); err != nil {
+		return err
+	}
+	return s.judge(tx, who).refuse(ctx, TokenUpdate, t)
 }
 
 // switchTo enables or disables a token.
@@ -131,8 +156,8 @@ func (s *Service) mayHaveSecret(ctx context.Context, tx store.Tx, who *Actor, t 
 	if who.command {
 		return nil
 	}
-	if t.API == ManagementAPI && t.Owner != who.Name() {
-		return forbidden(TokenRegenerate, "a token of API %s acts for its owner, so only %s may have its secret", ManagementAPI, t.Owner)
+	if err := who.needOwner(TokenRegenerate, t, "have its secret"); err != nil {
+		return err
 	}
 	return s.judge(tx, who).refuse(ctx, TokenRegenerate, t)
 }

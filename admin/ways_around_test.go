@@ -133,7 +133,7 @@ func TestOverreachOfARoleThatHandsOutNothing(t *testing.T) {
 	f.account(t, "bob", admin.RoleMember)
 	made, _ := f.create(t, func(d *admin.Draft) { d.Owner, d.Type, d.Grants = "bob", token.FullAccess, nil })
 	change, err := f.UpdateAccount(t.Context(), operator, "bob", admin.AccountEdit{Role: new(admin.RoleAuditor)})
-	if err != nil || len(change.Overreach) != 1 || change.Overreach[0].ID != made.ID {
+	if err != nil || len(change.Overreach.Tokens) != 1 || change.Overreach.Tokens[0].ID != made.ID {
 		t.Errorf("%+v, %v", change, err)
 	}
 }

@@ -208,9 +208,9 @@ func updateAccount(s *session, args []string) error {
 		return s.printJSON(struct {
 			Account   admin.AccountRecord `json:"account"`
 			Overreach []admin.Record      `json:"overreach"`
-		}{change.Account, s.records(change.Overreach)})
+		}{change.Account, s.records(change.Overreach.Tokens)})
 	}
-	return s.reportRights("account "+printable(change.Account.Name), change.Overreach)
+	return s.reportRights("account "+printable(change.Account.Name), change.Overreach.Tokens)
 }
 
 // accountEdit returns what the flags say that shall change.

@@ -231,9 +231,9 @@ func updateRole(s *session, args []string) error {
 		return s.printJSON(struct {
 			Role      admin.RoleRecord `json:"role"`
 			Overreach []admin.Record   `json:"overreach"`
-		}{change.Role, s.records(change.Overreach)})
+		}{change.Role, s.records(change.Overreach.Tokens)})
 	}
-	return s.reportRights("role "+printable(change.Role.Name), change.Overreach)
+	return s.reportRights("role "+printable(change.Role.Name), change.Overreach.Tokens)
 }
 
 // roleOf returns a role as it was read, with its version, so that a change in

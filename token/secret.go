@@ -91,6 +91,21 @@ func WellFormed(text string) bool {
 	return true
 }
 
+// ContainsSecret reports whether a minted secret stands anywhere in text, as in a
+// description where somebody pasted one.
+func ContainsSecret(text string) bool {
+	for {
+		i := strings.Index(text, Prefix)
+		if i < 0 || len(text)-i < secretLength {
+			return false
+		}
+		if WellFormed(text[i : i+secretLength]) {
+			return true
+		}
+		text = text[i+len(Prefix):]
+	}
+}
+
 // Hint returns what identifies the secret to people without giving it away:
 // its prefix, if minted here, and its last four characters.
 func (s Secret) Hint() string {

@@ -89,7 +89,8 @@ func (a *api) updateAccount(c *call) error {
 	told := struct {
 		Account   admin.AccountRecord `json:"account"`
 		Overreach []admin.Record      `json:"overreach"`
-	}{change.Account, a.records(change.Overreach)}
+		Unseen    int                 `json:"overreach_unseen"` // how many more, that the actor may not see
+	}{change.Account, a.records(change.Overreach.Tokens), change.Overreach.Unseen}
 	if body.DryRun { // that version is not to be had
 		a.answer(c.w, c.r, http.StatusOK, told)
 		return nil

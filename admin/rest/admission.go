@@ -78,6 +78,14 @@ func (a *Admission) identify(r *http.Request, who Authenticator, network string)
 // Welcome notes that a session has just begun.
 func (a *Admission) Welcome(secret token.Secret) { a.good.add(secret.Digest()) }
 
+// Renew hands the browser the new secret of its session, if there is one.
+func (a *Admission) Renew(w http.ResponseWriter, secret token.Secret) {
+	if secret.Reveal() != "" {
+		a.cookie.Set(w, secret)
+		a.Welcome(secret)
+	}
+}
+
 func spend(l *limiter, key string) error {
 	if wait := l.take(key); wait > 0 {
 		return problem(http.StatusTooManyRequests, "rate_limited", "Too many requests. Try again in a moment.").with("Retry-After", seconds(wait))

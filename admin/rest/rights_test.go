@@ -12,7 +12,8 @@ import (
 )
 
 // matrix is what each role gets for each action, on what is its own and on what
-// is somebody else's. {own} and {other} are ids of tokens. clerk is a role that
+// is somebody else's. {own} and {other} are ids of tokens, {acting} that of a
+// disabled one that acts for somebody else. clerk is a role that
 // was added: it reads all tokens, and changes its own.
 const matrix = `
                                                   owner manager member auditor clerk
@@ -38,6 +39,14 @@ POST   /tokens/{own}/regenerate                   200   200     200    403     4
 POST   /tokens/{other}/regenerate                 200   200     404    403     403
 DELETE /tokens/{own}                              204   204     204    403     403
 DELETE /tokens/{other}                            204   204     404    403     403
+PATCH  /tokens/{acting}                           200   200     404    403     403
+PATCH  /tokens/{acting} grants                    403   403     404    403     403
+PATCH  /tokens/{acting} type                      403   403     404    403     403
+PATCH  /tokens/{acting} duration                  403   403     404    403     403
+POST   /tokens/{acting}/enable                    403   403     404    403     403
+POST   /tokens/{acting}/disable                   200   200     404    403     403
+POST   /tokens/{acting}/regenerate                403   403     404    403     403
+DELETE /tokens/{acting}                           204   204     404    403     403
 POST   /tokens for-me                             201   201     201    403     201
 POST   /tokens for-other                          201   201     403    403     403
 POST   /tokens/import for-me                      201   201     201    403     201
@@ -101,6 +110,7 @@ type cells struct {
 	role            string
 	session, script *client
 	own, other      token.Token
+	acting          token.Token // for ben
 	count           int
 }
 
@@ -136,11 +146,29 @@ func (m *cells) restore(t *testing.T) {
 			*made = f.token(t, owner, fmt.Sprintf("%s %d", owner, m.count))
 		}
 	}
+	if _, err := f.Find(ctx, operator, "", m.acting.ID); err != nil || m.acting.ID == "" {
+		m.acting = f.disabledScript(t, "ben", fmt.Sprintf("acting %d", m.count))
+	}
+}
+
+// disabledScript makes a token that would act for its owner, were it not disabled.
+func (f *fixture) disabledScript(t *testing.T, owner, name string) token.Token {
+	t.Helper()
+	made, _, err := f.Create(t.Context(), operator, admin.Draft{
+		API: admin.ManagementAPI, Name: name, Type: token.Custom, Duration: "7d", Grants: []string{"token.read"}, Owner: owner,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, err = f.SetEnabled(t.Context(), operator, made.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
 
 func (m *cells) ask(t *testing.T, who *client, method, path string, more []string) answer {
 	t.Helper()
-	path = strings.NewReplacer("{own}", m.own.ID, "{other}", m.other.ID, "{me}", "ann", "{role}", m.role).Replace(path)
+	path = strings.NewReplacer("{own}", m.own.ID, "{other}", m.other.ID, "{acting}", m.acting.ID, "{me}", "ann", "{role}", m.role).Replace(path)
 	name := fmt.Sprintf("made %d", m.count)
 	owner := "ann"
 	if len(more) > 0 && more[0] == "for-other" {
@@ -148,11 +176,11 @@ func (m *cells) ask(t *testing.T, who *client, method, path string, more []strin
 	}
 	headers := []string{"If-Match", "*"}
 	var body any
-	switch shape := method + " " + strings.NewReplacer(m.own.ID, "{}", m.other.ID, "{}").Replace(path); shape {
+	switch shape := method + " " + strings.NewReplacer(m.own.ID, "{}", m.other.ID, "{}", m.acting.ID, "{}").Replace(path); shape {
 	case "POST /tokens/{}/explain":
 		body = object{"method": "GET", "path": "/api/articles/42"}
 	case "PATCH /tokens/{}":
-		body = object{"description": name}
+		body = changed(more, name)
 	case "POST /tokens":
 		body = draft(name, object{"owner": owner})
 	case "POST /tokens/import":
@@ -167,6 +195,15 @@ func (m *cells) ask(t *testing.T, who *client, method, path string, more []strin
 		body = object{"read": "own", "create": "own"}
 	}
 	return who.do(t, method, path, body, headers...)
+}
+
+// changed is an edit of the field, or of the description.
+func changed(field []string, description string) object {
+	edits := map[string]any{"grants": []string{"account.manage"}, "type": "full-access", "duration": "unlimited"}
+	if len(field) == 0 {
+		return object{"description": description}
+	}
+	return object{field[0]: edits[field[0]]}
 }
 
 // A token of somebody else answers like one that is not there.
@@ -247,4 +284,36 @@ func TestRoleChangesWhileMemberWorks(t *testing.T) {
 	ben.do(t, "PATCH", "/tokens/"+made.Token.ID, object{"description": "no more"}, "If-Match", "*").refused(t, http.StatusForbidden, "forbidden")
 	ben.do(t, "POST", "/tokens", draft("another")).refused(t, http.StatusForbidden, "forbidden")
 	owner.do(t, "PUT", "/roles/team", object{"read": "own"}, "If-Match", role.Header.Get("ETag")).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+}
+
+// Who manages accounts, but no tokens of others, is told how many are mightier and no more.
+func TestOverreachThatIsNotSeen(t *testing.T) {
+	f := newFixture(t)
+	for _, role := range []store.Role{
+		{Name: "hr", Read: store.Own, Create: store.Own, Update: store.Own, Regenerate: store.None, Delete: store.None, Accounts: true},
+		{Name: "team", Read: store.Own, Create: store.Own, Update: store.Own, Regenerate: store.None, Delete: store.None},
+	} {
+		if _, err := f.CreateRole(t.Context(), operator, role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hank := f.member(t, "hank", "hr")
+	_ = f.member(t, "ben", "team")
+	_ = f.token(t, "ben", "bens secret plan")
+	smaller := object{"read": "own"}
+	asked := hank.do(t, "POST", "/roles/team/overreach", smaller).want(t, http.StatusOK)
+	told := hank.do(t, "PATCH", "/accounts/ben", object{"role": "team", "dry_run": true}, "If-Match", "*").want(t, http.StatusOK)
+	if n := read[struct{ Unseen int }](t, asked).Unseen; n != 1 || strings.Contains(string(asked.body), "plan") {
+		t.Errorf("asked: %s", asked.body)
+	}
+	if !strings.Contains(string(told.body), `"overreach_unseen":0`) {
+		t.Errorf("told: %s", told.body)
+	}
+	hank.do(t, "PUT", "/roles/team", object{"read": "own", "disable_overreach": true}, "If-Match", "*").refused(t, http.StatusForbidden, "forbidden")
+	saved := hank.do(t, "PUT", "/roles/team", smaller, "If-Match", "*").want(t, http.StatusOK)
+	if n := read[struct {
+		Unseen int `json:"overreach_unseen"`
+	}](t, saved).Unseen; n != 1 || strings.Contains(string(saved.body), "plan") {
+		t.Errorf("saved: %s", saved.body)
+	}
 }

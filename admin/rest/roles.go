@@ -105,6 +105,7 @@ type roleEditBody struct {
 type roleChange struct {
 	Role      admin.RoleRecord `json:"role"`
 	Overreach []admin.Record   `json:"overreach"`
+	Unseen    int              `json:"overreach_unseen"` // how many more, that the actor may not see
 }
 
 func (a *api) updateRole(c *call) error {
@@ -121,7 +122,7 @@ func (a *api) updateRole(c *call) error {
 	if err != nil {
 		return err
 	}
-	a.answerVersion(c, http.StatusOK, change.Role.Version, roleChange{change.Role, a.records(change.Overreach)})
+	a.answerVersion(c, http.StatusOK, change.Role.Version, roleChange{change.Role, a.records(change.Overreach.Tokens), change.Overreach.Unseen})
 	return nil
 }
 
@@ -136,7 +137,11 @@ func (a *api) roleOverreach(c *call) error {
 	if err != nil {
 		return err
 	}
-	a.answer(c.w, c.r, http.StatusOK, newPage(a.records(change.Overreach), ""))
+	a.answer(c.w, c.r, http.StatusOK, struct {
+		page[admin.Record]
+
+		Unseen int `json:"unseen"` // how many more, that the actor may not see
+	}{newPage(a.records(change.Overreach.Tokens), ""), change.Overreach.Unseen})
 	return nil
 }
 

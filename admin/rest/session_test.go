@@ -102,10 +102,17 @@ func TestChangePassword(t *testing.T) {
 		t.Errorf("got %v", p.Errors)
 	}
 	ann.do(t, "POST", "/account/password", object{"current": password, "changed": "short"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
-	ann.do(t, "POST", "/account/password", object{"current": password, "changed": changed}).want(t, http.StatusNoContent)
-	ann.do(t, "GET", "/session", nil).want(t, http.StatusOK)
+	done := ann.do(t, "POST", "/account/password", object{"current": password, "changed": changed}).want(t, http.StatusNoContent)
+	ann.do(t, "GET", "/session", nil).refused(t, http.StatusUnauthorized, "not_signed_in") // whoever has the old cookie
+	renewed := &client{f: f, cookie: done.cookie(t)}
+	renewed.do(t, "GET", "/session", nil).want(t, http.StatusOK)
 	other.do(t, "GET", "/session", nil).refused(t, http.StatusUnauthorized, "not_signed_in")
 	f.anyone().do(t, "POST", "/session", object{"name": "ann", "password": changed}).want(t, http.StatusCreated)
+	f.member(t, "boss", admin.RoleOwner)
+	script := f.scriptOf(t, "boss").do(t, "POST", "/account/password", object{"current": password, "changed": changed}).want(t, http.StatusNoContent)
+	if cookies := script.Cookies(); len(cookies) > 0 {
+		t.Errorf("a token got a session: %v", cookies)
+	}
 }
 
 // A thousand wrong passwords: nearly all are refused unchecked, and who was

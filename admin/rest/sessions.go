@@ -151,7 +151,11 @@ func (a *api) changePassword(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	return a.done(c, a.Service.ChangePassword(c.r.Context(), c.actor, body.Current, body.Changed))
+	secret, err := a.Service.ChangePassword(c.r.Context(), c.actor, body.Current, body.Changed)
+	if err == nil {
+		a.Admission.Renew(c.w, secret)
+	}
+	return a.done(c, err)
 }
 
 // done answers that something is done, unless it failed.

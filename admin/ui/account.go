@@ -118,9 +118,9 @@ func (u *ui) updateAccount(c *call) error {
 		if err != nil {
 			return u.accountProblem(c, err, form, version)
 		}
-		if len(change.Overreach) > 0 {
+		if change.Overreach.Count() > 0 {
 			o := overreach{Action: accountPath(name), Role: form.Role, Owner: name, Here: "/accounts"}
-			return u.showOverreach(c, o, change.Overreach)
+			return u.showOverreach(c, o, &change.Overreach)
 		}
 		e.DryRun = false
 	}

@@ -89,7 +89,10 @@ func (u *ui) editTokenPage(c *call) error {
 		return err
 	}
 	boxes := offered(permissions)
-	form := tokenFormOf(&t, boxes).asking(c.query("grant"), boxes)
+	form := tokenFormOf(&t, boxes)
+	if !c.actor.ActsForOther(&t) {
+		form = form.asking(c.query("grant"), boxes)
+	}
 	body, err := u.newEditPage(c, form, &t)
 	if err != nil {
 		return err
@@ -121,6 +124,9 @@ func (u *ui) editToken(c *call) error {
 	form.API = t.API
 	if len(c.r.PostForm["owner"]) == 0 {
 		form.Owner = t.Owner // who may not hand it over is not asked
+	}
+	if c.actor.ActsForOther(&t) {
+		form = form.describing(&t)
 	}
 	_, err = u.Service.Update(c.r.Context(), c.actor, t.ID, form.edit())
 	if err == nil {
@@ -179,7 +185,7 @@ func (u *ui) editConflict(c *call, form tokenForm, id string) error {
 	if err != nil {
 		return err
 	}
-	body.Changes = changes(c.now, &form, &now)
+	body.Changes = changes(c.now, &body.Form, &now)
 	return u.showEdit(c, http.StatusConflict, body, nil)
 }
 

@@ -58,6 +58,24 @@ func tokenFormOf(t *token.Token, offered []string) tokenForm {
 	return f
 }
 
+// describing is the form of who is asked for no more than name and description: the
+// rest is as the token has it.
+func (f tokenForm) describing(t *token.Token) tokenForm {
+	kept := tokenFormOf(t, nil)
+	kept.Name, kept.Description, kept.Version = f.Name, f.Description, f.Version
+	return kept
+}
+
+// withoutSecrets is the form to be shown again: a text with a secret in it is not.
+func (f tokenForm) withoutSecrets() tokenForm {
+	for _, text := range []*string{&f.Name, &f.Description} {
+		if admin.ContainsSecret(*text) {
+			*text = ""
+		}
+	}
+	return f
+}
+
 // asking is the form with one more grant, for links such as those of refusals. The
 // page says so: whoever sends the form grants it.
 func (f tokenForm) asking(grant string, offered []string) tokenForm {

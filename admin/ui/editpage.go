@@ -28,6 +28,7 @@ type editPage struct {
 	Kept        []string // chosen for an API that is not shown
 	Known       bool     // the API is
 	Management  bool     // it is that of this server
+	Fixed       bool     // it acts for somebody else, so its rights are not asked
 	MostText    int      // characters of a description
 	Today       string
 	Changes     []difference // by somebody else, who was quicker
@@ -55,7 +56,7 @@ func (u *ui) permissionsOf(c *call, api string) ([]permission.Permission, error)
 
 // newEditPage makes the page of a form; t is nil for a new token.
 func (u *ui) newEditPage(c *call, form tokenForm, t *token.Token) (editPage, error) {
-	body := editPage{Form: form, Token: t, MostText: token.MaxDescription, Today: c.now.UTC().Format(time.DateOnly)}
+	body := editPage{Form: form.withoutSecrets(), Token: t, MostText: token.MaxDescription, Today: c.now.UTC().Format(time.DateOnly)}
 	catalogs, err := u.Service.Catalogs(c.r.Context(), c.actor)
 	if err != nil {
 		return body, err
@@ -70,6 +71,7 @@ func (u *ui) newEditPage(c *call, form tokenForm, t *token.Token) (editPage, err
 	var held []string
 	if t != nil {
 		right, present, held = admin.TokenUpdate, t.Owner, t.Grants
+		body.Fixed = c.actor.ActsForOther(t)
 	}
 	body.sortGrants(held)
 	body.Matrix = newMatrix(body.permissions, ceiling, body.Form.Ticked, held)

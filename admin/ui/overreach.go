@@ -14,9 +14,12 @@ import (
 type overreach struct {
 	Action string // where the form goes, with all that it came with and the answer
 	Kept   []kept
-	Tokens []admin.Record
-	Role   string // that they are mightier than
-	Owner  string // of all of them; empty if there are several
+	Tokens []admin.Record // those that may be seen
+	Unseen int            // how many more there are
+	Count  int            // of both
+	Fixed  bool           // some of them can't be disabled by who is asked
+	Role   string         // that they are mightier than
+	Owner  string         // of all of them; empty if there are several
 	Here   string
 }
 
@@ -38,8 +41,9 @@ func (c *call) answered() bool {
 func (c *call) goesBack() bool { return c.value("back") != "" }
 
 // showOverreach asks; the form that came goes along.
-func (u *ui) showOverreach(c *call, o overreach, tokens []token.Token) error {
-	o.Tokens = u.records(tokens)
+func (u *ui) showOverreach(c *call, o overreach, found *admin.Overreach) error {
+	o.Tokens, o.Unseen, o.Count = u.records(found.Tokens), found.Unseen, found.Count()
+	o.Fixed = o.Unseen > 0 || slices.ContainsFunc(found.Tokens, func(t token.Token) bool { return !c.actor.May(admin.TokenUpdate, &t) })
 	for _, name := range slices.Sorted(maps.Keys(c.r.PostForm)) {
 		for _, value := range c.r.PostForm[name] {
 			if name != "overreach" {

@@ -172,8 +172,8 @@ func (u *ui) updateRole(c *call) error {
 		if err != nil {
 			return u.roleProblem(c, err, &form)
 		}
-		if len(change.Overreach) > 0 {
-			return u.showOverreach(c, overreach{Action: rolePath(form.Name), Role: form.Name, Here: "/roles"}, change.Overreach)
+		if change.Overreach.Count() > 0 {
+			return u.showOverreach(c, overreach{Action: rolePath(form.Name), Role: form.Name, Here: "/roles"}, &change.Overreach)
 		}
 		e.DryRun = false
 	}

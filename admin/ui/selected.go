@@ -32,20 +32,21 @@ type selectedToken struct {
 
 // selectedAction is what can be done to several.
 type selectedAction struct {
-	right admin.Right
-	do    func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error
+	right   admin.Right
+	forSelf bool // not for a token that acts for somebody else
+	do      func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error
 }
 
 var selectedActions = map[string]selectedAction{
-	"enable": {admin.TokenUpdate, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
+	"enable": {admin.TokenUpdate, true, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
 		_, err := s.SetEnabled(ctx, actor, id, true)
 		return err
 	}},
-	"disable": {admin.TokenUpdate, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
+	"disable": {admin.TokenUpdate, false, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
 		_, err := s.SetEnabled(ctx, actor, id, false)
 		return err
 	}},
-	"delete": {admin.TokenDelete, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
+	"delete": {admin.TokenDelete, false, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
 		_, err := s.Delete(ctx, actor, id)
 		return err
 	}},
@@ -86,7 +87,7 @@ func (u *ui) selectedToken(c *call, action *selectedAction, id string, do bool) 
 		item.Token = &t
 	}
 	switch {
-	case err == nil && !c.actor.May(action.right, &t):
+	case err == nil && (!c.actor.May(action.right, &t) || action.forSelf && c.actor.ActsForOther(&t)):
 		item.Problem = texts.Get("selected.forbidden")
 		return item, nil
 	case do && (err == nil || errors.Is(err, store.ErrUnreadable)):

@@ -43,7 +43,7 @@ func (u *ui) showSelf(c *call, status int, problems admin.FieldErrors) error {
 
 func (u *ui) changeOwnPassword(c *call) error {
 	current, changed := c.r.PostForm.Get("current"), c.r.PostForm.Get("password")
-	err := u.Service.ChangePassword(c.r.Context(), c.actor, current, changed)
+	secret, err := u.Service.ChangePassword(c.r.Context(), c.actor, current, changed)
 	if errors.Is(err, store.ErrConflict) { // somebody else set it at the same moment
 		err = admin.FieldErrors{{Field: "current", Problem: "was changed meanwhile"}}
 	}
@@ -53,6 +53,7 @@ func (u *ui) changeOwnPassword(c *call) error {
 	if err != nil {
 		return err
 	}
+	u.Admission.Renew(c.w, secret)
 	return c.leaveWith("/account", "password-changed")
 }
 

@@ -33,7 +33,7 @@ type tokenView struct {
 	Use      usage
 	History  history
 
-	MayExplain, MayUpdate, MayRegenerate, MayDelete bool
+	MayExplain, MayUpdate, MayEnable, MayRegenerate, MayDelete bool
 }
 
 func (u *ui) tokenPage(c *call) error {
@@ -68,8 +68,9 @@ func (u *ui) viewOf(c *call, t *token.Token) tokenView {
 		EndsSoon:   !t.Expiry.IsZero() && left > 0 && left <= endsWithin,
 		MayExplain: c.actor.May(admin.TokenExplain, t),
 		MayUpdate:  c.actor.May(admin.TokenUpdate, t),
-		// A token of the management API acts for its owner, who alone may have its secret.
-		MayRegenerate: c.actor.May(admin.TokenRegenerate, t) && (t.API != admin.ManagementAPI || t.Owner == c.actor.Name()),
+		// Who a token acts for may start it again and have its secret, nobody else.
+		MayEnable:     c.actor.May(admin.TokenUpdate, t) && !c.actor.ActsForOther(t),
+		MayRegenerate: c.actor.May(admin.TokenRegenerate, t) && !c.actor.ActsForOther(t),
 		MayDelete:     c.actor.May(admin.TokenDelete, t),
 	}
 }

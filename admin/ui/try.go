@@ -139,7 +139,7 @@ func (u *ui) tryOut(c *call, form *trial) (*outcome, error) {
 	refused := func(v verdict) bool { return !v.Allowed }
 	return &outcome{
 		Token: t, Allowed: !slices.ContainsFunc(verdicts, refused), Verdicts: verdicts,
-		MayUpdate: c.actor.May(admin.TokenUpdate, &t),
+		MayUpdate: c.actor.May(admin.TokenUpdate, &t) && !c.actor.ActsForOther(&t),
 	}, nil
 }
 

@@ -46,7 +46,7 @@ func (u *ui) wantedOf(c *call, t *token.Token, since time.Time) (wanted, error) 
 	}
 	for _, p := range recent.Permissions {
 		if p.Refused > 0 {
-			grantable := t.Type == token.Custom && p.Permission != "" && c.actor.May(admin.TokenUpdate, t)
+			grantable := t.Type == token.Custom && p.Permission != "" && c.actor.May(admin.TokenUpdate, t) && !c.actor.ActsForOther(t)
 			w.Refused = append(w.Refused, refusal{p.Permission, p.Refused, grantable})
 		}
 	}
