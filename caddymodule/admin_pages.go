@@ -68,7 +68,11 @@ func (a *App) placesOfGates() map[string]ui.Place {
 		site := a.siteOf(h)
 		known, ok := places[h.API]
 		if !ok || known.Address == "" || strings.HasPrefix(site.address, "https:") && !strings.HasPrefix(known.Address, "https:") {
-			places[h.API] = placeOf(&site, h.Sources)
+			place := placeOf(&site, h.Sources)
+			if h.GraphQL != nil && len(h.GraphQL.Paths) > 0 {
+				place.GraphQL = h.GraphQL.Paths[0].String()
+			}
+			places[h.API] = place
 		}
 	}
 	return places

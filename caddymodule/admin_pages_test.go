@@ -19,6 +19,7 @@ func TestPlaceOfAPI(t *testing.T) {
 		"a wildcard":      {"http://*.example.com " + gates, "articles", ui.Place{Header: "X-Key"}},
 		"TLS comes first": {"http://a.example.com " + gates + "b.example.com " + gates, "articles", ui.Place{Address: "https://b.example.com", Header: "X-Key"}},
 		"a block":         {"api.example.com {\n\thandle /articles/* {\n\t\tapi_tokens other {\n\t\t\tfrom query key\n\t\t}\n\t}\n}\n", "other", ui.Place{Address: "https://api.example.com", Query: "key"}},
+		"GraphQL":         {"api.example.com {\n\tapi_tokens blog {\n\t\tgraphql /graphql\n\t}\n}\n", "blog", ui.Place{Address: "https://api.example.com", Scheme: "Bearer", GraphQL: "/graphql"}},
 		"management":      {"", "tokenreeve", ui.Place{Address: "https://tokens.example.com", Scheme: "Bearer"}},
 		"elsewhere":       {"", "articles", ui.Place{}},
 	} {

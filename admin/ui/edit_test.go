@@ -102,7 +102,10 @@ func TestSecretWithoutAddress(t *testing.T) {
 		is(http.StatusOK, "doesn't know where the API is", `curl -X PUT -H "Authorization: Bearer trv_`, "https://api.example.com/api/articles/1")
 	f.place = ui.Place{Address: "http://localhost:8080", AnyHost: true, Query: "key"}
 	b.post("/tokens", "api", "orders", "name", "two", "type", "custom", "duration", "7d", "written", "query articles").saysAll().
-		is(http.StatusOK, "Put the path", `curl "http://127.0.0.1:8080/?key=trv_`)
+		is(http.StatusOK, "in the place of PATH", `curl -X POST -H "Content-Type: application/json" -d '{"query":"{ __typename }"}' "http://127.0.0.1:8080/PATH?key=trv_`)
+	f.place.GraphQL = "/graphql"
+	b.post("/tokens", "api", "orders", "name", "graph", "type", "custom", "duration", "7d", "written", "query articles").saysAll().
+		is(http.StatusOK, `"http://127.0.0.1:8080/graphql?key=trv_`).lacks("PATH", "so these lines write")
 	b.post("/tokens", "api", "orders", "name", "three", "type", "custom", "duration", "7d", "grant", "article.delete").saysAll().
 		is(http.StatusOK, "may not read anything", "curl -X DELETE")
 }

@@ -3,7 +3,6 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,37 +15,45 @@ type snippet struct {
 }
 
 func (e *example) snippets(secret string) []snippet {
-	at, header, value := e.request(secret)
-	return []snippet{
-		{"curl", "curl", curl(e.Method, at, header, value)},
-		{"javascript", "JavaScript", javaScript(e.Method, at, header, value)},
-		{"python", "Python", python(e.Method, at, header, value)},
-	}
+	r := e.request(secret)
+	return []snippet{{"curl", "curl", r.curl()}, {"javascript", "JavaScript", r.javaScript()}, {"python", "Python", r.python()}}
 }
 
-// request returns the address, and the header that has the secret; both are empty
-// if it goes into the address.
-func (e *example) request(secret string) (at, header, value string) {
-	at = e.Address + e.Path
+// request is what is written in the words of each program.
+type request struct {
+	method, at, body string
+	headers          [][2]string
+}
+
+// request returns the request with the secret, in a header or in the address.
+func (e *example) request(secret string) request {
+	r := request{method: e.Method, at: e.Address + e.Path, body: e.Body}
 	switch {
 	case e.Place.Scheme != "":
-		return at, "Authorization", e.Place.Scheme + " " + secret
+		r.headers = append(r.headers, [2]string{"Authorization", e.Place.Scheme + " " + secret})
 	case e.Place.Header != "":
-		return at, e.Place.Header, secret
+		r.headers = append(r.headers, [2]string{e.Place.Header, secret})
 	default:
-		return at + "?" + url.QueryEscape(e.Place.Query) + "=" + url.QueryEscape(secret), "", ""
+		r.at += "?" + url.QueryEscape(e.Place.Query) + "=" + url.QueryEscape(secret)
 	}
+	if r.body != "" {
+		r.headers = append(r.headers, [2]string{"Content-Type", "application/json"})
+	}
+	return r
 }
 
-func curl(method, at, header, value string) string {
+func (r *request) curl() string {
 	words := []string{"curl"}
-	if method != http.MethodGet {
-		words = append(words, "-X", method)
+	if r.method != http.MethodGet {
+		words = append(words, "-X", r.method)
 	}
-	if header != "" {
-		words = append(words, "-H", shellQuoted(header+": "+value))
+	for _, header := range r.headers {
+		words = append(words, "-H", shellQuoted(header[0]+": "+header[1]))
 	}
-	return strings.Join(append(words, shellQuoted(at)), " ")
+	if r.body != "" {
+		words = append(words, "-d", shellQuoted(r.body))
+	}
+	return strings.Join(append(words, shellQuoted(r.at)), " ")
 }
 
 // shellQuoted quotes for a shell: doubly if that will do, since Windows knows no
@@ -58,31 +65,45 @@ func shellQuoted(s string) string {
 	return `"` + s + `"`
 }
 
-func javaScript(method, at, header, value string) string {
+func (r *request) javaScript() string {
 	var options []string
-	if method != http.MethodGet {
-		options = append(options, "  method: "+quoted(method)+",\n")
+	if r.method != http.MethodGet {
+		options = append(options, "  method: "+quoted(r.method)+",\n")
 	}
-	if header != "" {
-		options = append(options, fmt.Sprintf("  headers: { %s: %s },\n", quoted(header), quoted(value)))
+	if len(r.headers) > 0 {
+		options = append(options, "  headers: { "+quotedPairs(r.headers)+" },\n")
+	}
+	if r.body != "" {
+		options = append(options, "  body: "+quoted(r.body)+",\n")
 	}
 	rest := ""
 	if len(options) > 0 {
 		rest = ", {\n" + strings.Join(options, "") + "}"
 	}
-	return "const response = await fetch(" + quoted(at) + rest + ");\nconsole.log(response.status, await response.text());"
+	return "const response = await fetch(" + quoted(r.at) + rest + ");\nconsole.log(response.status, await response.text());"
 }
 
-func python(method, at, header, value string) string {
+func (r *request) python() string {
 	rest := ""
-	if header != "" {
-		rest += fmt.Sprintf(", headers={%s: %s}", quoted(header), quoted(value))
+	if len(r.headers) > 0 {
+		rest += ", headers={" + quotedPairs(r.headers) + "}"
 	}
-	if method != http.MethodGet {
-		rest += ", method=" + quoted(method)
+	if r.body != "" {
+		rest += ", data=" + quoted(r.body) + ".encode()"
 	}
-	return "from urllib.request import Request, urlopen\n\nrequest = Request(" + quoted(at) + rest + ")\n" +
+	if r.method != http.MethodGet {
+		rest += ", method=" + quoted(r.method)
+	}
+	return "from urllib.request import Request, urlopen\n\nrequest = Request(" + quoted(r.at) + rest + ")\n" +
 		"with urlopen(request) as response:\n    print(response.status, response.read().decode())"
+}
+
+func quotedPairs(pairs [][2]string) string {
+	var all []string
+	for _, pair := range pairs {
+		all = append(all, quoted(pair[0])+": "+quoted(pair[1]))
+	}
+	return strings.Join(all, ", ")
 }
 
 // quoted writes a text as JavaScript, Python and JSON all read it.

@@ -27,6 +27,18 @@ func TestSnippets(t *testing.T) {
 					"with urlopen(request) as response:\n    print(response.status, response.read().decode())",
 			},
 		},
+		"GraphQL": {
+			example{Address: "https://api.example.com", Method: "POST", Path: "/graphql", Body: anyQuery, Place: Place{Scheme: "Bearer"}},
+			[3]string{
+				`curl -X POST -H "Authorization: Bearer trv_x" -H "Content-Type: application/json" -d '{"query":"{ __typename }"}' "https://api.example.com/graphql"`,
+				"const response = await fetch(\"https://api.example.com/graphql\", {\n  method: \"POST\",\n" +
+					"  headers: { \"Authorization\": \"Bearer trv_x\", \"Content-Type\": \"application/json\" },\n" +
+					"  body: \"{\\\"query\\\":\\\"{ __typename }\\\"}\",\n});\nconsole.log(response.status, await response.text());",
+				"from urllib.request import Request, urlopen\n\nrequest = Request(\"https://api.example.com/graphql\", " +
+					"headers={\"Authorization\": \"Bearer trv_x\", \"Content-Type\": \"application/json\"}, data=\"{\\\"query\\\":\\\"{ __typename }\\\"}\".encode(), method=\"POST\")\n" +
+					"with urlopen(request) as response:\n    print(response.status, response.read().decode())",
+			},
+		},
 		"a parameter, and what shells read": {
 			example{Address: "https://api.example.com", Method: "GET", Path: "/$a", Place: Place{Query: "api_token"}},
 			[3]string{

@@ -49,6 +49,7 @@ type Place struct {
 	// Scheme is the word before the token in Authorization, if it goes there; else it
 	// goes into the header, or else into the parameter of the query.
 	Scheme, Header, Query string
+	GraphQL               string // the first path of the API's GraphQL, as a pattern; empty if none is known
 }
 
 // ui serves the pages.

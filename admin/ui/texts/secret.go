@@ -6,9 +6,9 @@ var secret = map[string]string{
 	"secret.warning":         "Copy it now and keep it safe. It will not be shown again, here or anywhere; only what it begins and ends with is kept.",
 	"secret.use":             "Use it",
 	"secret.unknown-address": "This server doesn't know where the API is to be reached. Put its address in the place of https://api.example.com.",
-	"secret.unknown-path":    "Put the path that you want to call in the place of the / at the end.",
+	"secret.unknown-path":    "Put the path that you want to call in the place of PATH.",
 	"secret.writes":          "This token may not read anything, so these lines write. Look at them before you run them.",
-	"secret.no-example":      "The permissions of the API can't be read right now. Put the path that you want to call in the place of the / at the end.",
+	"secret.no-example":      "The permissions of the API can't be read right now. Put the path that you want to call in the place of PATH.",
 	"secret.keep":            "The secret is in these lines. In programs that others see, take it from the environment instead, and never put it into a web page.",
 	"secret.to-token":        "Done, go to the token",
 
