@@ -117,7 +117,7 @@ func TestCreateWithMistakes(t *testing.T) {
 	long := strings.Repeat("ö", 201)
 	page := b.post("/tokens", "nonce", "n", "api", "articles", "name", "taken", "description", long, "type", "custom", "duration", "date", "date", "",
 		"grant", "article.find", "written", "GET /api/x\r\n\r\narticle.fnid\r\nGET nopath", "owner", "nobody").saysAll().
-		is(http.StatusUnprocessableEntity, `id="problems"`, "has a token", "at most 200", "choose the last day", "no account that is enabled",
+		is(http.StatusUnprocessableEntity, `id="problems"`, "has a token", "Shorten it by 1 character", "choose the last day", "no account that is enabled",
 			"Line 2: there is no permission \"article.fnid\"; did you mean article.find?", "Line 3:",
 			`value="taken"`, long, `value="article.find" checked`, "GET /api/x\narticle.fnid\nGET nopath</textarea>", `value="date" checked`, `name="nonce" value="n"`)
 	for _, field := range []string{"name", "description", "date", "owner", "written"} {
@@ -126,7 +126,7 @@ func TestCreateWithMistakes(t *testing.T) {
 		}
 	}
 	b.post("/tokens", "name", "x", "duration", "7d").saysAll().is(http.StatusUnprocessableEntity, "choose the API", "choose what it may do")
-	b.post("/tokens", "api", "articles", "name", "x", "type", "custom", "duration", "7d").saysAll().is(http.StatusUnprocessableEntity, "needs at least one grant", `href="#grants"`)
+	b.post("/tokens", "api", "articles", "name", "x", "type", "custom", "duration", "7d").saysAll().is(http.StatusUnprocessableEntity, "Permissions: choose at least one", "Choose at least one, or write", `href="#grants"`)
 	b.post("/tokens", "api", "articles", "name", "x", "type", "read-only", "duration", "date", "date", "2001-02-03").saysAll().is(http.StatusUnprocessableEntity, "not over yet", `value="2001-02-03"`)
 	b.post("/tokens", "api", "articles", "name", "x", "type", "read-only", "duration", "date", "date", "soon").is(http.StatusUnprocessableEntity, "choose the last day")
 	b.post("/tokens", "api", "articles", "name", "x", "type", "read-only", "duration", "", "grant", "article.find").is(http.StatusUnprocessableEntity, "Duration")
@@ -231,7 +231,7 @@ func TestEditChangedMeanwhile(t *testing.T) {
 	b := f.as(t, "owner")
 	form := []string{"name", "mine", "type", "custom", "duration", "7d", "grant", "article.create", "owner", "member"}
 	page := b.post("/tokens/"+made.ID+"/edit", append(form, "version", "1")...).saysAll().
-		is(http.StatusConflict, "Somebody else changed this token meanwhile", "Name <b>theirs</b> mine", "Expires Unlimited 7 days", "Grants article.find article.create",
+		is(http.StatusConflict, "Somebody else changed this token meanwhile", "Name <b>theirs</b> mine", "Expires Unlimited 7 days", "Permissions article.find article.create",
 			`name="version" value="2"`, `value="mine"`, `value="article.create" checked`).lacks("<b>theirs", "Owner member", `value="article.find" checked`)
 	if !strings.Contains(page.text, `role="alert"`) {
 		t.Error("nobody is alerted")

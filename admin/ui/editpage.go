@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
@@ -30,6 +31,7 @@ type editPage struct {
 	Management  bool     // it is that of this server
 	Fixed       bool     // it acts for somebody else, so its rights are not asked
 	MostText    int      // characters of a description
+	Written     string   // an operation, as one that can be written out
 	Today       string
 	Changes     []difference // by somebody else, who was quicker
 	permissions []permission.Permission
@@ -74,9 +76,19 @@ func (u *ui) newEditPage(c *call, form tokenForm, t *token.Token) (editPage, err
 		body.Fixed = c.actor.ActsForOther(t)
 	}
 	body.sortGrants(held)
+	body.Written = u.writtenExample(&body)
 	body.Matrix = newMatrix(body.permissions, ceiling, body.Form.Ticked, held)
 	body.Owners, err = u.owners(c, right, present)
 	return body, err
+}
+
+// writtenExample shows how an operation of the API is written.
+func (u *ui) writtenExample(p *editPage) string {
+	all := allOperations(p.catalog, nil)
+	if len(operationsOf(p.catalog, nil)) == 0 && (len(all) > 0 || p.Form.API != "" && u.Place(p.Form.API).GraphQL != "") {
+		return "query articles"
+	}
+	return "GET /api/articles/{id}"
 }
 
 // chooseAPI offers the APIs. If there is one alone for a new token, that is it.
@@ -167,10 +179,14 @@ func (f *tokenForm) explain(problems admin.FieldErrors, catalog *permission.Cata
 	for i, problem := range problems {
 		told[i] = problem
 		switch {
+		case problem.Field == "grants" && len(f.grants()) == 0:
+			told[i] = &token.FieldError{Field: "grants", Problem: texts.Get("edit.no-grants")}
 		case problem.Field == "grants":
 			if n := f.lineOf(problem.Problem, catalog); n > 0 {
 				told[i] = &token.FieldError{Field: "written", Problem: texts.Get("edit.line", n, problem.Problem)}
 			}
+		case problem.Field == "description" && utf8.RuneCountInString(f.Description) > token.MaxDescription:
+			told[i] = &token.FieldError{Field: "description", Problem: texts.Count("edit.over", utf8.RuneCountInString(f.Description)-token.MaxDescription)}
 		case problem.Field == "duration" && f.Duration == dateDuration && f.duration() == "":
 			told[i] = &token.FieldError{Field: "date", Problem: texts.Get("edit.no-date")}
 		case problem.Field == "duration" && f.Duration == dateDuration:

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
@@ -54,6 +55,20 @@ type column struct {
 	Path  string
 	Alone string // Path without filters: a script adds what the form says just now
 	Sort  string // for aria-sort; empty if the table is not sorted by it
+}
+
+// Range says which of the tokens are here: by their number, if it is known how many
+// stand on the pages before.
+func (p listPage) Range() string {
+	before, known := p.Query.before()
+	if !known || p.Query.After != "" && before == 0 {
+		return texts.Count("list.count-page", len(p.Rows))
+	}
+	first, last := texts.Number(before+1), texts.Number(before+len(p.Rows))
+	if p.Next == "" {
+		return texts.Get("list.range.last", first, last, last)
+	}
+	return texts.Get("list.range", first, last)
 }
 
 var statuses = []token.Status{token.Active, token.Disabled, token.Expired}

@@ -147,15 +147,16 @@ func TestListPages(t *testing.T) {
 	}
 	f.token(t, "other", "manager", nil)
 	b := f.as(t, "owner")
-	first := b.get("/tokens?search=ci&sort=name&order=desc").is(http.StatusOK, "50 tokens on this page", `aria-sort="descending"`).lacks("Previous page", "First page")
-	second := b.get(first.link("Next page")).is(http.StatusOK, "First page")
-	third := b.get(second.link("Next page")).is(http.StatusOK, "20 tokens on this page").lacks("Next page", "other")
+	first := b.get("/tokens?search=ci&sort=name&order=desc").is(http.StatusOK, "1–50, more on the next page", "A selection is for one page", `aria-sort="descending"`).lacks("Previous page", "First page")
+	second := b.get(first.link("Next page")).is(http.StatusOK, "First page", "51–100, more")
+	third := b.get(second.link("Next page")).is(http.StatusOK, "101–120 of 120").lacks("Next page", "other")
 	all := strings.Fields(first.rows() + " " + second.rows() + " " + third.rows())
 	if len(all) != 120 || all[0] != "ci-119" || all[119] != "ci-000" {
 		t.Errorf("got %d: %v", len(all), all)
 	}
 	b.get(third.link("Previous page")).is(http.StatusOK).listed(second.rows())
 	b.get(b.get(third.link("Previous page")).link("Previous page")).is(http.StatusOK).listed(first.rows()).lacks("Previous page")
+	b.get(strings.Replace(third.link("Previous page"), "trail=", "trail=x.", 1)).has("50 tokens on this page")
 	b.get(third.link("First page")).is(http.StatusOK).listed(first.rows())
 	for _, page := range []seen{first, second, third} {
 		page.has(`value="ci"`, `name="sort" value=""`, `name="order" value="desc"`)

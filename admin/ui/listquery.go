@@ -116,6 +116,13 @@ func (q listQuery) next(after string) listQuery {
 	return q
 }
 
+// before is how many tokens stand on the pages before; known is false if the trail
+// does not lead to the first one.
+func (q listQuery) before() (n int, known bool) {
+	known = len(q.Trail) == 0 || q.Trail[0] == ""
+	return len(q.Trail) * admin.DefaultLimit, known
+}
+
 // back is the page before; ok is false on the first.
 func (q listQuery) back() (before listQuery, ok bool) {
 	if len(q.Trail) == 0 {

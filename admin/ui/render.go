@@ -49,6 +49,7 @@ var functions = template.FuncMap{
 	"rolePath":    rolePath,
 	"afterPath":   afterPath,
 	"bounded":     bounded,
+	"capital":     capital,
 	"prefix":      func(prefix, s string) string { return prefix + s },
 }
 

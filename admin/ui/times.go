@@ -33,25 +33,35 @@ func newSpan(now time.Time, moment any) span {
 	return span{Relative: relative(now, t), Exact: t.Format("2 Jan 2006, 15:04 UTC"), Machine: t.Format(time.RFC3339)}
 }
 
-// units are what distances are told in, the largest first.
+// units are what distances are told in, each up to a number of the next one.
 var units = []struct {
 	key  string
 	size time.Duration
+	upTo int
 }{
-	{"year", 365 * 24 * time.Hour}, {"month", 30 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute},
+	{"minute", time.Minute, 59}, {"hour", time.Hour, 23}, {"day", 24 * time.Hour, 99}, {"month", 30 * 24 * time.Hour, 11},
 }
 
-// relative rounds down: a token that ends "in 2 days" has at least two. What this
-// very request did is past, although it began before.
+const year = 365 * 24 * time.Hour
+
+// relative rounds to the nearest: what ends 30 days after it was made ends "in 30
+// days" also a moment later. What this very request did is past, although it began before.
 func relative(now, t time.Time) string {
 	direction, distance := "past", now.Sub(t)
 	if distance < -time.Second {
 		direction, distance = "future", -distance
 	}
+	if distance.Round(time.Minute) == 0 {
+		return texts.Get("time." + direction + ".now")
+	}
 	for _, unit := range units {
-		if n := int(distance / unit.size); n > 0 {
+		if n := nearest(distance, unit.size); n <= unit.upTo {
 			return texts.Count("time."+direction+"."+unit.key, n)
 		}
 	}
-	return texts.Get("time." + direction + ".now")
+	return texts.Count("time."+direction+".year", nearest(distance, year))
+}
+
+func nearest(distance, unit time.Duration) int {
+	return max(1, int((distance+unit/2)/unit))
 }

@@ -206,7 +206,7 @@ func TestRegenerateToken(t *testing.T) {
 	if secret == "" || first.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("no secret, or one that may be kept: %v", first.header)
 	}
-	b.get("/tokens/"+made.ID).is(http.StatusOK, made.Hint+" made just now", "ends in 23 hours").lacks(secret)
+	b.get("/tokens/"+made.ID).is(http.StatusOK, made.Hint+" made 2", "(in 1 day)", "(in 30 days)", "data-exact>").lacks(secret)
 
 	// The same form once more makes no other secret, and shows none.
 	again := b.post(path, "version", form.version(), "overlap", "now").saysAll().is(http.StatusConflict, "Nothing was done just now")
@@ -315,10 +315,10 @@ func TestWanted(t *testing.T) {
 	grant := `href="/tokens/` + made.ID + `/edit?grant=article.delete"`
 	b.get("/tokens/"+made.ID).saysAll().is(http.StatusOK,
 		"asked for article.delete 31 times", "asked for article.update once", "asked for what no permission names 2 times", grant,
-		"Last used just now from 192.0.2.77", "article.find 1,500 0", "Granted and never used GET /api/feed What it").lacks("/edit?grant=\"")
+		"(just now) from 192.0.2.77", "article.find 1,500 0", "Granted and never used GET /api/feed What it").lacks("/edit?grant=\"")
 	b.get("/tokens/"+made.ID+"/edit?grant=article.delete").is(http.StatusOK, "article.delete is chosen because you followed a link",
 		`value="article.delete" checked`)
-	b.get("/tokens/"+made.ID+"/regenerate").is(http.StatusOK, "used last just now from 192.0.2.77")
+	b.get("/tokens/"+made.ID+"/regenerate").is(http.StatusOK, "(just now) from 192.0.2.77")
 	f.as(t, "auditor").get("/tokens/"+made.ID).is(http.StatusOK, "asked for article.delete 31 times").lacks(grant, `/edit"`)
 
 	record(0, "", token.PermissionUse{Allowed: 1})

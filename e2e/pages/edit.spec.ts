@@ -33,7 +33,7 @@ test.describe("as member", () => {
     await page.getByPlaceholder("Find a permission or a path").fill("");
     await expect(page.getByText("5 chosen")).toBeVisible();
     await expect(page.getByLabel("comment.find", { exact: false }).first()).not.toBeChecked();
-    await page.getByLabel("Operations written out").fill("GET /api/reports");
+    await page.getByLabel("Other operations").fill("GET /api/reports");
     await checkPage(page, "token-new");
     await page.getByRole("button", { name: "Make the token" }).click();
 
@@ -89,11 +89,11 @@ test.describe("as member", () => {
     await expect(page.getByText("3 too many").first()).toBeVisible();
     await page.getByLabel("A date").check();
     await page.getByLabel("article.find ", { exact: false }).first().check();
-    await page.getByLabel("Operations written out").fill("GET /api/fine\narticle.fnid");
+    await page.getByLabel("Other operations").fill("GET /api/fine\narticle.fnid");
     await page.getByRole("button", { name: "Make the token" }).click();
     await expect(page.getByRole("alert")).toBeFocused();
     await expect(page.getByRole("alert")).toContainText("Line 2");
-    for (const name of ["Name", "Description", "Last day", "Operations written out"]) {
+    for (const name of ["Name", "Description", "Last day", "Other operations"]) {
       await expect(page.getByLabel(name)).toHaveAttribute("aria-invalid", "true");
     }
     await expect(page.getByLabel("Description")).toHaveValue("x".repeat(203));
@@ -136,7 +136,7 @@ test.describe("as member", () => {
     await other.goto(`/tokens/${made.id}/edit`);
     await page.goto(`/tokens/${made.id}/edit`);
     await expect(page.locator('[value="article.find"]')).toBeChecked();
-    await expect(page.getByLabel("Operations written out")).toHaveValue("GET /api/reports");
+    await expect(page.getByLabel("Other operations")).toHaveValue("GET /api/reports");
     await expect(page.getByLabel("As it is")).toBeChecked();
     await checkPage(page, "token-edit");
     await page.getByLabel("Name").fill("edited first");

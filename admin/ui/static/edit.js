@@ -2,15 +2,20 @@
 
 import { matrix } from "./matrix.js";
 
-// How many characters are left of a text.
+// How many characters are left of a text. What the server found is told anew.
 function counter(field) {
 	const shown = field.parentElement.querySelector("[data-counter]");
 	const told = field.parentElement.querySelector("[data-counter-status]");
+	const left = () => field.dataset.most - [...field.value.trim()].length;
+	const problem = left() < 0 ? field.parentElement.querySelector("span.problem:not([data-counter])") : null;
+	if (problem) problem.textContent = "";
 	const show = () => {
-		const left = field.dataset.most - [...field.value.trim()].length;
-		shown.textContent = left < 0 ? field.dataset.over.replace("{n}", -left) : field.dataset.left.replace("{n}", left);
-		shown.classList.toggle("problem", left < 0);
-		told.textContent = left < 20 ? shown.textContent : "";
+		const n = left();
+		const over = n === -1 ? field.dataset.single : field.dataset.other.replace("{n}", -n);
+		shown.textContent = n < 0 ? over[0].toUpperCase() + over.slice(1) : field.dataset.left.replace("{n}", n);
+		shown.classList.toggle("problem", n < 0);
+		told.textContent = n < 20 ? shown.textContent : "";
+		if (problem) field.setAttribute("aria-invalid", n < 0);
 	};
 	field.addEventListener("input", show);
 	show();

@@ -32,6 +32,19 @@ document.addEventListener("htmx:configRequest", (event) => {
 	if ([search, token].some((text) => /trv_[0-9A-Za-z]{12,}/.test(text ?? ""))) event.preventDefault();
 });
 
+// Links back to the table lead to what was seen of it last.
+function remember(root) {
+	if (document.querySelector("section#tokens")) {
+		const seen = new URLSearchParams(location.search);
+		seen.delete("notice");
+		sessionStorage.setItem("list", seen);
+	}
+	for (const link of root.querySelectorAll("[data-to-list]")) link.search = sessionStorage.getItem("list") ?? "";
+}
+
+document.addEventListener("htmx:pushedIntoHistory", () => remember(document));
+
 export function enhance(root) {
+	remember(root);
 	for (const form of root.querySelectorAll("[data-select]")) selection(form);
 }

@@ -25,7 +25,7 @@ var fields = map[string]string{
 	"field.description": "Description",
 	"field.api":         "API",
 	"field.type":        "Type",
-	"field.grants":      "Grants",
+	"field.grants":      "Permissions",
 	"field.owner":       "Owner",
 	"field.expiry":      "Expires",
 	"field.enabled":     "Enabled",

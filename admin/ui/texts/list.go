@@ -33,6 +33,10 @@ var list = map[string]string{
 	"list.count.other":      "{n} tokens",
 	"list.count-page.one":   "1 token on this page",
 	"list.count-page.other": "{n} tokens on this page",
+	"list.range":            "%s–%s",
+	"list.range.last":       "%s–%s of %s",
+	"list.more":             ", more on the next page",
+	"list.selected.page":    "A selection is for one page.",
 
 	"list.select":         "Select %s",
 	"list.select-all":     "Select all on this page",
@@ -59,8 +63,8 @@ var list = map[string]string{
 	"list.no-api.title":      "Protect a first API",
 	"list.no-api.text":       "Tokens are for an API, and this gateway has none yet. Put one in front of yours:",
 	"list.no-api.lines":      "Lines for the Caddyfile",
-	"list.no-api.instead":    "This takes the place of the block that has these pages now; keep what stands below api_tokens_admin there.",
-	"list.no-api.then":       "Then reload the gateway and come back: the API is here at once, and the first token takes a minute.",
+	"list.no-api.instead":    "This takes the place of the block that has these pages now. Keep the other lines of your block (bind, tls, …), and what stands below api_tokens_admin.",
+	"list.no-api.then":       "Then reload the gateway and come back: the API is here at once. You can make the first token then.",
 	"list.no-api.own":        "articles is the name of the API, article a resource with its path; localhost:3000 is where your backend listens. Put your own in their place.",
 	"list.no-api.management": "Or make a token for the management API, to manage tokens by a script.",
 
