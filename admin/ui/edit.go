@@ -173,22 +173,6 @@ func (u *ui) editProblems(c *call, err error) (int, admin.FieldErrors) {
 	}
 }
 
-// editConflict shows what was typed beside what somebody else made of the token
-// meanwhile. Sent again, it replaces that.
-func (u *ui) editConflict(c *call, form tokenForm, id string) error {
-	now, err := u.find(c, id)
-	if err != nil {
-		return err
-	}
-	form.Version = now.Version
-	body, err := u.newEditPage(c, form, &now)
-	if err != nil {
-		return err
-	}
-	body.Changes = changes(c.now, &body.Form, &now)
-	return u.showEdit(c, http.StatusConflict, body, nil)
-}
-
 func (u *ui) showEdit(c *call, status int, body editPage, problems admin.FieldErrors) error {
 	p := page{Title: "edit.new", Here: "/tokens", Body: body, Errors: problems}
 	if body.Token != nil {

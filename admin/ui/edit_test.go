@@ -3,6 +3,7 @@ package ui_test
 import (
 	"database/sql"
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -231,7 +232,7 @@ func TestEditChangedMeanwhile(t *testing.T) {
 	b := f.as(t, "owner")
 	form := []string{"name", "mine", "type", "custom", "duration", "7d", "grant", "article.create", "owner", "member"}
 	page := b.post("/tokens/"+made.ID+"/edit", append(form, "version", "1")...).saysAll().
-		is(http.StatusConflict, "Somebody else changed this token meanwhile", "Name <b>theirs</b> mine", "Expires Unlimited 7 days", "Permissions article.find article.create",
+		is(http.StatusConflict, "changed this token just now", "Name <b>theirs</b> mine", "Expires Unlimited 7 days", "Permissions article.find article.create",
 			`name="version" value="2"`, `value="mine"`, `value="article.create" checked`).lacks("<b>theirs", "Owner member", `value="article.find" checked`)
 	if !strings.Contains(page.text, `role="alert"`) {
 		t.Error("nobody is alerted")
@@ -243,6 +244,52 @@ func TestEditChangedMeanwhile(t *testing.T) {
 	if _, there := f.tokens(t)["mine"]; !there {
 		t.Error("it was not saved")
 	}
+}
+
+// What the form did not change is not taken back by it.
+func TestEditTakesOverWhatOthersChanged(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", func(d *admin.Draft) {
+		d.Description, d.Type, d.Grants = "old", token.Custom, []string{"article.find", "GET /x"}
+	})
+	b := f.as(t, "owner")
+	began := b.get("/tokens/" + made.ID + "/edit").began()
+	form := func(more ...string) []string {
+		return append([]string{"version", "1", "began", began, "description", "old", "type", "custom", "duration", "keep", "grant", "article.find", "written", "GET /x", "owner", "member"}, more...)
+	}
+	description, owner := "theirs", "manager"
+	grants := []string{"article.create", "GET /y"}
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Description: &description, Owner: &owner, Grants: &grants}); err != nil {
+		t.Fatal(err)
+	}
+	met := b.post("/tokens/"+made.ID+"/edit", form("name", "mine")...).saysAll().
+		is(http.StatusConflict, "changed this token just now", "Description, Permissions, Owner.", "Nothing was saved yet", ">theirs</textarea>",
+			`value="article.create" checked`, ">GET /y</textarea>", `<option selected>manager`, `value="mine"`, `name="version" value="2"`).
+		lacks("As you typed it", `value="article.find" checked`)
+	if met.began() == began {
+		t.Error("the form does not begin anew")
+	}
+	// Only what both changed is told.
+	empty := form("name", "mine")
+	empty[5] = ""
+	b.post("/tokens/"+made.ID+"/edit", empty...).saysAll().is(http.StatusConflict, "Description theirs (empty)", "Permissions, Owner.").lacks("Name ci")
+	b.post("/tokens/"+made.ID+"/edit", "version", "2", "began", met.began(), "name", "mine", "description", "theirs", "type", "custom", "duration", "keep",
+		"grant", "article.create", "written", "GET /y", "owner", "manager").leads("/tokens/" + made.ID + "?notice=token-saved")
+	if got := f.tokens(t)["mine"]; got.Description != "theirs" || got.Owner != "manager" || strings.Join(got.Grants, " ") != "article.create GET /y" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+var beginnings = regexp.MustCompile(`name="began" value="([^"]+)"`)
+
+// began is what a form says that it began with.
+func (s seen) began() string {
+	s.t.Helper()
+	match := beginnings.FindStringSubmatch(s.text)
+	if match == nil {
+		s.t.Fatalf("%s does not say what it began with: %s", s.what, s.plain())
+	}
+	return html.UnescapeString(match[1])
 }
 
 // Permissions can go while tokens have them: they are shown as such, and stay until unticked.

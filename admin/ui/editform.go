@@ -25,6 +25,7 @@ type tokenForm struct {
 
 	Nonce   string // of a new token: the form makes one, however often it is sent
 	Version int64  // of a present token: that the edit began with
+	Began   string // what it was then, see beginning
 }
 
 // What durations can be chosen beside a date.
@@ -44,7 +45,8 @@ func (u *ui) newForm(c *call) tokenForm {
 // tokenFormOf is the form that shows a token as it is.
 func tokenFormOf(t *token.Token, offered []string) tokenForm {
 	f := tokenForm{
-		API: t.API, Name: t.Name, Description: t.Description, Owner: t.Owner, Type: t.Type, Duration: keepDuration, Version: t.Version,
+		API: t.API, Name: t.Name, Description: t.Description, Owner: t.Owner, Type: t.Type, Duration: keepDuration,
+		Version: t.Version, Began: beginningOf(t),
 	}
 	var lines []string
 	for _, grant := range t.Grants {
@@ -101,7 +103,7 @@ func (c *call) typed() tokenForm {
 		API: c.value("api"), Name: c.value("name"), Description: lines(c.value("description")), Owner: c.value("owner"),
 		Type: token.Type(c.value("type")), Duration: c.value("duration"), Date: c.value("date"), Until: c.value("until"),
 		Ticked: distinct(c.r.PostForm["grant"]), Kept: distinct(c.r.PostForm["kept"]), Written: lines(c.value("written")),
-		Nonce: nonce,
+		Nonce: nonce, Began: c.value("began"),
 	}
 }
 

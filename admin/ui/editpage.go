@@ -33,7 +33,7 @@ type editPage struct {
 	MostText    int      // characters of a description
 	Written     string   // an operation, as one that can be written out
 	Today       string
-	Changes     []difference // by somebody else, who was quicker
+	Conflict    *conflict // with somebody who was quicker; nil if there was none
 	permissions []permission.Permission
 	catalog     *permission.Catalog
 }

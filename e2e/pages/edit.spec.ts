@@ -86,7 +86,7 @@ test.describe("as member", () => {
     await page.goto("/tokens/new?api=articles");
     await page.getByLabel("Name").fill("Nightly import");
     await page.getByLabel("Description").fill("x".repeat(203));
-    await expect(page.getByText("3 too many").first()).toBeVisible();
+    await expect(page.getByText("Shorten it by 3 characters").first()).toBeVisible();
     await page.getByLabel("A date").check();
     await page.getByLabel("article.find ", { exact: false }).first().check();
     await page.getByLabel("Other operations").fill("GET /api/fine\narticle.fnid");
@@ -146,7 +146,7 @@ test.describe("as member", () => {
     await other.getByLabel("Name").fill("edited second");
     await other.getByLabel("Owner").selectOption("manager");
     await other.getByRole("button", { name: "Save" }).click();
-    await expect(other.getByRole("alert")).toContainText("Somebody else changed this token meanwhile");
+    await expect(other.getByRole("alert")).toContainText("member changed this token just now");
     await expect(other.getByRole("alert")).toBeFocused();
     await expect(other.getByRole("row", { name: "Name" })).toContainText("edited first");
     await expect(other.getByLabel("Name")).toHaveValue("edited second");

@@ -76,7 +76,12 @@ var edit = map[string]string{
 	"edit.store":       "The store can't be reached. Nothing was changed; try again in a moment.",
 
 	"edit.conflict":       "Somebody else changed this token meanwhile",
-	"edit.conflict.text":  "Nothing was saved. What you typed is still below; save again to put it in the place of what is there now.",
+	"edit.conflict.by":    "%s changed this token %s",
+	"edit.conflict.you":   "You changed this token %s, on another page",
+	"edit.conflict.text":  "Nothing was saved. Both of you changed what stands here. What you typed is still below; save again to put it in the place of what is there now.",
+	"edit.conflict.none":  "Nothing was saved yet. What you changed is still below; save again if it is right beside theirs.",
+	"edit.conflict.taken": "As it is now, since you did not change it:",
+	"edit.conflict.empty": "(empty)",
 	"edit.conflict.field": "What differs",
 	"edit.conflict.now":   "As it is now",
 	"edit.conflict.yours": "As you typed it",
