@@ -114,19 +114,12 @@ func (u *ui) editToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	form := c.typed()
-	if form.Version, err = c.version(); err != nil { // none would be any
+	form, err := c.typedEdit(&t)
+	if err != nil {
 		return err
 	}
 	if err := form.check(); err != nil {
 		return u.editAgain(c, form, &t, err)
-	}
-	form.API = t.API
-	if len(c.r.PostForm["owner"]) == 0 {
-		form.Owner = t.Owner // who may not hand it over is not asked
-	}
-	if c.actor.ActsForOther(&t) {
-		form = form.describing(&t)
 	}
 	_, err = u.Service.Update(c.r.Context(), c.actor, t.ID, form.edit())
 	if err == nil {
@@ -136,6 +129,19 @@ func (u *ui) editToken(c *call) error {
 		return u.editConflict(c, form, t.ID)
 	}
 	return u.editAgain(c, form, &t, err)
+}
+
+// typedEdit is the form of a present token as it was sent.
+func (c *call) typedEdit(t *token.Token) (form tokenForm, err error) {
+	form = c.typed()
+	if form.Version, err = c.version(); err != nil { // none would be any
+		return form, err
+	}
+	form.API = t.API
+	if len(c.r.PostForm["owner"]) == 0 {
+		form.Owner = t.Owner // who may not hand it over is not asked
+	}
+	return form, nil
 }
 
 // editAgain shows the form as it was typed, with what is wrong with it. t is nil

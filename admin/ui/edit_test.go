@@ -292,6 +292,56 @@ func (s seen) began() string {
 	return html.UnescapeString(match[1])
 }
 
+var hiddenFields = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
+// hidden are the fields of a form that nobody sees.
+func (s seen) hidden() (pairs []string) {
+	for _, match := range hiddenFields.FindAllStringSubmatch(s.text, -1) {
+		pairs = append(pairs, match[1], html.UnescapeString(match[2]))
+	}
+	return pairs
+}
+
+// What was typed outlives the session: it is in the form again, which is not sent.
+func TestEditAfterTheSessionEnded(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", nil)
+	b := f.as(t, "member")
+	began := b.get("/tokens/" + made.ID + "/edit").began()
+	b.post("/sign-out").leads("/sign-in?notice=signed-out")
+	form := []string{
+		"nonce", "n", "api", "articles", "name", `"><script>x`, "description", "two\r\nlines", "type", "custom", "duration", "90d", "grant", "article.find",
+		"grant", "article.create", "written", "GET /x", "password", "hunter2", "other", "kept out",
+	}
+	asked := b.post("/tokens", form...).saysAll().is(http.StatusUnauthorized, "You were signed out meanwhile", `name="typed.grant" value="article.create"`).
+		lacks("hunter2", "kept out", `"><script>`)
+	wrong := b.post("/sign-in", append(asked.hidden(), "name", "member", "password", "wrong")...).saysAll().is(http.StatusUnauthorized, `name="typed.grant" value="article.create"`)
+	again := b.post("/sign-in", append(wrong.hidden(), "name", "member", "password", password)...).saysAll().
+		is(http.StatusOK, "Nothing was saved yet", `name="nonce" value="n"`, "two\nlines</textarea>", `value="90d" checked`, `value="article.find" checked`,
+			`value="article.create" checked`, ">GET /x</textarea>", "Sign out").lacks(`"><script>`)
+	if len(f.tokens(t)) != 1 {
+		t.Errorf("it made %d tokens", len(f.tokens(t))-1)
+	}
+	b.post("/tokens", append(form, "nonce", again.nonce())...).is(http.StatusOK, "Your new token")
+
+	b.post("/sign-out").leads("/sign-in?notice=signed-out")
+	path := "/tokens/" + made.ID + "/edit"
+	edit := []string{"version", "1", "began", began, "name", "renamed", "type", "read-only", "duration", "keep"}
+	asked = b.post(path, edit...).is(http.StatusUnauthorized)
+	b.post("/sign-in", append(asked.hidden(), "name", "manager", "password", password)...).
+		is(http.StatusOK, "Edit the token: ci", `value="renamed"`, `name="version" value="1"`, `action="`+path+`"`)
+	b.post("/sign-out").leads("/sign-in?notice=signed-out")
+	b.post("/sign-in", append(asked.hidden(), "name", "auditor", "password", password)...).is(http.StatusForbidden)
+
+	// Nothing else is carried, and nothing that is very long.
+	b.post("/sign-out").leads("/sign-in?notice=signed-out")
+	for _, other := range []string{"/tokens/" + made.ID + "/delete", "/tokens/selected", "/accounts", "/tokens/x/edit"} {
+		b.post(other, edit...).leads("/sign-in?notice=signed-out-meanwhile")
+	}
+	b.post("/tokens", "name", strings.Repeat("x", 200_000)).leads("/sign-in?notice=signed-out-meanwhile")
+	b.post("/sign-in", "typed-path", "//evil.example", "typed.name", "x", "name", "member", "password", password).leads("/")
+}
+
 // Permissions can go while tokens have them: they are shown as such, and stay until unticked.
 func TestEditWithGoneGrants(t *testing.T) {
 	f := newSite(t)

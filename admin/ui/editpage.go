@@ -33,6 +33,7 @@ type editPage struct {
 	MostText    int      // characters of a description
 	Written     string   // an operation, as one that can be written out
 	Today       string
+	Again       bool      // typed before whoever sees it signed in anew
 	Conflict    *conflict // with somebody who was quicker; nil if there was none
 	permissions []permission.Permission
 	catalog     *permission.Catalog

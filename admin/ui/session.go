@@ -30,10 +30,11 @@ func (*ui) home(c *call) error {
 // credentials is what the forms to sign in and to set up show again: never a
 // password, which is typed anew.
 type credentials struct {
-	Name string
-	Link string // the secret of the set-up link, if it came in the form
-	Next string // where to go then
-	Off  bool   // nobody signs in by password here
+	Name  string
+	Link  string // the secret of the set-up link, if it came in the form
+	Next  string // where to go then
+	Typed *typed // what to show then; nil for nothing
+	Off   bool   // nobody signs in by password here
 
 	Password bool
 	Links    []SignInLink
@@ -90,7 +91,7 @@ func (u *ui) showSignIn(c *call, status int, form credentials, problems admin.Fi
 }
 
 func (u *ui) signIn(c *call) error {
-	form := credentials{Name: c.value("name"), Next: c.value("next")}
+	form := credentials{Name: c.value("name"), Next: c.value("next"), Typed: newTyped(c.value(typedPath), typedPrefix, c.r.PostForm)}
 	if !u.Password {
 		return u.showSignIn(c, http.StatusForbidden, form, nil)
 	}
@@ -102,6 +103,9 @@ func (u *ui) signIn(c *call) error {
 		return err
 	}
 	u.welcome(c, in)
+	if form.Typed != nil {
+		return u.showTyped(c, &in, form.Typed)
+	}
 	if form.Next == "" {
 		return c.leave("/")
 	}
@@ -146,7 +150,10 @@ func (u *ui) askToSignIn(c *call) {
 		}
 		err = c.leave(to)
 	default:
-		err = c.leaveWith("/sign-in", "signed-out-meanwhile")
+		var kept bool
+		if kept, err = u.keepTyped(c); !kept {
+			err = c.leaveWith("/sign-in", "signed-out-meanwhile")
+		}
 	}
 	if err != nil {
 		u.Failed(c.r, err)

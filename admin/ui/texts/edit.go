@@ -75,6 +75,8 @@ var edit = map[string]string{
 	"edit.sent-before": "This form made a token already, with other values. Send it again to make another one.",
 	"edit.store":       "The store can't be reached. Nothing was changed; try again in a moment.",
 
+	"edit.again": "Nothing was saved yet. This is what you typed before you signed in: look at it, and send it.",
+
 	"edit.conflict":       "Somebody else changed this token meanwhile",
 	"edit.conflict.by":    "%s changed this token %s",
 	"edit.conflict.you":   "You changed this token %s, on another page",
