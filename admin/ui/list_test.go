@@ -136,6 +136,10 @@ func TestListFilters(t *testing.T) {
 	if got := b.get("/tokens?sort=expiry").has(`aria-sort="ascending"`).rows(); !strings.HasPrefix(got, "old") || !strings.HasSuffix(got, "forgotten") {
 		t.Errorf("by expiry: %s", got)
 	}
+	b.get("/tokens?search=e&by=created.desc").has(`aria-sort="descending"`, `<option value="created.desc" selected>Created, latest first`,
+		`name="search" value="e"`, `name="sort" value="created"`)
+	b.get("/tokens?by=name.desc&sort=created").has(`<option value="name.desc" selected>Name, Z to A`).listed("old off new forgotten")
+	b.get("/tokens?by=nonsense").is(http.StatusOK).lacks(`value="created.desc" selected`)
 	b.get("/tokens?api=gone").saysAll().is(http.StatusBadRequest, "gone").listed("")
 	b.get("/tokens?after=nonsense").is(http.StatusBadRequest, "Begin with the first page")
 }

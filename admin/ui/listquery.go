@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -42,6 +43,11 @@ func readListQuery(values url.Values) listQuery {
 		Unused: get("unused") != "", Ends: get("ends") != "",
 		Sort:       among(get("sort"), store.ByAPI, store.ByOwner, store.ByCreated, store.ByLastUsed, store.ByExpiry),
 		Descending: get("order") == "desc", After: get("after"),
+	}
+	if by := get("by"); by != "" { // of the choice that takes the place of the columns on phones
+		order, ascending := strings.CutSuffix(by, ".asc")
+		q.Sort = among(strings.TrimSuffix(order, ".desc"), store.ByAPI, store.ByOwner, store.ByCreated, store.ByLastUsed, store.ByExpiry)
+		q.Descending, q.After = !ascending, ""
 	}
 	if trail, ok := values["trail"]; ok && q.After != "" {
 		q.Trail = strings.Split(trail[0], ".")
@@ -93,6 +99,28 @@ func (q listQuery) values() url.Values {
 	set("after", q.After, q.After != "")
 	set("trail", strings.Join(q.Trail, "."), len(q.Trail) > 0)
 	return values
+}
+
+// Fields are the filters, for forms that have others.
+func (q listQuery) Fields() []typedField {
+	var fields []typedField
+	values := q.unsorted().values()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		fields = append(fields, typedField{name, values.Get(name)})
+	}
+	return fields
+}
+
+// unsorted is the list in its usual order.
+func (q listQuery) unsorted() listQuery {
+	q = q.first()
+	q.Sort, q.Descending = "", false
+	return q
+}
+
+// IsBy reports whether the table is in an order.
+func (q listQuery) IsBy(order store.TokenOrder, descending bool) bool {
+	return q.order() == order && q.Descending == descending
 }
 
 // Filtered reports whether anything but the order is chosen.

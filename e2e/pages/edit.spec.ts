@@ -99,6 +99,7 @@ test.describe("as member", () => {
     await expect(page.getByLabel("Description")).toHaveValue("x".repeat(203));
     await expect(page.locator('[value="article.find"]')).toBeChecked();
     await checkPage(page, "token-mistakes");
+    await expect(page.getByText("Shorten it by 3 characters", { exact: true }).first()).toBeVisible();
     await page.getByRole("alert").getByRole("link", { name: "Name:" }).press("Enter");
     await expect(page.getByLabel("Name")).toBeFocused();
   });

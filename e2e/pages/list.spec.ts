@@ -55,11 +55,11 @@ test.describe("as owner", () => {
     const gone = await makeToken("owner", "batch two");
     await page.goto("/tokens?search=batch&sort=created");
     for (const button of ["Enable", "Disable", "Delete"]) await expect(page.getByRole("button", { name: button })).toBeDisabled();
-    await page.getByLabel("Select all on this page").press("Space");
+    await page.locator("#select-all").press("Space");
     await expect(page.getByText("2 selected")).toBeVisible();
     await page.getByLabel("Select batch two").uncheck();
     await expect(page.getByText("1 selected")).toBeVisible();
-    await page.getByLabel("Select all on this page").check();
+    await page.locator("#select-all").check();
     await page.getByRole("button", { name: "Disable" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Disable tokens");
     await checkPage(page, "tokens-disable");
@@ -69,7 +69,7 @@ test.describe("as owner", () => {
     await expect(page).toHaveURL("/tokens?search=batch&sort=created");
     await expect(page.getByRole("cell", { name: "Disabled" })).toHaveCount(2);
 
-    await page.getByLabel("Select all on this page").check();
+    await page.locator("#select-all").check();
     await page.getByRole("button", { name: "Delete" }).click();
     await rest("owner", "DELETE", "/tokens/" + gone.token.id);
     await page.getByRole("button", { name: "Delete 2 tokens" }).click();
@@ -79,6 +79,30 @@ test.describe("as owner", () => {
     await page.reload(); // asks nothing, does nothing
     await expect(page).toHaveURL("/tokens?search=batch&sort=created");
     await expect(page.getByRole("heading", { name: "No token matches" })).toBeVisible();
+  });
+
+  test("on a phone there is a choice of the order, all are selected at once, and nothing unseen has the focus", async ({ page }) => {
+    await page.setViewportSize({ width: 380, height: 800 });
+    await makeToken("owner", "phone one");
+    await makeToken("owner", "phone two");
+    await page.goto("/tokens?search=phone");
+    const names = page.locator("tbody th");
+    await page.getByLabel("Sort by").selectOption("Name, Z to A");
+    await expect(names).toHaveText([/^phone two/, /^phone one/]);
+    await expect(page).toHaveURL("/tokens?order=desc&search=phone");
+    await expect(page.getByRole("button", { name: "Disable" })).toBeHidden();
+    await page.locator("#select-all-cards").check();
+    await expect(page.getByText("2 selected")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Disable" })).toBeVisible();
+    await expect(page.locator("thead a").first()).toBeHidden();
+    await checkPage(page, "tokens-phone");
+    await page.getByRole("link", { name: "phone one" }).click();
+    await page.locator("main").getByRole("link", { name: "Tokens" }).click();
+    await expect(page).toHaveURL("/tokens?order=desc&search=phone");
+    await page.goto("/tokens");
+    await expect(page.getByLabel("Status", { exact: true })).toBeHidden();
+    await page.getByText("Filters").click();
+    await expect(page.getByLabel("Status", { exact: true })).toBeVisible();
   });
 
   test("pages follow each other", async ({ page }) => {

@@ -2,28 +2,39 @@
 
 function selection(form) {
 	const boxes = [...form.querySelectorAll("tbody input[name=id]")];
-	const all = form.querySelector("[data-all]");
+	const ticks = [...form.querySelectorAll("[data-all]")]; // one in the table, one above its cards
 	const status = form.querySelector("[data-selected]");
-	if (!all || !status) return;
+	if (ticks.length === 0 || !status) return;
 	const idle = status.textContent;
-	const box = all.querySelector("input");
-	all.hidden = false;
+	for (const tick of ticks) tick.hidden = false;
 
 	function show() {
 		const n = boxes.filter((one) => one.checked).length;
-		box.checked = n > 0 && n === boxes.length;
-		box.indeterminate = n > 0 && n < boxes.length;
+		for (const tick of ticks) {
+			const box = tick.querySelector("input");
+			box.checked = n > 0 && n === boxes.length;
+			box.indeterminate = n > 0 && n < boxes.length;
+		}
+		form.classList.toggle("none-selected", n === 0);
 		status.textContent = n === 0 ? idle : n === 1 ? status.dataset.single : status.dataset.other.replace("{n}", n);
 		for (const button of form.querySelectorAll("button[name=action]")) button.disabled = n === 0;
 		for (const one of boxes) one.closest("tr").classList.toggle("chosen", one.checked);
 	}
 
-	box.addEventListener("change", () => {
-		for (const one of boxes) one.checked = box.checked;
-		show();
-	});
+	for (const tick of ticks) {
+		tick.addEventListener("change", (event) => {
+			for (const one of boxes) one.checked = event.target.checked;
+			show();
+		});
+	}
 	form.addEventListener("change", show);
 	show();
+}
+
+// On phones, filters are folded away unless they do something.
+function fold(part) {
+	if (!matchMedia("(max-width: 46rem)").matches) return;
+	part.open = [...part.querySelectorAll("input, select")].some((one) => one.type === "checkbox" ? one.checked : one.value !== "");
 }
 
 // A secret that somebody pastes where they search goes into no address.
@@ -46,5 +57,6 @@ document.addEventListener("htmx:pushedIntoHistory", () => remember(document));
 
 export function enhance(root) {
 	remember(root);
+	for (const part of root.querySelectorAll("[data-folded]")) fold(part);
 	for (const form of root.querySelectorAll("[data-select]")) selection(form);
 }
