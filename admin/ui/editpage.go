@@ -179,29 +179,49 @@ func (f *tokenForm) explain(problems admin.FieldErrors, catalog *permission.Cata
 	told := make(admin.FieldErrors, len(problems))
 	for i, problem := range problems {
 		told[i] = problem
-		switch {
-		case problem.Field == "grants" && len(f.grants()) == 0:
-			told[i] = &token.FieldError{Field: "grants", Problem: texts.Get("edit.no-grants")}
-		case problem.Field == "grants":
-			if n := f.lineOf(problem.Problem, catalog); n > 0 {
-				told[i] = &token.FieldError{Field: "written", Problem: texts.Get("edit.line", n, problem.Problem)}
-			}
-		case problem.Field == "description" && utf8.RuneCountInString(f.Description) > token.MaxDescription:
-			told[i] = &token.FieldError{Field: "description", Problem: texts.Count("edit.over", utf8.RuneCountInString(f.Description)-token.MaxDescription)}
-		case problem.Field == "duration" && f.Duration == dateDuration && f.duration() == "":
-			told[i] = &token.FieldError{Field: "date", Problem: texts.Get("edit.no-date")}
-		case problem.Field == "duration" && f.Duration == dateDuration:
-			told[i] = &token.FieldError{Field: "date", Problem: texts.Get("edit.bad-date")}
-		case problem.Field == "api" && f.API == "":
-			told[i] = &token.FieldError{Field: "api", Problem: texts.Get("edit.no-api")}
-		case problem.Field == "type" && f.Type == "":
-			told[i] = &token.FieldError{Field: "type", Problem: texts.Get("edit.no-type")}
+		if field, text := f.inWords(problem, catalog); text != "" {
+			told[i] = &token.FieldError{Field: field, Problem: text}
 		}
 	}
 	slices.SortStableFunc(told, func(a, b *token.FieldError) int {
 		return slices.Index(fieldOrder, a.Field) - slices.Index(fieldOrder, b.Field)
 	})
 	return told
+}
+
+// inWords returns the field that a problem is told beside, and the words; empty if
+// those of the service will do.
+func (f *tokenForm) inWords(problem *token.FieldError, catalog *permission.Catalog) (field, text string) {
+	switch problem.Field {
+	case "description":
+		if over := utf8.RuneCountInString(f.Description) - token.MaxDescription; over > 0 {
+			return "description", texts.Count("edit.over", over)
+		}
+	case "grants":
+		if len(f.grants()) == 0 {
+			return "grants", texts.Get("edit.no-grants")
+		}
+		if n := f.lineOf(problem.Problem, catalog); n > 0 {
+			return "written", texts.Get("edit.line", n, problem.Problem)
+		}
+	case "duration":
+		switch {
+		case f.Duration != dateDuration:
+		case f.duration() == "":
+			return "date", texts.Get("edit.no-date")
+		default:
+			return "date", texts.Get("edit.bad-date")
+		}
+	case "api":
+		if f.API == "" {
+			return "api", texts.Get("edit.no-api")
+		}
+	case "type":
+		if f.Type == "" {
+			return "type", texts.Get("edit.no-type")
+		}
+	}
+	return "", ""
 }
 
 // fieldOrder is that of the form, for telling what is wrong with it.

@@ -150,8 +150,9 @@ func (u *ui) askToSignIn(c *call) {
 		}
 		err = c.leave(to)
 	default:
-		var kept bool
-		if kept, err = u.keepTyped(c); !kept {
+		if typed := u.readTyped(c); typed != nil {
+			err = u.showSignIn(c, http.StatusUnauthorized, credentials{Typed: typed}, nil)
+		} else {
 			err = c.leaveWith("/sign-in", "signed-out-meanwhile")
 		}
 	}

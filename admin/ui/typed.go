@@ -63,21 +63,16 @@ func newTyped(path, prefix string, form url.Values) *typed {
 	return t
 }
 
-// keepTyped shows the form to sign in with the form that came; done is false if it
-// is none that can be carried.
-func (u *ui) keepTyped(c *call) (done bool, err error) {
+// readTyped reads the form that came; nil if it is none that can be carried.
+func (u *ui) readTyped(c *call) *typed {
 	if _, ok := editedToken(c.r.URL.Path); !ok || !u.Password {
-		return false, nil
+		return nil
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxTyped)
 	if c.r.ParseForm() != nil {
-		return false, nil
+		return nil
 	}
-	form := credentials{Typed: newTyped(c.r.URL.Path, "", c.r.PostForm)}
-	if form.Typed == nil {
-		return false, nil
-	}
-	return true, u.showSignIn(c, http.StatusUnauthorized, form, nil)
+	return newTyped(c.r.URL.Path, "", c.r.PostForm)
 }
 
 // showTyped shows the form again to who signed in just now.

@@ -1,4 +1,4 @@
-import { checkPage, expect, given, makeToken, rest, test } from "./fixtures.ts";
+import { checkPage, expect, given, makeToken, rest, signIn, test } from "./fixtures.ts";
 
 // Many pictures are taken.
 test.describe.configure({ timeout: 60_000 });
@@ -187,4 +187,25 @@ test("without scripts a token is made once, however often the form is sent", asy
   await expect(page.getByText("This form made the token already")).toBeVisible();
   expect(await page.content()).not.toContain(secret);
   expect((await rest("manager", "GET", "/tokens?search=no+scripts")).items.length).toBe(1);
+});
+
+test("what was typed outlives the session", async ({ page, context }) => {
+  await signIn(page, "manager");
+  await page.goto("/tokens/new?api=articles");
+  await page.getByLabel("Name").fill("typed before");
+  await page.locator('[value="article.find"]').check();
+  await context.clearCookies();
+  await page.getByRole("button", { name: "Make the token" }).click();
+  await expect(page.getByText("You were signed out meanwhile")).toBeVisible();
+  await checkPage(page, "sign-in-typed");
+  await page.getByLabel("Name").fill("manager");
+  await page.getByLabel("Password").fill(given.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("Nothing was saved yet")).toBeVisible();
+  await expect(page.getByLabel("Name")).toHaveValue("typed before");
+  await expect(page.locator('[value="article.find"]')).toBeChecked();
+  await checkPage(page, "token-typed-again");
+  await page.getByRole("button", { name: "Make the token" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Your new token: typed before");
+  await page.getByRole("button", { name: "Sign out" }).click();
 });

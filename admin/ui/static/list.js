@@ -33,8 +33,11 @@ function selection(form) {
 
 // On phones, filters are folded away unless they do something.
 function fold(part) {
-	if (!matchMedia("(max-width: 46rem)").matches) return;
-	part.open = [...part.querySelectorAll("input, select")].some((one) => one.type === "checkbox" ? one.checked : one.value !== "");
+	const phone = matchMedia("(max-width: 46rem)");
+	const used = () => [...part.querySelectorAll("input, select")].some((one) => one.type === "checkbox" ? one.checked : one.value !== "");
+	const show = () => { part.open = !phone.matches || used(); };
+	phone.addEventListener("change", show);
+	show();
 }
 
 // A secret that somebody pastes where they search goes into no address.
