@@ -129,10 +129,10 @@ func notAllowed(right admin.Right) error {
 // of the field that asks for it: nothing typed is lost.
 func problemsOf(err error, field string) (admin.FieldErrors, bool) {
 	if e, ok := errors.AsType[*admin.ForbiddenError](err); ok {
-		return admin.FieldErrors{{Field: field, Problem: e.Problem}}, true
+		return admin.FieldErrors{{Field: field, Problem: sentence(e.Problem)}}, true
 	}
 	if errors.Is(err, admin.ErrLastOwner) {
-		return admin.FieldErrors{{Field: field, Problem: err.Error()}}, true
+		return admin.FieldErrors{{Field: field, Problem: texts.Get("account.last-owner")}}, true
 	}
 	return errors.AsType[admin.FieldErrors](err)
 }

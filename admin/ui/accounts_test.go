@@ -167,7 +167,7 @@ func TestAccountSwitchAndPassword(t *testing.T) {
 	b.post("/accounts/owner/disable").is(http.StatusConflict, "Somebody has to be owner")
 	b.post("/accounts/owner/password", "password", password+" 2").is(http.StatusUnprocessableEntity, "is your own")
 	owner, _ := f.Account(t.Context(), operator, "owner")
-	b.post("/accounts/owner", "version", version(&owner), "role", "member").is(http.StatusUnprocessableEntity, "this is the last enabled")
+	b.post("/accounts/owner", "version", version(&owner), "role", "member").is(http.StatusUnprocessableEntity, "This is the last owner who can sign in.")
 }
 
 func TestDeletionTellsOfMightierTokens(t *testing.T) {
@@ -198,7 +198,7 @@ func TestDeleteAccount(t *testing.T) {
 	deleted := f.token(t, "three", "bob", nil)
 	b := f.as(t, "owner")
 	b.get("/accounts/ann/delete").saysAll().is(http.StatusOK, "owns 2 tokens", "<option>member</option>").lacks("<option>ann</option>")
-	b.post("/accounts/ann/delete").is(http.StatusUnprocessableEntity, "say what becomes of them")
+	b.post("/accounts/ann/delete").is(http.StatusUnprocessableEntity, "Choose what becomes of the tokens.")
 	b.post("/accounts/ann/delete", "plan", "hand").is(http.StatusUnprocessableEntity, "choose who gets the tokens")
 	b.post("/accounts/ann/delete", "plan", "hand", "hand_to", "nobody").is(http.StatusUnprocessableEntity, "is no account that is enabled")
 	b.post("/accounts/ann/delete", "plan", "hand", "hand_to", "member").leads("/accounts?notice=account-deleted")
@@ -212,5 +212,5 @@ func TestDeleteAccount(t *testing.T) {
 	}
 	b.get("/accounts/carl/delete").is(http.StatusOK, "It owns no tokens").lacks("Hand them over")
 	b.post("/accounts/carl/delete").leads("/accounts?notice=account-deleted")
-	b.post("/accounts/owner/delete", "plan", "delete").is(http.StatusUnprocessableEntity, "this is the last enabled")
+	b.post("/accounts/owner/delete", "plan", "delete").is(http.StatusUnprocessableEntity, "This is the last owner who can sign in.")
 }

@@ -39,15 +39,15 @@ func TestAPIs(t *testing.T) {
 	f.token(t, "site", "manager", nil)
 
 	list := f.as(t, "owner").get("/apis").saysAll().is(http.StatusOK,
-		"articles 2 run permissions differ", "orders 1 runs", "shop none heard of", "5 2 tokens", "3 0 tokens", `href="/tokens?api=articles"`)
+		"articles 2 running permissions differ", "orders 1 running", "shop none heard of", "5 2 tokens", "3 0 tokens", `href="/tokens?api=articles"`)
 	list.lacks("Caddyfile")
 	f.as(t, "member").get("/apis").is(http.StatusOK, "5 1 token")
 
 	b := f.as(t, "member")
 	b.get("/apis/articles").saysAll().is(http.StatusOK,
-		"east runs as shown here", "west runs others", "1.2.3", "1 hour ago", "Not all gateways", "5 permissions",
+		"east running as shown here", "west running others", "1.2.3", "1 hour ago", "Not all gateways", "5 permissions",
 		"find GET /api/articles", "update PUT /api/articles/{id} PATCH /api/articles/{id}", `href="/tokens/new?api=articles"`)
-	b.get("/apis/orders").is(http.StatusOK, "north runs as shown here").lacks("Not all gateways")
+	b.get("/apis/orders").is(http.StatusOK, "north running as shown here").lacks("Not all gateways")
 	b.get("/apis/shop").saysAll().is(http.StatusOK, "No gateway has been heard of", "run counts as reading POST /search", "mutation cancelOrder")
 	b.get("/apis/"+admin.ManagementAPI).saysAll().is(http.StatusOK, "The API of Tokenreeve itself", "POST /api/v1/tokens")
 	b.get("/apis/nothing").is(http.StatusNotFound)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/rest"
-	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
@@ -39,9 +38,11 @@ var failures = []struct {
 
 // failure is what the page of an error says.
 type failure struct {
-	Title, Text string // texts, not keys
+	Title, Text string // keys of the texts
 	Detail      string // what the service says; may be empty
 }
+
+func newFailure(key, detail string) failure { return failure{key + ".title", key + ".text", detail} }
 
 // fail answers what went wrong. Who is not signed in gets the page to sign in.
 func (u *ui) fail(c *call, err error) {
@@ -56,42 +57,36 @@ func (u *ui) fail(c *call, err error) {
 	if status >= http.StatusInternalServerError {
 		u.Failed(c.r, err)
 	}
-	if err := u.show(c, status, "failure", page{Title: "failure.title", Body: f}); err != nil {
+	if err := u.show(c, status, "failure", page{Title: f.Title, Body: f}); err != nil {
 		u.Failed(c.r, err)
 	}
 }
 
 func (u *ui) failureOf(c *call, err error) (int, failure) {
 	if e, ok := errors.AsType[*admin.ForbiddenError](err); ok {
-		return http.StatusForbidden, failure{texts.Get("failure.forbidden.title"), texts.Get("failure.forbidden.text"), sentence(e.Problem)}
+		return http.StatusForbidden, newFailure("failure.forbidden", sentence(e.Problem))
 	}
 	if e, ok := errors.AsType[*admin.ThrottledError](err); ok {
 		c.w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())+1))
-		return http.StatusTooManyRequests, failure{texts.Get("failure.throttled.title"), texts.Get("failure.throttled.text"), sentence(e.Error())}
+		return http.StatusTooManyRequests, newFailure("failure.throttled", sentence(e.Error()))
 	}
 	if e, ok := errors.AsType[*rest.ProblemError](err); ok { // of who says who asks
 		maps.Copy(c.w.Header(), e.Header)
-		return e.Status, failure{texts.Get("failure.refused.title"), texts.Get("failure.refused.text"), e.Detail}
+		return e.Status, newFailure("failure.refused", e.Detail)
 	}
 	if e, ok := errors.AsType[admin.FieldErrors](err); ok { // where there is no form to show them in
-		return http.StatusBadRequest, failure{texts.Get("failure.form.title"), texts.Get("failure.form.text"), sentence(e.Error())}
+		return http.StatusBadRequest, newFailure("failure.form", sentence(e.Error()))
 	}
 	for _, known := range failures {
 		if errors.Is(err, known.is) {
 			if known.status == http.StatusServiceUnavailable {
 				c.w.Header().Set("Retry-After", "2")
 			}
-			return known.status, failure{Title: texts.Get(known.key + ".title"), Text: texts.Get(known.key + ".text")}
+			return known.status, newFailure(known.key, "")
 		}
 	}
-	return http.StatusInternalServerError, failure{Title: texts.Get("failure.other.title"), Text: texts.Get("failure.other.text")}
+	return http.StatusInternalServerError, newFailure("failure.other", "")
 }
 
 // sentence makes the text of an error a sentence.
-func sentence(text string) string {
-	first := text[:1]
-	if 'a' <= text[0] && text[0] <= 'z' {
-		first = string(text[0] - 'a' + 'A')
-	}
-	return first + text[1:] + "."
-}
+func sentence(text string) string { return capital(text) + "." }

@@ -156,13 +156,19 @@ type browser struct {
 	http.Client
 }
 
-func (f *site) as(t *testing.T, name string) *browser {
+// visitor is a browser in which nobody is signed in.
+func (f *site) visitor(t *testing.T) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, f: f, Client: http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{t: t, f: f, Client: http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+func (f *site) as(t *testing.T, name string) *browser {
+	t.Helper()
+	b := f.visitor(t)
 	if got := b.post("/sign-in", "name", name, "password", password); got.status != http.StatusSeeOther {
 		t.Fatalf("%s is not signed in: %d %s", name, got.status, got.text)
 	}

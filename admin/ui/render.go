@@ -43,6 +43,7 @@ var functions = template.FuncMap{
 	"ago":    func(now time.Time, t any) span { return newSpan(now, t) },
 	"dict":   dict,
 	"label":  label,
+	"whole":  isSentence,
 	"number": texts.Number[uint64],
 
 	"accountPath": accountPath,
@@ -60,6 +61,9 @@ func label(field string) string {
 	}
 	return field
 }
+
+// isSentence reports whether what is wrong needs no name of the field before it.
+func isSentence(problem string) bool { return strings.HasSuffix(problem, ".") }
 
 // dict makes a map of pairs, for templates that take several values.
 func dict(pairs ...any) (map[string]any, error) {
@@ -114,7 +118,7 @@ func (p *page) MayAll(right string) bool {
 func (p *page) Problem(field string) string {
 	for _, e := range p.Errors {
 		if e.Field == field {
-			return e.Problem
+			return capital(e.Problem)
 		}
 	}
 	return ""
@@ -125,7 +129,7 @@ func (p *page) Problems(field string) []string {
 	var all []string
 	for _, e := range p.Errors {
 		if e.Field == field {
-			all = append(all, e.Problem)
+			all = append(all, capital(e.Problem))
 		}
 	}
 	return all

@@ -149,7 +149,7 @@ func (u *ui) createRole(c *call) error {
 // roleProblems is problemsOf for forms of roles.
 func roleProblems(err error) (admin.FieldErrors, bool) {
 	if errors.Is(err, admin.ErrBuiltIn) {
-		return admin.FieldErrors{{Field: "name", Problem: err.Error()}}, true
+		return admin.FieldErrors{{Field: "name", Problem: texts.Get("role.name.built-in")}}, true
 	}
 	return problemsOf(err, "rights")
 }

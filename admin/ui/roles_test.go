@@ -30,7 +30,7 @@ func TestNewRole(t *testing.T) {
 		lacks("<i>own")
 	b.post("/roles", with(team, "name", "team", "limit-types", "only")...).
 		is(http.StatusUnprocessableEntity, "is an empty list", `name="limit-types" value="only" checked`)
-	b.post("/roles", with(team, "name", "owner")...).is(http.StatusUnprocessableEntity, "are built in")
+	b.post("/roles", with(team, "name", "owner")...).is(http.StatusUnprocessableEntity, "This role is built in. Choose another name.")
 	b.post("/roles", with(team, "name", "team", "grants", "no.such")...).is(http.StatusUnprocessableEntity, `aria-invalid="true"`, "no.such")
 	b.post("/roles", with(team, "name", "team")...).leads("/roles/team?notice=role-made")
 	b.get("/roles/team").saysAll().is(http.StatusOK, "See everybody's tokens", "Create and change their own tokens", "Read the audit trail",

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
@@ -45,9 +46,14 @@ func (u *ui) changeOwnPassword(c *call) error {
 	current, changed := c.r.PostForm.Get("current"), c.r.PostForm.Get("password")
 	secret, err := u.Service.ChangePassword(c.r.Context(), c.actor, current, changed)
 	if errors.Is(err, store.ErrConflict) { // somebody else set it at the same moment
-		err = admin.FieldErrors{{Field: "current", Problem: "was changed meanwhile"}}
+		err = admin.FieldErrors{{Field: "current", Problem: texts.Get("self.password.changed")}}
 	}
 	if problems, ok := errors.AsType[admin.FieldErrors](err); ok {
+		for _, p := range problems {
+			if p.Field == "current" && !isSentence(p.Problem) {
+				p.Problem = texts.Get("self.password.wrong")
+			}
+		}
 		return u.showSelf(c, http.StatusUnprocessableEntity, problems)
 	}
 	if err != nil {

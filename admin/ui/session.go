@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 )
 
 var sessionRoutes = []route{
@@ -36,6 +37,7 @@ type credentials struct {
 	Typed *typed // what to show then; nil for nothing
 	Off   bool   // nobody signs in by password here
 
+	Nobody   bool // can sign in yet: there is no first account
 	Password bool
 	Links    []SignInLink
 }
@@ -58,7 +60,7 @@ func (u *ui) setUp(c *call) error {
 	form := credentials{Name: c.value("name"), Link: linkSecret(c.value("link"))}
 	in, err := u.Service.SetUp(c.r.Context(), form.Link, form.Name, c.r.PostForm.Get("password"), u.from(c))
 	if errors.Is(err, admin.ErrSetUpLink) {
-		err = admin.FieldErrors{{Field: "link", Problem: err.Error()}}
+		err = admin.FieldErrors{{Field: "link", Problem: texts.Get("set-up.link.bad")}}
 	}
 	if fields, ok := errors.AsType[admin.FieldErrors](err); ok {
 		return u.show(c, http.StatusUnprocessableEntity, "set-up", page{Title: "set-up.title", Body: form, Errors: fields})
@@ -87,6 +89,10 @@ func (u *ui) signInPage(c *call) error {
 
 func (u *ui) showSignIn(c *call, status int, form credentials, problems admin.FieldErrors) error {
 	form.Password, form.Links = u.Password, u.Links
+	if u.Password {
+		needed, err := u.Service.NeedsSetUp(c.r.Context())
+		form.Nobody = needed && err == nil // who can't be told may sign in all the same
+	}
 	return u.show(c, status, "sign-in", page{Title: "sign-in.title", Body: form, Errors: problems})
 }
 
@@ -97,7 +103,7 @@ func (u *ui) signIn(c *call) error {
 	}
 	in, err := u.Service.SignIn(c.r.Context(), form.Name, c.r.PostForm.Get("password"), u.from(c))
 	if errors.Is(err, admin.ErrSignInRefused) {
-		return u.showSignIn(c, http.StatusUnauthorized, form, admin.FieldErrors{{Field: "password", Problem: err.Error()}})
+		return u.showSignIn(c, http.StatusUnauthorized, form, admin.FieldErrors{{Field: "password", Problem: texts.Get("sign-in.refused")}})
 	}
 	if err != nil {
 		return err

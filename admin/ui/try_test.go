@@ -116,12 +116,12 @@ func TestTryRefusesForms(t *testing.T) {
 	for _, test := range []struct {
 		name, token, api, method, path, field, says string
 	}{
-		{"no token", "", "", "GET", "/x", "token", "say which token"},
-		{"unknown", "nothing", "", "GET", "/x", "token", "you can see no such token"},
-		{"of somebody else", theirs.ID, "", "GET", "/x", "token", "you can see no such token"},
+		{"no token", "", "", "GET", "/x", "token", "Token: enter its name or its id"},
+		{"unknown", "nothing", "", "GET", "/x", "token", "You can see no such token."},
+		{"of somebody else", theirs.ID, "", "GET", "/x", "token", "You can see no such token."},
 		{"two of a name", "ci", "", "GET", "/x", "api", "say which"},
 		{"a secret", secret, "", "GET", "/x", "token", "that is a secret"},
-		{"no path", "ci", "orders", "GET", "", "path", "say which path"},
+		{"no path", "ci", "orders", "GET", "", "path", "Path: enter one, such as /api/articles/42"},
 		{"no such path", "ci", "orders", "GET", "x", "path", "is not a path"},
 		{"lower case", "ci", "orders", "get", "/x", "method", "write GET"},
 	} {

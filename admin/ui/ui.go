@@ -4,6 +4,7 @@
 package ui
 
 import (
+	"errors"
 	"net/http"
 	"path"
 	"strings"
@@ -67,7 +68,7 @@ func New(c Config) http.Handler {
 		u.mux.HandleFunc(route.method+" "+route.path, u.serve(route))
 	}
 	u.mux.HandleFunc("GET "+assetsPath, serveAsset)
-	u.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { u.fail(u.newCall(w, r), errNoPage) })
+	u.mux.HandleFunc("/", u.serveNone)
 	return u
 }
 
@@ -77,7 +78,7 @@ func (u *ui) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case u.crossing.Check(r) != nil:
 		u.fail(u.newCall(w, r), errCrossOrigin)
 	case path.Clean(r.URL.Path) != r.URL.Path: // the mux would send it elsewhere
-		u.fail(u.newCall(w, r), errNoPage)
+		u.serveNone(w, r)
 	default:
 		u.mux.ServeHTTP(w, r)
 	}
@@ -130,6 +131,16 @@ func (u *ui) serve(route route) http.HandlerFunc {
 			u.fail(c, err)
 		}
 	}
+}
+
+// serveNone says that there is no such page; who is signed in keeps the menu.
+func (u *ui) serveNone(w http.ResponseWriter, r *http.Request) {
+	c := u.newCall(w, r)
+	var err error
+	if c.actor, err = u.Admission.Admit(r, u.Authenticate); err == nil || errors.Is(err, admin.ErrSignedOut) {
+		err = errNoPage
+	}
+	u.fail(c, err)
 }
 
 func (u *ui) admit(c *call, route route) (err error) {

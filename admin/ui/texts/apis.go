@@ -17,9 +17,9 @@ var apis = map[string]string{
 	"apis.own":         "these pages’ own",
 	"apis.own.text":    "The API of Tokenreeve itself: scripts make, rotate and delete tokens with it. Its tokens act for the account of their owner.",
 
-	"apis.running.one":   "1 runs",
-	"apis.running.other": "{n} run",
-	"apis.silent":        "none runs",
+	"apis.running.one":   "1 running",
+	"apis.running.other": "{n} running",
+	"apis.silent":        "none running",
 	"apis.unheard":       "none heard of",
 	"apis.unheard.text":  "No gateway has been heard of that protects this API. Its tokens work nowhere until one does.",
 	"apis.differ":        "permissions differ",
@@ -28,7 +28,7 @@ var apis = map[string]string{
 
 	"apis.gateway":         "Gateway",
 	"apis.gateway.state":   "State",
-	"apis.gateway.runs":    "runs",
+	"apis.gateway.runs":    "running",
 	"apis.gateway.silent":  "silent",
 	"apis.gateway.catalog": "Permissions",
 	"apis.gateway.same":    "as shown here",

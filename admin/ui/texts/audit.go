@@ -34,7 +34,7 @@ var audit = map[string]string{
 	"audit.none.filter":  "Nothing like this happened.",
 	"audit.older":        "Older",
 	"audit.newest":       "Newest",
-	"audit.no-action":    "is nothing that happens here; choose one of the list",
+	"audit.no-action":    "choose one of the list",
 	"audit.no-day":       "is not a day; write it as 2026-01-31",
 
 	"event.details":           "Details",

@@ -11,6 +11,8 @@ var self = map[string]string{
 	"self.password.current":   "Present password",
 	"self.password.new":       "New password",
 	"self.password.help":      "12 characters or more. Several words are easy to keep in mind.",
+	"self.password.wrong":     "This is not your present password.",
+	"self.password.changed":   "It was changed meanwhile. Type the new one.",
 	"self.password.ends":      "Your other sessions end.",
 	"self.password.submit":    "Change the password",
 	"self.password.none":      "You have no password here. Who signs you in is outside of this server.",

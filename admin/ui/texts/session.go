@@ -4,7 +4,8 @@ var session = map[string]string{
 	"set-up.title":         "Make the first account",
 	"set-up.intro":         "Nobody manages tokens here yet. The first account may do everything; it can make others later.",
 	"set-up.link":          "Set-up link",
-	"set-up.link.help":     "It is in the log of the gateway, works once, and for an hour. Restart the gateway for a new one.",
+	"set-up.link.help":     "It is in the log of the gateway, works once, and for an hour. Print a new one with caddy api-tokens set-up.",
+	"set-up.link.bad":      "This link does not work, or no longer. Print a new one with caddy api-tokens set-up.",
 	"set-up.name":          "Your name",
 	"set-up.name.help":     "For signing in, such as ann or ann@example.com.",
 	"set-up.password":      "Password",
@@ -19,7 +20,8 @@ var session = map[string]string{
 	"sign-in.with":     "Sign in with %s",
 	"sign-in.or":       "or",
 	"sign-in.none":     "The proxy in front of this server says who you are, and it did not. Come in through it, or ask whoever runs this server.",
-	"sign-in.typed":    "You were signed out meanwhile, so nothing was done. Sign in by password: what you typed is then in its form again.",
+	"sign-in.refused":  "The name or the password is wrong, or the account is disabled.",
+	"sign-in.nobody":   "Nobody can sign in yet. Open the set-up link from the gateway’s log, or print a new one with:",
 	"sign-in.again":    "One moment …",
 	"sign-in.go-on":    "Go on",
 
@@ -30,7 +32,6 @@ var session = map[string]string{
 }
 
 var failures = map[string]string{
-	"failure.title":            "That did not work",
 	"failure.home":             "Go to the tokens",
 	"failure.page.title":       "There is no such page",
 	"failure.page.text":        "The address may be mistyped, or what it was about is gone.",

@@ -49,7 +49,7 @@ var token = map[string]string{
 	"token.use.none":       "No request came with it in the last %d days.",
 	"token.use.never":      "No request has come with it yet. When some do, you see here how many were allowed and refused each day.",
 
-	"wanted.refused":            "Asked for in vain",
+	"wanted.refused":            "Refused: missing permissions",
 	"wanted.refused.none":       "It asked for nothing that it may not do.",
 	"wanted.asked":              "asked for",
 	"wanted.asked.nameless":     "asked for what no permission names",
@@ -57,7 +57,7 @@ var token = map[string]string{
 	"wanted.times":              "%s times",
 	"wanted.grant":              "Grant",
 	"wanted.unused":             "Granted and never used",
-	"wanted.unused.text":        "What it doesn’t need, nobody can misuse.",
+	"wanted.unused.text":        "Take away what it doesn’t need.",
 	"wanted.unused.edit":        "Edit the token",
 	"wanted.unused.none":        "It used everything that it was granted.",
 	"wanted.unused.unknown":     "That can’t be told: some of its requests did what no permission names.",
@@ -86,10 +86,10 @@ var token = map[string]string{
 
 var tokenChanges = map[string]string{
 	"regenerate.title":    "Regenerate",
-	"regenerate.breaks":   "The token gets a new secret. Whatever has one of these stops working when that ends:",
+	"regenerate.breaks":   "The token gets a new secret. Programs with these secrets stop working when they end:",
 	"regenerate.used":     "The token was used last",
 	"regenerate.unused":   "The token was never used, so probably nothing depends on it.",
-	"regenerate.when":     "When shall they end?",
+	"regenerate.when":     "When should the old secrets stop working?",
 	"regenerate.now":      "At once",
 	"regenerate.now.help": "If somebody has the secret who should not. Programs that use it fail until they have the new one.",
 	"regenerate.1h":       "In 1 hour",
@@ -98,7 +98,7 @@ var tokenChanges = map[string]string{
 	"regenerate.24h.help": "If you need the day for it.",
 	"regenerate.7d":       "In 7 days",
 	"regenerate.7d.help":  "If others have to do it.",
-	"regenerate.choose":   "choose when the secrets end that work now",
+	"regenerate.choose":   "Choose when the old secrets stop working.",
 	"regenerate.new":      "The new secret is shown once, on the next page.",
 	"regenerate.submit":   "Regenerate",
 	"regenerate.changed":  "Nothing was done just now: the form was sent before, or somebody changed the token meanwhile. This is how it is now. Regenerate it again if you need yet another secret.",
@@ -110,7 +110,7 @@ var tokenChanges = map[string]string{
 	"delete.unused":   "It was never used.",
 	"delete.instead":  "If you are not sure, disable it first: that can be undone.",
 	"delete.type":     "To delete it, type",
-	"delete.mistyped": "that is not the name of the token",
+	"delete.mistyped": "That is not the name of the token.",
 	"delete.submit":   "Delete for good",
 }
 

@@ -1,6 +1,10 @@
 package texts
 
 var tryIt = map[string]string{
+	"field.token":    "Token",
+	"field.path":     "Path",
+	"field.document": "Document",
+
 	"try.title":         "Try it",
 	"try.intro":         "What would the gateway do? Nothing is sent anywhere: you see the decision, and why.",
 	"try.token":         "Token",
@@ -28,12 +32,12 @@ var tryIt = map[string]string{
 	"try.schema":        "Gates have a setting for questions about the schema, which may decide otherwise.",
 	"try.not-sent":      "Nothing was sent. Limits and other settings of a gateway are not looked at.",
 
-	"try.choose-token": "say which token",
-	"try.no-token":     "you can see no such token",
-	"try.no-path":      "say which path",
-	"try.many-fields":  "it has %d different root fields; try %d at most at a time",
-	"try.long-method":  "no method is longer than %d letters",
-	"try.no-document":  "paste a document",
+	"try.choose-token": "enter its name or its id",
+	"try.no-token":     "You can see no such token.",
+	"try.no-path":      "enter one, such as /api/articles/42",
+	"try.many-fields":  "It has %d different root fields. Try %d at most at a time.",
+	"try.long-method":  "No method is longer than %d letters.",
+	"try.no-document":  "paste one",
 
 	"try.disabled":       "The token is disabled.",
 	"try.expired":        "The token expired on %s.",
