@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
@@ -16,6 +17,7 @@ type removal struct {
 	Tokens  tokenCount
 	Heirs   []string // names of accounts that can get them
 	Plan    string   // what was chosen
+	Typed   string
 	HandTo  string
 }
 
@@ -41,7 +43,7 @@ func (u *ui) showRemoval(c *call, status int, problems admin.FieldErrors, known 
 	if !may {
 		return notAllowed(admin.AccountManage)
 	}
-	body := removal{Account: account, Own: account.Name == c.actor.Name(), Plan: c.value("plan"), HandTo: c.value("hand_to")}
+	body := removal{Account: account, Own: account.Name == c.actor.Name(), Plan: c.value("plan"), HandTo: c.value("hand_to"), Typed: c.value("name")}
 	if known != nil { // it counts those that can't be read as well
 		body.Tokens = tokenCount{Known: true, N: known.Tokens}
 	} else if body.Tokens, err = u.countTokens(c, account.Name); err != nil {
@@ -61,6 +63,9 @@ func (u *ui) removeAccount(c *call) error {
 	switch c.value("plan") {
 	case planDelete:
 		plan.Delete = true
+		if c.manages(admin.AccountManage) && !strings.EqualFold(c.value("name"), c.r.PathValue("name")) {
+			return u.showRemoval(c, http.StatusUnprocessableEntity, admin.FieldErrors{{Field: "name", Problem: texts.Get("account-delete.mistyped")}}, nil)
+		}
 	case planHand:
 		if plan.HandTo = c.value("hand_to"); plan.HandTo == "" {
 			return u.showRemoval(c, http.StatusUnprocessableEntity, admin.FieldErrors{{Field: "hand_to", Problem: texts.Get("account-delete.nobody")}}, nil)

@@ -206,11 +206,15 @@ func TestDeleteAccount(t *testing.T) {
 		t.Errorf("got owner %s, %v; want it to be handed over", present.Owner, err)
 	}
 	b.get("/accounts/ann").is(http.StatusNotFound)
-	b.post("/accounts/bob/delete", "plan", "delete").leads("/accounts?notice=account-deleted")
+	for _, typed := range []string{"", "bo", "ann"} {
+		b.post("/accounts/bob/delete", "plan", "delete", "name", typed).
+			is(http.StatusUnprocessableEntity, "That is not the name of the account.", `value="delete" required checked`)
+	}
+	b.post("/accounts/bob/delete", "plan", "delete", "name", "bob").leads("/accounts?notice=account-deleted")
 	if _, err := f.Find(t.Context(), operator, "", deleted.ID); err == nil {
 		t.Error("the token of bob is there still")
 	}
 	b.get("/accounts/carl/delete").is(http.StatusOK, "It owns no tokens").lacks("Hand them over")
 	b.post("/accounts/carl/delete").leads("/accounts?notice=account-deleted")
-	b.post("/accounts/owner/delete", "plan", "delete").is(http.StatusUnprocessableEntity, "This is the last owner who can sign in.")
+	b.post("/accounts/owner/delete", "plan", "delete", "name", "owner").is(http.StatusUnprocessableEntity, "This is the last owner who can sign in.")
 }

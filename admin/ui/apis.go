@@ -25,6 +25,7 @@ type apiView struct {
 	Gateways    []admin.Gateway
 	Alive       int  // how many of them run
 	Differ      bool // some that run have other permissions than those shown
+	Versions    bool // some gateway's is known
 	Tokens      *int // nil for who may read none
 }
 
@@ -34,6 +35,7 @@ func newAPIView(api *admin.API) apiView {
 		Resources: resourcesOf(api.Permissions), Gateways: api.Gateways, Tokens: api.Tokens,
 	}
 	for _, g := range api.Gateways {
+		view.Versions = view.Versions || g.Version != ""
 		if g.Alive {
 			view.Alive++
 			view.Differ = view.Differ || !g.Current

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -32,7 +33,30 @@ type word struct {
 }
 
 // change is a field that changed.
-type change struct{ Field, Before, After string }
+type change struct {
+	Field         string
+	Before, After value
+}
+
+// value is what a field was or became: in words, or a moment, which scripts turn
+// into the time of the reader.
+type value struct {
+	Text   string
+	Moment span // never if it is none
+}
+
+// firstFields are those that people look for first. The rest is in the order of the alphabet.
+var firstFields = []string{"name", "description", "api", "type", "grants", "owner", "expiry", "enabled"}
+
+func byField(a, b string) int {
+	place := func(field string) int {
+		if i := slices.Index(firstFields, field); i >= 0 {
+			return i
+		}
+		return len(firstFields)
+	}
+	return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
+}
 
 func newEventView(e *admin.EventRecord) eventView {
 	before, after := decoded(e.Before), decoded(e.After)
@@ -44,8 +68,8 @@ func newEventView(e *admin.EventRecord) eventView {
 		v.AboutThese = "event.all." + about
 	}
 	v.Words = wordsOf(texts.Get(sentenceOf(e, before, after)), e, after)
-	for _, field := range slices.Sorted(maps.Keys(union(before, after))) {
-		v.Changes = append(v.Changes, change{field, inWords(before, field), inWords(after, field)})
+	for _, field := range slices.SortedFunc(maps.Keys(union(before, after)), byField) {
+		v.Changes = append(v.Changes, change{field, newValue(before, field), newValue(after, field)})
 	}
 	return v
 }
@@ -156,6 +180,16 @@ func inWords(fields values, field string) string {
 	return valueInWords(field, value)
 }
 
+func newValue(fields values, field string) value {
+	v := value{Text: inWords(fields, field), Moment: span{Never: true}}
+	if text, ok := fields[field].(string); ok && field == "expiry" {
+		if t, err := time.Parse(time.RFC3339, text); err == nil {
+			v.Moment = newSpan(t, t)
+		}
+	}
+	return v
+}
+
 func valueInWords(field string, value any) string {
 	switch value := value.(type) {
 	case nil:
@@ -167,9 +201,6 @@ func valueInWords(field string, value any) string {
 	case string:
 		if value == "" {
 			return nothing(field)
-		}
-		if t, err := time.Parse(time.RFC3339, value); err == nil && field == "expiry" {
-			return newSpan(t, t).Exact
 		}
 		return value
 	case []any:

@@ -227,7 +227,7 @@ func TestListWithUnreadable(t *testing.T) {
 	b := f.as(t, "owner")
 	b.get("/tokens").is(http.StatusOK).listed("good")
 	b.post("/tokens/selected", "action", "disable", "id", bad.ID).is(http.StatusOK, "can't be understood", "can't be done to any")
-	b.post("/tokens/selected", "action", "delete", "id", bad.ID, "sure", "yes").is(http.StatusOK, "1 token is deleted")
+	b.post("/tokens/selected", "action", "delete", "id", bad.ID, "sure", "yes", "number", "1").is(http.StatusOK, "1 token is deleted")
 }
 
 func TestSelected(t *testing.T) {
@@ -258,10 +258,18 @@ func TestSelected(t *testing.T) {
 	if enabled(t, two.ID) != "on" {
 		t.Error("two is not there any more")
 	}
-	b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes").saysAll().is(http.StatusOK, "1 token is deleted").lacks(`href="/tokens/` + two.ID)
-	b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes").saysAll().is(http.StatusOK, "0 tokens are deleted")
+	for _, typed := range []string{"", "2", "one"} {
+		b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes", "number", typed).saysAll().
+			is(http.StatusUnprocessableEntity, "That is not how many are to be deleted.", "Delete 1 token", `value="`+typed+`"`)
+	}
+	b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes", "number", "1").saysAll().is(http.StatusOK, "1 token is deleted").lacks(`href="/tokens/` + two.ID)
+	for _, typed := range []string{"", "2", "one"} {
+		b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes", "number", typed).saysAll().
+			is(http.StatusUnprocessableEntity, "That is not how many are to be deleted.", "Delete 1 token", `value="`+typed+`"`)
+	}
+	b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes", "number", "1").saysAll().is(http.StatusOK, "0 tokens are deleted")
 
-	f.as(t, "auditor").post("/tokens/selected", "action", "delete", "id", his.ID, "sure", "yes").saysAll().is(http.StatusOK, "You may not do this to this token")
+	f.as(t, "auditor").post("/tokens/selected", "action", "delete", "id", his.ID, "sure", "yes", "number", "1").saysAll().is(http.StatusOK, "You may not do this to this token")
 	if enabled(t, his.ID) != "on" {
 		t.Error("an auditor deleted")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
@@ -18,7 +19,8 @@ type selectedPage struct {
 	Action    string // a key of selectedActions
 	Done      bool
 	Items     []selectedToken
-	Possible  int // can be done to so many of them, or was done
+	Possible  int    // can be done to so many of them, or was done
+	Typed     string // how many are to be deleted, as it was typed
 	Back      string
 	BackQuery string
 }
@@ -52,7 +54,8 @@ var selectedActions = map[string]selectedAction{
 	}},
 }
 
-// selected asks first, and does it when the same comes with sure.
+// selected asks first, and does it when the same comes with sure; to delete, with
+// how many as well.
 func (u *ui) selected(c *call) error {
 	body := selectedPage{Action: c.value("action"), Done: c.value("sure") != ""}
 	action, ok := selectedActions[body.Action]
@@ -66,6 +69,11 @@ func (u *ui) selected(c *call) error {
 	if len(ids) == 0 {
 		return c.leaveWith(body.Back, "none-selected")
 	}
+	var problems admin.FieldErrors
+	if body.Typed = c.value("number"); body.Done && body.Action == "delete" && body.Typed != strconv.Itoa(len(ids)) {
+		body.Done = false
+		problems = admin.FieldErrors{{Field: "number", Problem: texts.Get("selected.mistyped")}}
+	}
 	for _, id := range ids {
 		item, err := u.selectedToken(c, &action, id, body.Done)
 		if err != nil {
@@ -76,7 +84,11 @@ func (u *ui) selected(c *call) error {
 		}
 		body.Items = append(body.Items, item)
 	}
-	return u.show(c, http.StatusOK, "selected", page{Title: "selected." + body.Action, Here: "/tokens", Body: body})
+	status := http.StatusOK
+	if len(problems) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	return u.show(c, status, "selected", page{Title: "selected." + body.Action, Here: "/tokens", Body: body, Errors: problems})
 }
 
 // selectedToken looks at one of the tokens, and does it to it.

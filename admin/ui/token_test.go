@@ -328,3 +328,40 @@ func TestWanted(t *testing.T) {
 	f.use(t, &reader, 0, 1, 0)
 	b.get("/tokens/"+reader.ID).saysAll().is(http.StatusOK, "It asked for nothing that it may not do.").lacks("never used")
 }
+
+// A token of the management API acts for its owner: others can't have its secret,
+// and read why.
+func TestRegenerateForOthers(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "deploy", "member", func(d *admin.Draft) {
+		d.API, d.Type, d.Grants = admin.ManagementAPI, token.Custom, []string{"token.read"}
+	})
+	path := "/tokens/" + made.ID
+	f.as(t, "manager").get(path).is(http.StatusOK, "Only member can regenerate it: it acts for member.").lacks(path + "/regenerate")
+	f.as(t, "member").get(path).is(http.StatusOK, path+"/regenerate").lacks("can regenerate it")
+	f.as(t, "auditor").get(path).is(http.StatusOK).lacks("can regenerate it")
+}
+
+// What people look for comes first, what is empty says so, and times are in the
+// zone of the reader.
+func TestHistoryOfFields(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", func(d *admin.Draft) { d.Description = "gone soon" })
+	empty, duration := "", "unlimited"
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Description: &empty, Duration: &duration}); err != nil {
+		t.Fatal(err)
+	}
+	page := f.as(t, "member").get("/tokens/" + made.ID)
+	_, history, _ := strings.Cut(page.text, `id="history"`)
+	at := -1
+	for _, want := range []string{
+		"Description:", "gone soon", "(empty)", "Expires:", `<time datetime="` + made.Expiry.UTC().Format(time.RFC3339) + `" data-exact>`, "never",
+		"Name:", "Description:", "API:", "Type:", "Owner:", "Expires:", `<time datetime="`, "Enabled:", "Secret:",
+	} {
+		i := strings.Index(history[at+1:], want)
+		if i < 0 {
+			t.Fatalf("there is no %q behind %q in %s", want, history[:at+1], history)
+		}
+		at += 1 + i
+	}
+}

@@ -72,6 +72,7 @@ test.describe("as owner", () => {
     await page.locator("#select-all").check();
     await page.getByRole("button", { name: "Delete" }).click();
     await rest("owner", "DELETE", "/tokens/" + gone.token.id);
+    await page.getByLabel("To delete them, type 2").fill("2");
     await page.getByRole("button", { name: "Delete 2 tokens" }).click();
     await expect(page.getByRole("status")).toContainText("1 token is deleted. The others stay as they were");
     await expect(page.getByRole("row").filter({ hasText: gone.token.id })).toContainText("deleted meanwhile");
@@ -153,6 +154,7 @@ test("without scripts the same can be done", async ({ as }) => {
   await expect(page.getByText("Select at least one token first.")).toBeVisible();
   await page.getByLabel("Select plain").check();
   await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByLabel("To delete it, type 1").fill("1");
   await page.getByRole("button", { name: "Delete 1 token" }).click();
   await page.getByRole("link", { name: "Back to the tokens" }).click();
   await expect(page.getByRole("heading", { name: "No token matches" })).toBeVisible();

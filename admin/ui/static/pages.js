@@ -7,8 +7,8 @@ import { enhance as edit } from "./edit.js";
 import { enhance as token } from "./token.js";
 import { enhance as people } from "./people.js";
 
-// Exact times in the time zone of who reads them.
-const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+// Exact times in the time zone of who reads them, written as the pages are.
+const zoned = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
 function localTimes(root) {
 	for (const time of root.querySelectorAll("time[datetime]")) {

@@ -116,6 +116,8 @@ var accounts = map[string]string{
 	"account-delete.hand.none":       "There is no other account that is enabled.",
 	"account-delete.tokens":          "Delete them",
 	"account-delete.tokens.help":     "Whatever uses them stops working at once.",
+	"account-delete.type":            "To delete them with the account, type",
+	"account-delete.mistyped":        "That is not the name of the account.",
 	"account-delete.no-plan":         "Choose what becomes of the tokens.",
 	"account-delete.nobody":          "choose who gets the tokens",
 	"account-delete.submit":          "Delete the account",

@@ -62,7 +62,7 @@ var audit = map[string]string{
 	"event.via.gateway":       "the gateway itself",
 	"event.value.true":        "yes",
 	"event.value.false":       "no",
-	"event.value.none":        "nothing",
+	"event.value.none":        "(empty)",
 	"event.value.none.expiry": "never",
 	"event.value.none.apis":   "all",
 	"event.value.none.types":  "all",

@@ -17,6 +17,8 @@ var token = map[string]string{
 	"token.id":         "Id",
 	"token.secrets":    "Secrets that work",
 
+	"token.owner-only": "Only %s can regenerate it: it acts for %[1]s.",
+
 	"secrets.made":   "made",
 	"secrets.used":   "used",
 	"secrets.unused": "not used yet",
