@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -67,7 +68,7 @@ func TestAuditFilter(t *testing.T) {
 		{"from=" + day(0), "another token", "one token"},
 		{"until=" + day(2), "one token", "another token"},
 		{"from=" + day(2) + "&until=" + day(0), "one token", "nothing of this"},
-		{"actor=nobody", "Nothing like this happened", "one token"},
+		{"actor=nobody", "No entry matches. Names have to be complete.", "one token"},
 	} {
 		page := b.get("/audit?"+test.query).saysAll().is(http.StatusOK, test.has)
 		if _, list, _ := strings.Cut(page.plain(), "Show all"); strings.Contains(list, test.lacks) {
@@ -107,7 +108,7 @@ func TestAuditPagesAndExport(t *testing.T) {
 		t.Fatal("there is no next page")
 	}
 	second := b.get("/audit?action=token.create&after="+cursor).is(http.StatusOK, "Newest").lacks("Older")
-	if n := strings.Count(first.text, "<details") + strings.Count(second.text, "<details"); n != 60 {
+	if n := strings.Count(first.text, `<li class="event"`) + strings.Count(second.text, `<li class="event"`); n != 60 {
 		t.Errorf("%d events on two pages; want 60", n)
 	}
 	export := b.get("/audit/export?" + url.Values{"action": {"token.create"}}.Encode()).is(http.StatusOK)
@@ -127,4 +128,32 @@ func TestAuditPagesAndExport(t *testing.T) {
 	if head := b.do(http.MethodHead, "/audit/export", nil); head.status != http.StatusOK || head.text != "" {
 		t.Errorf("HEAD: %d, %q", head.status, head.text)
 	}
+}
+
+// Tokens and accounts are found by name, as long as they are there.
+func TestAuditByName(t *testing.T) {
+	f := newSite(t)
+	f.token(t, "one token", "member", nil)
+	made := f.token(t, "same name", "member", nil)
+	f.token(t, "same name", "member", func(d *admin.Draft) { d.API = "orders" })
+	f.account(t, "team", "member")
+	f.account(t, "ann", "member")
+	f.role(t, store.Role{Name: "team"})
+	b := f.as(t, "auditor")
+	for _, test := range []struct{ query, has, lacks string }{
+		{"subject=one+token", "one token</a>", "same name</a>"},
+		{"subject=same+name&api=articles", "same name</a>", "made the account"},
+		{"subject=" + made.ID, "same name</a>", "one token</a>"},
+		{"subject=ann", "ann</a>", "one token</a>"},
+		{"subject=Ann", "ann</a>", "one token</a>"},
+		{"subject=team", "made the role", "made the account"},
+		{"subject=one", "No entry matches", "one token</a>"},
+	} {
+		b.get("/audit?"+test.query).is(http.StatusOK, test.has, `<option value="one token">articles</option>`, `<option value="ann">`, `<option>orders`).lacks(test.lacks)
+	}
+	b.get("/audit?subject=same+name").is(http.StatusUnprocessableEntity, "Several APIs have a token of this name. Choose the API as well.", `value="same name"`)
+	if got := b.get("/audit/export?subject=ann"); strings.Count(got.text, "\n") != 1 {
+		t.Errorf("the export has %s", got.text)
+	}
+	b.get("/audit?api=gone").is(http.StatusOK, "<option selected>gone")
 }

@@ -263,10 +263,6 @@ func TestSelected(t *testing.T) {
 			is(http.StatusUnprocessableEntity, "That is not how many are to be deleted.", "Delete 1 token", `value="`+typed+`"`)
 	}
 	b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes", "number", "1").saysAll().is(http.StatusOK, "1 token is deleted").lacks(`href="/tokens/` + two.ID)
-	for _, typed := range []string{"", "2", "one"} {
-		b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes", "number", typed).saysAll().
-			is(http.StatusUnprocessableEntity, "That is not how many are to be deleted.", "Delete 1 token", `value="`+typed+`"`)
-	}
 	b.post("/tokens/selected", "action", "delete", "id", two.ID, "sure", "yes", "number", "1").saysAll().is(http.StatusOK, "0 tokens are deleted")
 
 	f.as(t, "auditor").post("/tokens/selected", "action", "delete", "id", his.ID, "sure", "yes", "number", "1").saysAll().is(http.StatusOK, "You may not do this to this token")

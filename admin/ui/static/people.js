@@ -33,7 +33,19 @@ function zone(root) {
 	}
 }
 
+// On a phone a filter is folded while nothing is picked.
+const wide = matchMedia("(min-width: 46.01rem)");
+
+function fold(root) {
+	for (const part of root.querySelectorAll("[data-fold]")) {
+		const suit = () => { part.open = wide.matches || part.dataset.keep !== undefined; };
+		wide.addEventListener("change", suit);
+		suit();
+	}
+}
+
 export function enhance(root) {
+	fold(root);
 	reveal(root);
 	zone(root);
 }
