@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,20 +30,21 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "demo",
-		Usage: "[--addr <host:port>]",
-		Short: "Runs a gateway in front of a small sample API, with tokens to try",
+		Usage: "[--addr <host:port>] [--pages-addr <host:port>]",
+		Short: "Runs a gateway in front of a small sample API, with pages and tokens to try",
 		Long: `Starts a sample REST API and a gateway in front of it. Prints a link that signs in
 to the pages, with months of sample use in them, and lines with three tokens to
 paste into another terminal. Everything is in a temporary folder and gone when it
 ends.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			addr := cmd.Flags().String("addr", "127.0.0.1:8080", "Address of the gateway; port 0 takes a free one")
+			pages := cmd.Flags().String("pages-addr", "", "Address of the pages, which the link leads to (default: the port behind that of --addr, or a free one)")
 			cmd.Args = cobra.NoArgs
 			cmd.SilenceUsage = true
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
-				return runDemo(ctx, *addr, cmd.OutOrStdout())
+				return runDemo(ctx, *addr, *pages, cmd.OutOrStdout())
 			}
 		},
 	})
@@ -85,14 +87,15 @@ http://%[3]s {
 `
 
 // runDemo runs the demo until the context ends.
-func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
-	addr, err = freeAddress(ctx, addr)
-	if err != nil {
+func runDemo(ctx context.Context, addr, pages string, out io.Writer) (err error) {
+	wanted := addr
+	if addr, err = freeAddress(ctx, "--addr", addr); err != nil {
 		return err
 	}
-	host, _, _ := net.SplitHostPort(addr)
-	pages, err := freeAddress(ctx, net.JoinHostPort(host, "0"))
-	if err != nil {
+	if pages == "" {
+		pages = besides(ctx, wanted)
+	}
+	if pages, err = freeAddress(ctx, "--pages-addr", pages); err != nil {
 		return err
 	}
 	folder, err := os.MkdirTemp("", "tokenreeve-demo-")
@@ -106,7 +109,7 @@ func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, tokens.Close()) }()
-	secrets, err := writeSamples(ctx, tokens)
+	secrets, err := writeSamples(ctx, filepath.Join(folder, "past.db"), tokens)
 	if err != nil {
 		return err
 	}
@@ -131,15 +134,28 @@ func runDemo(ctx context.Context, addr string, out io.Writer) (err error) {
 
 // freeAddress checks that the address can be had, and picks a port for port 0.
 // Caddy itself would share a port with another Caddy without a word.
-func freeAddress(ctx context.Context, addr string) (string, error) {
+func freeAddress(ctx context.Context, flag, addr string) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "", fmt.Errorf("%s is in use; choose another address with --addr, such as --addr 127.0.0.1:0 for a free port", addr)
+		return "", fmt.Errorf("%s is in use; choose another address with %s, such as %[2]s 127.0.0.1:0 for a free port", addr, flag)
 	case err != nil:
-		return "", fmt.Errorf("--addr %s: %w", addr, err)
+		return "", fmt.Errorf("%s %s: %w", flag, addr, err)
 	}
 	return listener.Addr().String(), listener.Close()
+}
+
+// besides returns the address of the pages: at the port behind that of the gateway,
+// so that it is the same each time, or at a free one if that is taken.
+func besides(ctx context.Context, addr string) string {
+	host, port, _ := net.SplitHostPort(addr)
+	if n, err := strconv.Atoi(port); err == nil && n > 0 {
+		next := net.JoinHostPort(host, strconv.Itoa(n+1))
+		if _, err := freeAddress(ctx, "--pages-addr", next); err == nil {
+			return next
+		}
+	}
+	return net.JoinHostPort(host, "0")
 }
 
 // startBackend starts what is behind the gateway: the sample API, and the link.
@@ -165,15 +181,31 @@ func startCaddy(caddyfile string) error {
 }
 
 // writeSamples makes the past of the demo and the three tokens to try, and returns
-// their secrets by type.
-func writeSamples(ctx context.Context, tokens store.Store) (map[token.Type]string, error) {
-	past, err := newHistory(tokens)
+// their secrets by type. They come from a file of their own: a store that gets its
+// records from another one knows since when their use is counted, and a new one
+// takes that for today.
+func writeSamples(ctx context.Context, file string, tokens store.Store) (secrets map[token.Type]string, err error) {
+	first, err := sqlite.Open(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, first.Close()) }()
+	past, err := newHistory(first)
 	if err != nil {
 		return nil, err
 	}
 	if err := past.write(ctx); err != nil {
 		return nil, err
 	}
+	if secrets, err = addTokens(ctx, past); err != nil {
+		return nil, err
+	}
+	_, err = store.Copy(ctx, first, tokens)
+	return secrets, err
+}
+
+// addTokens makes the tokens to try.
+func addTokens(ctx context.Context, past *history) (map[token.Type]string, error) {
 	secrets := map[token.Type]string{}
 	for _, d := range []admin.Draft{
 		{Name: "reader", Type: token.ReadOnly},

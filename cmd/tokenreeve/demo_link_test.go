@@ -72,6 +72,15 @@ func TestDemoLink(t *testing.T) {
 	}
 	_, tokens := get("/api/v1/tokens?limit=500")
 	lookAtTokens(t, tokens)
+	nightly := regexp.MustCompile(`"id":"(tok_\w+)"[^{}]*"name":"Nightly import"`).FindStringSubmatch(tokens)
+	if nightly == nil {
+		t.Fatalf("there is no nightly import: %s", tokens)
+	}
+	_, text = get("/api/v1/tokens/" + nightly[1] + "/usage/permissions")
+	var use struct{ Since time.Time }
+	if err := json.Unmarshal([]byte(text), &use); err != nil || time.Since(use.Since) < 20*24*time.Hour {
+		t.Errorf("its use is counted since today, %v: %s", err, text)
+	}
 	_, events := get("/api/v1/events?limit=500")
 	lookAtEvents(t, events)
 }

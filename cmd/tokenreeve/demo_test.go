@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -146,6 +147,7 @@ func TestDemoRefusesAddresses(t *testing.T) {
 		{"no number", []string{"--addr", "127.0.0.1:http-or-so"}, `^Error: --addr 127\.0\.0\.1:http-or-so: .*\n$`},
 		{"too large a port", []string{"--addr", "127.0.0.1:70000"}, `^Error: --addr 127\.0\.0\.1:70000: .*invalid port.*\n$`},
 		{"somebody else's address", []string{"--addr", "192.0.2.1:8080"}, `^Error: --addr 192\.0\.2\.1:8080: .*\n$`},
+		{"of the pages in use", []string{"--addr", "127.0.0.1:0", "--pages-addr", taken.Addr().String()}, `^Error: \S+ is in use; choose another address with --pages-addr, such as --pages-addr 127\.0\.0\.1:0 for a free port\n$`},
 		{"surplus word", []string{"8080"}, `^Error: .*8080.*\n$`},
 		{"unknown flag", []string{"--port", "8080"}, `^Error: unknown flag: --port\n$`},
 	} {
@@ -193,4 +195,59 @@ func entries(t *testing.T, folder string) (names []string) {
 		names = append(names, entry.Name())
 	}
 	return names
+}
+
+// The pages are beside the gateway, where a bookmark finds them again.
+func TestDemoPagesAddress(t *testing.T) {
+	first, second := neighbours(t)
+	_, printed, at := startDemo(t, first)
+	if pages := pagesOf(t, printed); at != first || pages != second {
+		t.Errorf("the gateway is at %s and the pages are at %s; want %s and %s", at, pages, first, second)
+	}
+
+	first, second = neighbours(t)
+	taken, err := net.Listen("tcp", second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if _, printed, _ = startDemo(t, first); pagesOf(t, printed) == second {
+		t.Errorf("the pages are at a port that is taken: %s", second)
+	}
+
+	first, _ = neighbours(t)
+	demo := start(t, "demo", "--addr", "127.0.0.1:0", "--pages-addr", first)
+	if pages := pagesOf(t, demo.prints(ready)); pages != first {
+		t.Errorf("the pages are at %s; want %s", pages, first)
+	}
+}
+
+// neighbours returns two addresses that are free, one port beside the other.
+func neighbours(t *testing.T) (first, second string) {
+	t.Helper()
+	for range 100 {
+		a, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := a.Addr().(*net.TCPAddr).Port
+		second = fmt.Sprintf("127.0.0.1:%d", port+1)
+		b, err := net.Listen("tcp", second)
+		a.Close()
+		if err == nil {
+			b.Close()
+			return a.Addr().String(), second
+		}
+	}
+	t.Fatal("no two ports are free beside each other")
+	return "", ""
+}
+
+func pagesOf(t *testing.T, printed string) string {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^  http://(\S+)/demo#`).FindStringSubmatch(printed)
+	if found == nil {
+		t.Fatalf("there is no link in:\n%s", printed)
+	}
+	return found[1]
 }

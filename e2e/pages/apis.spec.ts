@@ -6,7 +6,7 @@ test.describe("the APIs", () => {
   test("say which gateways protect them, and what a token can be granted", async ({ page }) => {
     await page.goto("/apis");
     const row = page.getByRole("row").filter({ hasText: "articles" });
-    await expect(row).toContainText("1 runs");
+    await expect(row).toContainText("1 running");
     await checkPage(page, "apis");
     await row.getByRole("link", { name: "articles" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("articles");

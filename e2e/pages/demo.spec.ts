@@ -30,11 +30,11 @@ test.describe("without scripts", () => {
 
   test("the secret of the link is pasted", async ({ page }) => {
     await page.goto(given.demo!);
-    await page.getByLabel("What stands behind #").fill("not this");
+    await page.getByLabel("Paste the part after #").fill("not this");
     await page.getByRole("button", { name: "Sign in" }).click();
     await expect(page.locator("body")).toContainText("This is not the link");
     await page.goBack();
-    await page.getByLabel("What stands behind #").fill(given.demo!.replace(/.*#/, ""));
+    await page.getByLabel("Paste the part after #").fill(given.demo!.replace(/.*#/, ""));
     await page.getByRole("button", { name: "Sign in" }).click();
     await expect(page).toHaveURL("/tokens");
   });

@@ -40,6 +40,11 @@ test.describe("as owner", () => {
     await expect(page.getByRole("status")).toContainText("disabled");
     await page.getByRole("link", { name: "Delete …" }).click();
     await checkPage(page, "account-delete");
+    await page.getByRole("radio", { name: "Delete them" }).check();
+    await page.getByLabel("To delete them with the account, type ann").fill("an");
+    await page.getByRole("button", { name: "Delete the account" }).click();
+    await expect(page.getByRole("alert")).toContainText("That is not the name of the account.");
+    await checkPage(page, "account-delete-mistyped");
     await page.getByRole("radio", { name: "Hand them over" }).check();
     await page.getByRole("button", { name: "Delete the account" }).click();
     await expect(page.getByRole("alert")).toContainText("choose who gets the tokens");
@@ -136,7 +141,7 @@ test.describe("as owner", () => {
     await page.goto("/accounts/owner");
     await page.getByRole("radio", { name: /^member/ }).check();
     await page.getByRole("button", { name: "Save" }).click();
-    await expect(page.getByRole("alert")).toContainText("this is the last enabled account");
+    await expect(page.getByRole("alert")).toContainText("This is the last owner who can sign in.");
     await page.getByRole("button", { name: "Disable" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Somebody has to be owner");
   });
@@ -156,11 +161,27 @@ test.describe("as auditor", () => {
     await expect(page.getByRole("listitem").filter({ hasText: "disabled the token Disabled of API articles" })).toHaveCount(1);
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download as JSON lines" }).click()]);
     expect(download.suggestedFilename()).toBe("events.jsonl");
+    await page.getByLabel("About", { exact: true }).fill("Disabled");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await expect(page.getByRole("listitem").filter({ hasText: "disabled the token Disabled of API articles" })).toHaveCount(1);
     await page.getByLabel("Who", { exact: true }).fill("nobody at all");
     await page.getByRole("button", { name: "Show", exact: true }).click();
-    await expect(page.getByText("Nothing like this happened.")).toBeVisible();
+    await expect(page.getByText("No entry matches. Names have to be complete.")).toBeVisible();
     await page.getByRole("link", { name: "Show all" }).click();
     await expect(page).toHaveURL(/audit$/);
+  });
+
+  test("on a phone the filter is folded until something is picked", async ({ page }) => {
+    await page.setViewportSize({ width: 380, height: 800 });
+    await page.goto("/audit");
+    await expect(page.getByLabel("Who", { exact: true })).toBeHidden();
+    await page.getByText("Filter", { exact: true }).click();
+    await page.getByLabel("Who", { exact: true }).fill("owner");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await expect(page).toHaveURL(/actor=owner/);
+    await expect(page.getByLabel("Who", { exact: true })).toBeVisible();
+    await page.getByText("Details").first().click();
+    await checkPage(page, "audit-phone");
   });
 
   test("accounts and roles are read and not changed", async ({ page }) => {
@@ -187,7 +208,7 @@ test.describe("as member", () => {
     await page.getByRole("button", { name: "Show the password" }).click();
     await expect(page.getByLabel("New password")).toHaveAttribute("type", "text");
     await page.getByRole("button", { name: "Change the password" }).click();
-    await expect(page.getByRole("alert")).toContainText("Present password: is not your present password");
+    await expect(page.getByRole("alert")).toContainText("This is not your present password.");
     await page.getByLabel("Present password").fill(given.password);
     await page.getByLabel("New password").fill("another long sentence");
     await page.getByRole("button", { name: "Change the password" }).click();

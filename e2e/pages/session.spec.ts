@@ -4,7 +4,7 @@ test("a wrong password says so and keeps the name", async ({ page }) => {
   await page.goto("/sign-in");
   await checkPage(page, "sign-in");
   await signIn(page, "member", "not this one");
-  await expect(page.getByRole("alert")).toContainText("name or password is wrong");
+  await expect(page.getByRole("alert")).toContainText("The name or the password is wrong");
   await expect(page.getByRole("alert")).toBeFocused();
   await expect(page.getByLabel("Name")).toHaveValue("member");
   await expect(page.getByLabel("Password")).toHaveValue("");

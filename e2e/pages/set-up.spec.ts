@@ -9,7 +9,7 @@ test("without a link nobody gets in", async ({ page }) => {
   await page.getByLabel("Your name").fill("ann");
   await page.getByLabel("Password").fill(given.password);
   await page.getByRole("button", { name: "Make the account" }).click();
-  await expect(page.getByRole("alert")).toContainText("Set-up link");
+  await expect(page.getByRole("alert")).toContainText("This link does not work");
   await expect(page.getByRole("alert")).toBeFocused();
   await checkPage(page, "set-up-refused");
 });

@@ -125,7 +125,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("link", { name: "Delete" }).click();
       await page.getByRole("textbox").fill("something else");
       await page.getByRole("button", { name: "Delete for good" }).click();
-      await expect(page.getByRole("alert")).toContainText("that is not the name of the token");
+      await expect(page.getByRole("alert")).toContainText("That is not the name of the token.");
       await expect(page.getByRole("textbox")).toHaveValue("something else");
       if (javaScriptEnabled) {
         await expect(page.getByRole("alert")).toBeFocused();
@@ -147,7 +147,7 @@ test("what a token asked for in vain is granted from its page", async ({ as }) =
   const { token, secret } = await makeToken("member", "in vain", { type: "custom", grants: ["article.find", "comment.find"] });
   expect(await call(secret)).toBe(200);
   for (let n = 0; n < 3; n++) expect(await call(secret, "/api/articles/1", "DELETE")).toBe(403);
-  const refused = section(page, "Asked for in vain");
+  const refused = section(page, "Refused: missing permissions");
   await expect(async () => {
     await page.goto(`/tokens/${token.id}`);
     await expect(refused).toContainText("asked for article.delete 3 times", { timeout: 100 });

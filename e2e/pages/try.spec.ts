@@ -70,7 +70,7 @@ test("a GraphQL document is decided by its root fields", async ({ as }) => {
 test("a token that cannot be seen is not there, and a secret is not repeated", async ({ as }) => {
   const page = await as("member");
   await page.goto("/try");
-  for (const [token, says] of [[given.tokens.site.id, "you can see no such token"], [given.tokens.import.secret, "that is a secret"]]) {
+  for (const [token, says] of [[given.tokens.site.id, "You can see no such token."], [given.tokens.import.secret, "that is a secret"]]) {
     await page.getByLabel("Token").fill(token);
     await page.getByLabel("Path", { exact: true }).fill("/api/articles");
     await page.getByRole("button", { name: "Decide" }).click();
