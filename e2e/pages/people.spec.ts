@@ -12,14 +12,14 @@ test.describe("as owner", () => {
 
     await page.getByLabel("Name", { exact: true }).fill("No Name");
     await page.getByRole("radio", { name: /^member/ }).check();
-    await page.getByLabel("Password (optional)").fill("words that are long");
+    await page.getByLabel("Password optional").fill("words that are long");
     await page.getByRole("button", { name: "Make the account" }).click();
     await expect(page.getByRole("alert")).toBeFocused();
     await checkPage(page, "account-new-problems");
     await page.getByRole("link", { name: /Name: "no name" can't name/ }).click();
     await expect(page.getByLabel("Name", { exact: true })).toBeFocused();
     await page.getByLabel("Name", { exact: true }).fill("ann");
-    await page.getByLabel("Password (optional)").fill("words that are long");
+    await page.getByLabel("Password optional").fill("words that are long");
     await page.getByRole("button", { name: "Make the account" }).click();
     await expect(page.getByRole("status")).toHaveText("The account is made.");
     await makeToken("owner", "Of someone who left", { owner: "ann" });
