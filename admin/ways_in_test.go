@@ -32,7 +32,9 @@ func TestNobodyStrengthensATokenThatActsForAnother(t *testing.T) {
 			}
 		}
 	}
-	reading, _ := f.create(t, func(d *admin.Draft) { d.API, d.Name, d.Type, d.Grants = admin.ManagementAPI, "reading", token.ReadOnly, nil })
+	reading, _ := f.create(t, func(d *admin.Draft) {
+		d.API, d.Name, d.Type, d.Grants = admin.ManagementAPI, "reading", token.ReadOnly, nil
+	})
 	if _, err := f.Update(t.Context(), manager, reading.ID, admin.Edit{Type: new(token.FullAccess)}); outcome(err) != "no" {
 		t.Errorf("one that reads: %v", err)
 	}

@@ -147,6 +147,9 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 			Detail: "There is nothing here under this name. Whoever runs this server can add it: host <name> in api_tokens_admin.",
 		})
 	}
+	if serve := a.oidcRoute(r.URL.Path); serve != nil {
+		return serve(m.service.Load(), w, r)
+	}
 	if refused := a.signInRefused(r); refused != nil {
 		return answerProblem(w, *refused)
 	}

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,18 @@ func (a *Admin) newPages(m *managing, cookie rest.Cookie) http.Handler {
 		Password: a.SignIn.Password, Links: a.SignIn.links(), Place: a.place,
 		Address: clientAddress, Now: time.Now, Failed: a.failed,
 	})
+}
+
+// links are the ways to sign in that begin at another address.
+func (s *SignIn) links() []ui.SignInLink {
+	if s.OIDC == nil {
+		return nil
+	}
+	name := s.OIDC.Issuer
+	if u, err := url.Parse(name); err == nil && u.Host != "" {
+		name = u.Host
+	}
+	return []ui.SignInLink{{Name: name, Path: oidcPath}}
 }
 
 // authenticatePerson is authenticate for pages.

@@ -73,6 +73,7 @@ func (a *App) startAdmins() {
 	}
 	a.findPlaces()
 	for _, h := range a.admins {
+		h.names = slices.Concat(h.Hosts, h.site.hosts)
 		h.warnOfPlain()
 	}
 	m := &a.runtime.managing

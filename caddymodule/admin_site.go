@@ -23,7 +23,7 @@ type site struct {
 // siteOf finds out how one gets to a handler. The address is empty if no route
 // of this configuration leads there.
 func (a *App) siteOf(h caddyhttp.MiddlewareHandler) (found site) {
-	ports := a.usualPorts()
+	httpPort := a.httpPort()
 	for _, server := range a.servers() {
 		hosts, ok := hostsTo(server.Routes, h)
 		for _, named := range server.NamedRoutes { // who invokes it, and for which names, can't be told

@@ -51,10 +51,12 @@ func (u *ui) accountPage(c *call) error {
 	if !c.manages(admin.AccountRead) {
 		return c.leave("/account") // it is their own
 	}
-	return u.showAccount(c, http.StatusOK, accountView{Account: account, Form: formOf(&account), Version: account.Version}, nil)
+	return u.showAccount(c, http.StatusOK, accountView{Account: account, Form: accountFormOf(&account), Version: account.Version}, nil)
 }
 
-func formOf(a *admin.AccountRecord) accountForm { return accountForm{Role: a.Role, Subject: a.Subject} }
+func accountFormOf(a *admin.AccountRecord) accountForm {
+	return accountForm{Role: a.Role, Subject: a.Subject}
+}
 
 func (u *ui) showAccount(c *call, status int, v accountView, problems admin.FieldErrors) (err error) {
 	name := v.Account.Name
@@ -172,7 +174,7 @@ func (u *ui) setAccountPassword(c *call) error {
 		if err != nil {
 			return err
 		}
-		return u.showAccountAgain(c, http.StatusUnprocessableEntity, formOf(&account), account.Version, problems)
+		return u.showAccountAgain(c, http.StatusUnprocessableEntity, accountFormOf(&account), account.Version, problems)
 	}
 	if err != nil {
 		return err

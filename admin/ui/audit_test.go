@@ -86,7 +86,7 @@ func TestAuditZone(t *testing.T) {
 	f := newSite(t)
 	today := f.now().UTC().Truncate(24 * time.Hour)
 	b := f.as(t, "auditor")
-	f.past.Store(int64(today.Add(-13 * time.Hour).Sub(time.Now())))
+	f.past.Store(int64(time.Until(today.Add(-13 * time.Hour))))
 	f.token(t, "late token", "member", nil)
 	f.past.Store(0)
 	from := "/audit?action=token.create&from=" + today.Format(time.DateOnly)

@@ -51,6 +51,7 @@ func (u *ui) editConflict(c *call, form tokenForm, id string) error {
 	if err != nil {
 		return err
 	}
+	form = form.withoutSecrets()
 	met := form.meet(c.now, &now, offered(permissions))
 	met.By = u.lastChange(c, id)
 	body, err := u.newEditPage(c, form, &now)

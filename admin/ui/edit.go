@@ -121,6 +121,9 @@ func (u *ui) editToken(c *call) error {
 	if err := form.check(); err != nil {
 		return u.editAgain(c, form, &t, err)
 	}
+	if c.actor.ActsForOther(&t) {
+		form = form.describing(&t)
+	}
 	_, err = u.Service.Update(c.r.Context(), c.actor, t.ID, form.edit())
 	if err == nil {
 		return c.leaveWith("/tokens/"+t.ID, "token-saved")

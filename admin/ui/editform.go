@@ -64,7 +64,7 @@ func tokenFormOf(t *token.Token, offered []string) tokenForm {
 // rest is as the token has it.
 func (f tokenForm) describing(t *token.Token) tokenForm {
 	kept := tokenFormOf(t, nil)
-	kept.Name, kept.Description, kept.Version = f.Name, f.Description, f.Version
+	kept.Name, kept.Description, kept.Version, kept.Began = f.Name, f.Description, f.Version, f.Began
 	return kept
 }
 

@@ -18,7 +18,7 @@ import (
 type eventView struct {
 	admin.EventRecord
 
-	Who        string // empty if nobody was signed in
+	Who        string
 	Words      []word // what they did
 	Way        string // how they came
 	Changes    []change
@@ -60,7 +60,7 @@ func byField(a, b string) int {
 
 func newEventView(e *admin.EventRecord) eventView {
 	before, after := decoded(e.Before), decoded(e.After)
-	v := eventView{EventRecord: *e, Who: e.Actor, Way: e.Via, Was: before != nil, Is: after != nil}
+	v := eventView{EventRecord: *e, Who: whoOf(e), Way: e.Via, Was: before != nil, Is: after != nil}
 	if texts.Has("event.via." + e.Via) {
 		v.Way = texts.Get("event.via." + e.Via)
 	}
@@ -72,6 +72,17 @@ func newEventView(e *admin.EventRecord) eventView {
 		v.Changes = append(v.Changes, change{field, newValue(before, field), newValue(after, field)})
 	}
 	return v
+}
+
+func whoOf(e *admin.EventRecord) string {
+	switch {
+	case e.Actor != "":
+		return e.Actor
+	case e.Via == string(admin.ViaGateway):
+		return texts.Get("event.gateway")
+	default: // nobody was signed in
+		return texts.Get("event.nobody")
+	}
 }
 
 type values = map[string]any

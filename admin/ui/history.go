@@ -1,13 +1,18 @@
 package ui
 
-import "github.com/tokenreeve/tokenreeve/admin"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+)
 
 // historyLimit is how many events a page of a token shows.
 const historyLimit = 10
 
 // history is a page of the audit trail of a token, newest first.
 type history struct {
-	Events []event
+	Events []pastEvent
 	Next   string // of the page behind; empty if there is none
 	Later  bool   // there are newer ones
 }
@@ -20,7 +25,58 @@ func (u *ui) historyOf(c *call, id string) (history, error) {
 	}
 	h := history{Next: events.Next, Later: after != ""}
 	for i := range events.Items {
-		h.Events = append(h.Events, newEvent(&events.Items[i]))
+		h.Events = append(h.Events, newPastEvent(&events.Items[i]))
 	}
 	return h, nil
+}
+
+// pastEvent is an event in the history of a token.
+type pastEvent struct {
+	eventView
+
+	Fields []changedField
+}
+
+// changedField is a change of which lists tell only what differs.
+type changedField struct {
+	change
+
+	Added, Removed []string
+}
+
+func newPastEvent(e *admin.EventRecord) pastEvent {
+	past := pastEvent{eventView: newEventView(e)}
+	if e.Action == "token.enable" || e.Action == "token.disable" { // the name says all
+		return past
+	}
+	before, after := decoded(e.Before), decoded(e.After)
+	for _, c := range past.Changes {
+		was, hadList := before[c.Field].([]any)
+		is, hasList := after[c.Field].([]any)
+		if (before == nil || after == nil) && isEmpty(before[c.Field]) && isEmpty(after[c.Field]) {
+			continue // a token that is new has no need to say what it doesn't have
+		}
+		field := changedField{change: c}
+		if hadList && hasList {
+			field.Added, field.Removed = beyond(was, is), beyond(is, was)
+		}
+		past.Fields = append(past.Fields, field)
+	}
+	return past
+}
+
+// beyond returns what the second list has beyond the first.
+func beyond(list, longer []any) []string {
+	var more []string
+	for _, item := range longer {
+		if !slices.Contains(list, item) {
+			more = append(more, fmt.Sprint(item))
+		}
+	}
+	return more
+}
+
+func isEmpty(v any) bool {
+	list, isList := v.([]any)
+	return v == nil || v == "" || isList && len(list) == 0
 }

@@ -16,11 +16,11 @@ type roleForm struct {
 	New    bool
 	Grants string // of the ceiling, one in a line
 	// What can be chosen for the ceiling.
-	APIs, Types []choice
+	APIs, Types []bound
 }
 
-// choice is one check box.
-type choice struct {
+// bound is a check box of the ceiling.
+type bound struct {
 	Value   string
 	Checked bool
 }
@@ -55,14 +55,14 @@ func (u *ui) roleFormOf(c *call, r *admin.RoleRecord) (roleForm, error) {
 }
 
 // choices are all that is known, and what is chosen though it is not known any more.
-func choices(known, chosen []string) []choice {
-	var all []choice
+func choices(known, chosen []string) []bound {
+	var all []bound
 	for _, value := range known {
-		all = append(all, choice{value, slices.Contains(chosen, value)})
+		all = append(all, bound{value, slices.Contains(chosen, value)})
 	}
 	for _, value := range chosen {
 		if !slices.Contains(known, value) {
-			all = append(all, choice{value, true})
+			all = append(all, bound{value, true})
 		}
 	}
 	return all

@@ -120,10 +120,8 @@ func and(words []string) string {
 	return texts.Get("role.and", strings.Join(words[:last], ", "), words[last])
 }
 
-// capital makes the first letter a capital, where it is one of a to z.
+// capital makes the first letter a capital.
 func capital(text string) string {
-	if text == "" || text[0] < 'a' || text[0] > 'z' {
-		return text
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	_, size := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(text[:size]) + text[size:]
 }

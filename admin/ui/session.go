@@ -122,8 +122,7 @@ func (u *ui) from(c *call) admin.From {
 	return admin.From{Address: u.Address(c.r), Agent: c.r.UserAgent()}
 }
 
-// welcome gives the browser its session. The one that it had before ends: nothing
-// but the new one may stay behind in it.
+// welcome gives the browser its session.
 func (u *ui) welcome(c *call, in admin.SignedIn) {
 	u.Cookie.Replace(c.w, c.r, u.Service, in, u.from(c))
 	u.Admission.Welcome(in.Secret)

@@ -33,8 +33,8 @@ type tokenView struct {
 	Use      usage
 	History  history
 
-	MayExplain, MayUpdate, MayRegenerate, MayDelete bool
-	OwnerOnly                                       bool // nobody but its owner can regenerate it, and that is somebody else
+	MayExplain, MayUpdate, MayEnable, MayRegenerate, MayDelete bool
+	OwnerOnly                                                  bool // nobody but its owner can regenerate it, and that is somebody else
 }
 
 func (u *ui) tokenPage(c *call) error {
@@ -64,16 +64,16 @@ func (u *ui) tokenPage(c *call) error {
 // viewOf returns what needs no further look-up.
 func (u *ui) viewOf(c *call, t *token.Token) tokenView {
 	left := t.Expiry.Sub(c.now)
-	may := c.actor.May(admin.TokenRegenerate, t)
-	// A token of the management API acts for its owner, who alone may have its secret.
-	others := t.API == admin.ManagementAPI && t.Owner != c.actor.Name()
 	return tokenView{
-		Token:         u.Service.Record(t),
-		EndsSoon:      !t.Expiry.IsZero() && left > 0 && left <= endsWithin,
-		MayExplain:    c.actor.May(admin.TokenExplain, t),
-		MayUpdate:     c.actor.May(admin.TokenUpdate, t),
-		MayRegenerate: may && !others, OwnerOnly: may && others,
-		MayDelete: c.actor.May(admin.TokenDelete, t),
+		Token:      u.Service.Record(t),
+		EndsSoon:   !t.Expiry.IsZero() && left > 0 && left <= endsWithin,
+		MayExplain: c.actor.May(admin.TokenExplain, t),
+		MayUpdate:  c.actor.May(admin.TokenUpdate, t),
+		// Who a token acts for may start it again and have its secret, nobody else.
+		MayEnable:     c.actor.May(admin.TokenUpdate, t) && !c.actor.ActsForOther(t),
+		MayRegenerate: c.actor.May(admin.TokenRegenerate, t) && !c.actor.ActsForOther(t),
+		OwnerOnly:     c.actor.May(admin.TokenRegenerate, t) && c.actor.ActsForOther(t),
+		MayDelete:     c.actor.May(admin.TokenDelete, t),
 	}
 }
 

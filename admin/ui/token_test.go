@@ -315,7 +315,7 @@ func TestWanted(t *testing.T) {
 	grant := `href="/tokens/` + made.ID + `/edit?grant=article.delete"`
 	b.get("/tokens/"+made.ID).saysAll().is(http.StatusOK,
 		"asked for article.delete 31 times", "asked for article.update once", "asked for what no permission names 2 times", grant,
-		"Last used just now from 192.0.2.77", "article.find 1,500 0", "Granted and never used GET /api/feed Take away").lacks("/edit?grant=\"")
+		"(just now) from 192.0.2.77", "article.find 1,500 0", "Granted and never used GET /api/feed Take away").lacks("/edit?grant=\"")
 	b.get("/tokens/"+made.ID+"/edit?grant=article.delete").is(http.StatusOK, "article.delete is chosen because you followed a link",
 		`value="article.delete" checked`)
 	b.get("/tokens/"+made.ID+"/regenerate").is(http.StatusOK, "(just now) from 192.0.2.77")

@@ -51,7 +51,7 @@ type outcome struct {
 func (u *ui) try(c *call) error {
 	form := trial{
 		Token: c.field("token"), API: c.field("api"), GraphQL: c.field("kind") == "graphql",
-		Method: c.field("method"), Path: pathOf(c.field("path")), Document: c.field("document"),
+		Method: c.field("method"), Path: targetOf(c.field("path")), Document: c.field("document"),
 	}
 	var err error
 	if form.Path != "" || form.Document != "" || c.r.Method == http.MethodPost {
@@ -146,8 +146,8 @@ func (u *ui) tryOut(c *call, form *trial) (*outcome, error) {
 // field returns a value from the form or from the address.
 func (c *call) field(name string) string { return strings.TrimSpace(c.r.Form.Get(name)) }
 
-// pathOf takes the path out of an address that was pasted as a whole.
-func pathOf(text string) string {
+// targetOf takes the path out of an address that was pasted as a whole.
+func targetOf(text string) string {
 	if u, err := url.Parse(text); err == nil && u.Host != "" && u.Scheme != "" {
 		return u.RequestURI()
 	}

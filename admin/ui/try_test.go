@@ -127,7 +127,7 @@ func TestTryRefusesForms(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			page := b.post("/try", "token", test.token, "api", test.api, "method", test.method, "path", test.path)
-			page.saysAll().is(http.StatusUnprocessableEntity, `id="`+test.field+`-problem"`, test.says).lacks(`value="`+secret)
+			page.saysAll().is(http.StatusUnprocessableEntity, `id="`+test.field+`-problem"`, test.says).lacks(`value="` + secret)
 		})
 	}
 	b.post("/try", "token", "ci", "api", "orders", "method", "GET", "path", "/x").is(http.StatusOK, "✓ Allowed")

@@ -27,7 +27,7 @@ const (
 	typedPrefix = "typed."
 )
 
-// typedFields are all that the forms of tokens have. None is a secret.
+// typedFields are all that the forms of tokens have. None is for a secret.
 var typedFields = []string{
 	"api", "name", "description", "owner", "type", "duration", "date", "until", "grant", "kept", "written", "nonce", "version", "began",
 }
@@ -53,6 +53,9 @@ func newTyped(path, prefix string, form url.Values) *typed {
 	size := 0
 	for _, name := range typedFields {
 		for _, value := range form[prefix+name] {
+			if admin.ContainsSecret(value) {
+				continue // none is written into a page again
+			}
 			t.Fields = append(t.Fields, typedField{typedPrefix + name, value})
 			size += len(name) + len(value)
 		}

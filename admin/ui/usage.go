@@ -77,7 +77,7 @@ type chart struct {
 	Height int // in pixels, of the bars alone
 	Bars   []bar
 	Lines  []line
-	Labels []label
+	Labels []dayLabel
 }
 
 type bar struct {
@@ -97,8 +97,8 @@ type line struct {
 	Top   int
 }
 
-// label names a day below the chart.
-type label struct {
+// dayLabel names a day below the chart.
+type dayLabel struct {
 	Text, Left, Anchor string
 }
 
@@ -128,7 +128,7 @@ func newChart(days []dayOfUse) chart {
 		if anchor == "end" {
 			text = texts.Get("token.use.today")
 		}
-		c.Labels = append(c.Labels, label{text, percent(float64(i) / 2), anchor})
+		c.Labels = append(c.Labels, dayLabel{text, percent(float64(i) / 2), anchor})
 	}
 	return c
 }

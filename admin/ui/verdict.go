@@ -102,7 +102,7 @@ func isJSON(text string) bool {
 }
 
 func (u *ui) judge(c *call, t *token.Token, method, target string) (verdict, error) {
-	e, err := u.Service.Explain(c.r.Context(), c.actor, t, method, target)
+	e, err := u.Service.Explain(c.r.Context(), c.actor, t.ID, method, target)
 	if err != nil {
 		return verdict{}, err
 	}

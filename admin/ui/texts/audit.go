@@ -40,6 +40,7 @@ var audit = map[string]string{
 	"audit.no-day":       "is not a day; write it as 2026-01-31",
 
 	"event.details":           "Details",
+	"event.gateway":           "The gateway",
 	"event.nobody":            "Somebody",
 	"event.field":             "Field",
 	"event.before":            "Before",

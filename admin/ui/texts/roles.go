@@ -49,7 +49,7 @@ var roles = map[string]string{
 	"roles.anything": "anything",
 	"roles.nothing":  "nothing",
 	"roles.built-in": "built in",
-	"roles.own":      "made here",
+	"roles.own":      "your own",
 
 	"role.title":          "Role",
 	"role.may":            "Accounts with this role may",

@@ -10,7 +10,7 @@ import (
 
 var all = merged(
 	layout, fields, session, failures, times,
-	list, edit, token, tryIt, apis, accounts, roles, audit, self,
+	list, edit, secret, token, tryIt, apis, accounts, roles, audit, self,
 )
 
 func merged(sets ...map[string]string) map[string]string {

@@ -78,15 +78,18 @@ var token = map[string]string{
 	"history.none":    "The audit trail has nothing of it.",
 	"history.older":   "Older",
 	"history.newest":  "Newest",
+	"history.nobody":  "nobody",
+	"history.from":    "from",
+	"history.to":      "became",
+	"history.added":   "added",
+	"history.removed": "removed",
 
 	"notice.token-enabled":  "The token is enabled. Requests with it are allowed again within seconds.",
 	"notice.token-disabled": "The token is disabled. Requests with it are refused from now on, until you enable it.",
 	"notice.token-deleted":  "The token is deleted.",
 
 	"failure.forbidden.role": "your role %s does not allow this here; ask somebody who manages accounts",
-}
 
-var tokenChanges = map[string]string{
 	"regenerate.title":    "Regenerate",
 	"regenerate.breaks":   "The token gets a new secret. Programs with these secrets stop working when they end:",
 	"regenerate.used":     "The token was used last",
@@ -114,59 +117,4 @@ var tokenChanges = map[string]string{
 	"delete.type":     "To delete it, type",
 	"delete.mistyped": "That is not the name of the token.",
 	"delete.submit":   "Delete for good",
-}
-
-// events are of the audit trail.
-var events = map[string]string{
-	"event.token.create":     "Created",
-	"event.token.import":     "Imported",
-	"event.token.update":     "Edited",
-	"event.token.enable":     "Enabled",
-	"event.token.disable":    "Disabled",
-	"event.token.regenerate": "Secret regenerated",
-	"event.token.delete":     "Deleted",
-	"event.account.create":   "Account created",
-	"event.account.update":   "Account edited",
-	"event.account.password": "Password changed",
-	"event.account.delete":   "Account deleted",
-	"event.role.create":      "Role created",
-	"event.role.update":      "Role edited",
-	"event.role.delete":      "Role deleted",
-	"event.session.delete":   "Session ended",
-	"event.sign-in":          "Signed in",
-	"event.sign-in.refused":  "Refused to sign in",
-	"event.sign-out":         "Signed out",
-	"event.set-up.link":      "Set-up link made",
-	"event.set-up":           "First account made",
-	"event.nobody":           "nobody",
-	"event.from":             "from",
-
-	"via.command": "on the command line",
-	"via.page":    "on these pages",
-	"via.api":     "over the REST API",
-	"via.gateway": "by itself",
-
-	"change.was":     "was",
-	"change.to":      "became",
-	"change.added":   "added",
-	"change.removed": "removed",
-
-	"field.name":         "Name",
-	"field.api":          "API",
-	"field.description":  "Description",
-	"field.type":         "Type",
-	"field.grants":       "Grants",
-	"field.expiry":       "Expires",
-	"field.owner":        "Owner",
-	"field.role":         "Role",
-	"field.enabled":      "Enabled",
-	"field.hint":         "Secret",
-	"field.subject":      "Single sign-on",
-	"field.has_password": "Has a password",
-
-	"value.true":  "yes",
-	"value.false": "no",
-	"value.none":  "none",
-	"value.never": "never",
-	"value.all":   "all",
 }
