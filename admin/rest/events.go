@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"sync"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 )
@@ -50,17 +49,26 @@ func (a *api) exportEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	begin := sync.OnceFunc(func() {
-		c.w.Header().Set("Content-Type", "application/jsonl")
-		c.w.Header().Set("Content-Disposition", `attachment; filename="events.jsonl"`)
-		c.w.WriteHeader(http.StatusOK)
-	})
+	return ExportEvents(c.w, c.r, a.Service, c.actor, q, a.Failed)
+}
+
+// ExportEvents answers the events that a query picks as JSON lines, as they come from
+// the store, however many. It returns errors from before it answered anything; those
+// from later are told to failed, and break the answer off.
+func ExportEvents(w http.ResponseWriter, r *http.Request, s *admin.Service, actor admin.Actor, q admin.EventQuery, failed func(*http.Request, error)) error {
 	begun := false
-	encoder := json.NewEncoder(c.w)
-	err = a.Service.ExportEvents(c.r.Context(), c.actor, q, func(e admin.EventRecord) error {
+	begin := func() {
+		if !begun {
+			begun = true
+			w.Header().Set("Content-Type", "application/jsonl")
+			w.Header().Set("Content-Disposition", `attachment; filename="events.jsonl"`)
+			w.WriteHeader(http.StatusOK)
+		}
+	}
+	encoder := json.NewEncoder(w)
+	err := s.ExportEvents(r.Context(), actor, q, func(e admin.EventRecord) error {
 		begin()
-		begun = true
-		if c.r.Method == http.MethodHead {
+		if r.Method == http.MethodHead {
 			return errHeadOnly
 		}
 		return encoder.Encode(e)
@@ -71,8 +79,8 @@ func (a *api) exportEvents(c *call) error {
 		return nil
 	case !begun:
 		return err
-	case c.r.Context().Err() == nil:
-		a.Failed(c.r, err)
+	case r.Context().Err() == nil:
+		failed(r, err)
 	}
 	// The answer began as a whole one. Only breaking it off says that it is none.
 	panic(http.ErrAbortHandler)

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/rest"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -214,9 +214,6 @@ func (u *ui) auditPage(c *call) error {
 	return u.show(c, status, "audit", page{Title: "audit.title", Here: "/audit", Body: &body, Errors: problems})
 }
 
-// errHeadOnly ends an export of which only the header is wanted.
-var errHeadOnly = errors.New("only the header is wanted")
-
 // exportEvents answers JSON lines as they come from the store, however many.
 func (u *ui) exportEvents(c *call) error {
 	_, query, problems, err := u.auditFilter(c)
@@ -226,32 +223,5 @@ func (u *ui) exportEvents(c *call) error {
 	if len(problems) > 0 {
 		return problems
 	}
-	begun := false
-	begin := func() {
-		if !begun {
-			begun = true
-			c.w.Header().Set("Content-Type", "application/jsonl")
-			c.w.Header().Set("Content-Disposition", `attachment; filename="events.jsonl"`)
-			c.w.WriteHeader(http.StatusOK)
-		}
-	}
-	encoder := json.NewEncoder(c.w)
-	err = u.Service.ExportEvents(c.r.Context(), c.actor, query, func(e admin.EventRecord) error {
-		begin()
-		if c.r.Method == http.MethodHead {
-			return errHeadOnly
-		}
-		return encoder.Encode(e)
-	})
-	switch {
-	case err == nil || errors.Is(err, errHeadOnly):
-		begin()
-		return nil
-	case !begun:
-		return err
-	case c.r.Context().Err() == nil:
-		u.Failed(c.r, err)
-	}
-	// The answer began as a whole one. Only breaking it off says that it is none.
-	panic(http.ErrAbortHandler)
+	return rest.ExportEvents(c.w, c.r, u.Service, c.actor, query, u.Failed)
 }
