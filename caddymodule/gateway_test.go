@@ -127,7 +127,9 @@ func freeAddress(t *testing.T) string {
 	for range 1000 {
 		// Below the ports that the system gives to outgoing connections: one of those
 		// could take it before it is used.
-		addr := fmt.Sprintf("127.0.0.1:%d", 12_000+mathrand.IntN(18_000))
+		// And apart from those of other packages, whose tests run at the same time: two
+		// Caddys would share a port without a word.
+		addr := fmt.Sprintf("127.0.0.1:%d", 12_000+mathrand.IntN(6_000))
 		if _, before := handedOut.LoadOrStore(addr, true); before {
 			continue
 		}
