@@ -140,8 +140,11 @@ func testUseAtOnce(s *suite) {
 	errs := make(chan error, 4)
 	for i := range 4 {
 		go func() {
+			var took time.Duration
 			for n := 0; ctx.Err() == nil; n++ {
-				time.Sleep(20 * time.Millisecond) // a file is not fair to who waits for writers that never pause
+				// A file is not fair to who waits for writers that hardly pause.
+				time.Sleep(max(20*time.Millisecond, 6*took))
+				began := time.Now() //nolint:forbidigo // a pause goes by it, no outcome
 				mine := append([]token.Use{}, uses...)
 				for a, b := 0, len(mine)-1; i%2 == 1 && a < b; a, b = a+1, b-1 {
 					mine[a], mine[b] = mine[b], mine[a]
@@ -154,6 +157,7 @@ func testUseAtOnce(s *suite) {
 					errs <- err
 					return
 				}
+				took = time.Since(began) //nolint:forbidigo // as above
 			}
 			errs <- nil
 		}()
