@@ -128,3 +128,42 @@ func ReadList[S ~string](text *string) ([]S, error) {
 	}
 	return list, nil
 }
+
+// IdempotentAge is how long the keys of creations are remembered.
+const IdempotentAge = 24 * time.Hour
+
+// ReadCeiling reads the lists of a ceiling as RoleValues wrote them.
+func ReadCeiling(apis, types, grants *string) (c Ceiling, err error) {
+	if c.APIs, err = ReadList[string](apis); err != nil {
+		return Ceiling{}, err
+	}
+	if c.Types, err = ReadList[token.Type](types); err != nil {
+		return Ceiling{}, err
+	}
+	if c.Grants, err = ReadList[string](grants); err != nil {
+		return Ceiling{}, err
+	}
+	return c, nil
+}
+
+// RoleValues returns what is kept of a role but its version: name, description, the
+// scopes to read, create, update, regenerate and delete, accounts, audit, the lists
+// of its ceiling (APIs, types and grants), and updated.
+func RoleValues(r *Role) ([]any, error) {
+	apis, err := WriteList(r.Ceiling.APIs)
+	if err != nil {
+		return nil, err
+	}
+	types, err := WriteList(r.Ceiling.Types)
+	if err != nil {
+		return nil, err
+	}
+	grants, err := WriteList(r.Ceiling.Grants)
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		r.Name, r.Description, string(r.Read), string(r.Create), string(r.Update), string(r.Regenerate), string(r.Delete),
+		r.Accounts, r.Audit, apis, types, grants, r.Updated.UnixMilli(),
+	}, nil
+}

@@ -42,14 +42,11 @@ func (t *tx) SaveIdempotent(ctx context.Context, i store.Idempotent) error {
 	return err
 }
 
-// idempotentAge is how long the keys of creations are remembered.
-const idempotentAge = 24 * time.Hour
-
 // PruneManagement implements store.Housekeeping.
 func (s *Store) PruneManagement(ctx context.Context, now, eventsBefore time.Time) error {
 	err := s.keepHouse(ctx, `DELETE FROM sessions WHERE expiry <= $1`, now.UnixMilli())
 	if err == nil {
-		err = s.keepHouse(ctx, `DELETE FROM idempotents WHERE created < $1`, store.Ceil(now.Add(-idempotentAge)))
+		err = s.keepHouse(ctx, `DELETE FROM idempotents WHERE created < $1`, store.Ceil(now.Add(-store.IdempotentAge)))
 	}
 	if err == nil && !eventsBefore.IsZero() {
 		err = s.pruneEvents(ctx, store.Ceil(eventsBefore))

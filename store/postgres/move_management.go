@@ -57,7 +57,7 @@ func exportEvents(ctx context.Context, r reader, yield func(store.Record) error)
 func (p *part) addManagement(r store.Record) error {
 	switch {
 	case r.Role != nil:
-		values, err := roleValues(r.Role)
+		values, err := store.RoleValues(r.Role)
 		if err != nil {
 			return fmt.Errorf("role %q: %w", r.Role.Name, err)
 		}

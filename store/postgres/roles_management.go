@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/tokenreeve/tokenreeve/store"
-	"github.com/tokenreeve/tokenreeve/token"
 )
 
 const roleColumns = `name, description, may_read, may_create, may_update, may_regenerate, may_delete, accounts, audit, apis, types, grants, updated`
@@ -38,49 +37,16 @@ func scanRole(row scanner) (store.Role, error) {
 			return store.Role{}, unreadable(what, err)
 		}
 	}
-	if r.Ceiling, err = readCeiling(apis, types, grants); err != nil {
+	if r.Ceiling, err = store.ReadCeiling(apis, types, grants); err != nil {
 		return store.Role{}, unreadable("ceiling of "+what, err)
 	}
 	return r, nil
 }
 
-func readCeiling(apis, types, grants *string) (c store.Ceiling, err error) {
-	if c.APIs, err = store.ReadList[string](apis); err != nil {
-		return store.Ceiling{}, err
-	}
-	if c.Types, err = store.ReadList[token.Type](types); err != nil {
-		return store.Ceiling{}, err
-	}
-	if c.Grants, err = store.ReadList[string](grants); err != nil {
-		return store.Ceiling{}, err
-	}
-	return c, nil
-}
-
-// roleValues are the columns of a role but the last one.
-func roleValues(r *store.Role) ([]any, error) {
-	apis, err := store.WriteList(r.Ceiling.APIs)
-	if err != nil {
-		return nil, err
-	}
-	types, err := store.WriteList(r.Ceiling.Types)
-	if err != nil {
-		return nil, err
-	}
-	grants, err := store.WriteList(r.Ceiling.Grants)
-	if err != nil {
-		return nil, err
-	}
-	return []any{
-		r.Name, r.Description, string(r.Read), string(r.Create), string(r.Update), string(r.Regenerate), string(r.Delete),
-		r.Accounts, r.Audit, apis, types, grants, r.Updated.UnixMilli(),
-	}, nil
-}
-
 // CreateRole implements store.ManagementTx.
 func (t *tx) CreateRole(ctx context.Context, r store.Role) error {
 	what := fmt.Sprintf("role %q", r.Name)
-	values, err := roleValues(&r)
+	values, err := store.RoleValues(&r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -94,7 +60,7 @@ func (t *tx) CreateRole(ctx context.Context, r store.Role) error {
 // UpdateRole implements store.ManagementTx.
 func (t *tx) UpdateRole(ctx context.Context, r store.Role) error {
 	what := fmt.Sprintf("role %q", r.Name)
-	values, err := roleValues(&r)
+	values, err := store.RoleValues(&r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
