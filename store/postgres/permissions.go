@@ -51,7 +51,8 @@ func (r *permissionRows) add(u *token.Use, p token.PermissionUse) {
 	r.refused = append(r.refused, count(p.Refused))
 }
 
-// retentionOfUse also reads where the token was used last from.
+// retentionOfUse also reads where the token was used last from. It is asked last: a
+// flush in between must not show counts without the address that came with them.
 const retentionOfUse = `SELECT since, coalesce((SELECT l.address FROM last_uses l JOIN tokens t ON t.id = l.token_id WHERE l.token_id = $1), '')
 	FROM usage_retention`
 
@@ -66,13 +67,8 @@ func (r reader) UseSummary(ctx context.Context, tokenID string, since time.Time)
 	}
 	var sum store.UseSummary
 	err := r.run(ctx, func(ctx context.Context, db queryer) error {
-		var counted int64
 		sum = store.UseSummary{}
-		if err := db.QueryRow(ctx, retentionOfUse, tokenID).Scan(&counted, &sum.Address); err != nil {
-			return err
-		}
-		sum.Counted = readTime(counted)
-		return each(ctx, db, permissionsOfToken, []any{tokenID, writeDay(since)}, func(rows pgx.Rows) error {
+		err := each(ctx, db, permissionsOfToken, []any{tokenID, writeDay(since)}, func(rows pgx.Rows) error {
 			var p token.PermissionUse
 			var allowed, refused int64
 			err := rows.Scan(&p.Permission, &allowed, &refused)
@@ -80,6 +76,13 @@ func (r reader) UseSummary(ctx context.Context, tokenID string, since time.Time)
 			sum.Permissions = append(sum.Permissions, p)
 			return err
 		})
+		if err != nil {
+			return err
+		}
+		var counted int64
+		err = db.QueryRow(ctx, retentionOfUse, tokenID).Scan(&counted, &sum.Address)
+		sum.Counted = readTime(counted)
+		return err
 	})
 	if err != nil {
 		return store.UseSummary{}, fmt.Errorf("use of token %q by permission: %w", tokenID, err)

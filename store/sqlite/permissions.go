@@ -40,7 +40,8 @@ func writePermissions(uses []token.Use) []permissionUse {
 	return written
 }
 
-// retentionOfUse also reads where the token was used last from.
+// retentionOfUse also reads where the token was used last from. It is asked last: a
+// flush in between must not show counts without the address that came with them.
 const retentionOfUse = `SELECT since, coalesce((SELECT address FROM last_uses WHERE token_id = ?), '') FROM usage_retention`
 
 // UseSummary implements store.Reader.
@@ -53,15 +54,6 @@ func (r reader) UseSummary(ctx context.Context, tokenID string, since time.Time)
 }
 
 func (r reader) useSummary(ctx context.Context, tokenID string, since time.Time) (sum store.UseSummary, err error) {
-	err = r.each(ctx, retentionOfUse, []any{tokenID}, func(rows *sql.Rows) error {
-		var counted int64
-		err := rows.Scan(&counted, &sum.Address)
-		sum.Counted = readTime(counted)
-		return err
-	})
-	if err != nil {
-		return sum, err
-	}
 	err = r.each(ctx, `SELECT permission, sum(allowed), sum(refused) FROM permission_usage
 		WHERE token_id = ? AND day >= ? GROUP BY permission ORDER BY permission`,
 		[]any{tokenID, writeDay(since)}, func(rows *sql.Rows) error {
@@ -70,6 +62,15 @@ func (r reader) useSummary(ctx context.Context, tokenID string, since time.Time)
 			sum.Permissions = append(sum.Permissions, p)
 			return err
 		})
+	if err != nil {
+		return sum, err
+	}
+	err = r.each(ctx, retentionOfUse, []any{tokenID}, func(rows *sql.Rows) error {
+		var counted int64
+		err := rows.Scan(&counted, &sum.Address)
+		sum.Counted = readTime(counted)
+		return err
+	})
 	return sum, err
 }
 
