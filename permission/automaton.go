@@ -149,6 +149,15 @@ func (b *builder) build() (automaton, error) {
 	return automaton{start}, err
 }
 
+// buildAny is build, or nil if there is nothing to find.
+func (b *builder) buildAny() (*automaton, error) {
+	if b.nodes == 1 {
+		return nil, nil
+	}
+	a, err := b.build()
+	return &a, err
+}
+
 func (b *builder) state(nodes []*node) (*state, error) {
 	if len(nodes) == 0 {
 		return nil, nil

@@ -13,18 +13,27 @@ import (
 // and safe for concurrent use.
 type Catalog struct {
 	permissions []Permission // sorted by name; their index is their number
-	operations  automaton
+	operations  automaton    // those without parameters
+	// parametric finds, by method and path, those with parameters; nil if there are none.
+	parametric  *automaton
+	parametrics []parametric
 	// writes has the operations marked write, folded: what they keep from
 	// read-only tokens must hold for every spelling that a backend may serve.
 	writes      *automaton
 	fingerprint string
 }
 
+// parametric is an operation with parameters and the number of its permission.
+type parametric struct {
+	permission int32
+	operation  Operation
+}
+
 // NewCatalog checks permissions and makes a catalog of them. It refuses bad and
 // repeated names, permissions without operations, and repeated operations in one.
 func NewCatalog(permissions []Permission) (*Catalog, error) {
 	c := &Catalog{permissions: sorted(permissions)}
-	all, writes := newBuilder(), newBuilder()
+	all, withParameters, writes := newBuilder(), newBuilder(), newBuilder()
 	for i, p := range c.permissions {
 		if i > 0 && p.Name == c.permissions[i-1].Name {
 			return nil, fmt.Errorf("permission %s is defined twice", p.Name)
@@ -33,13 +42,21 @@ func NewCatalog(permissions []Permission) (*Catalog, error) {
 			return nil, err
 		}
 		for _, op := range p.Operations {
-			all.add(op, int32(i))
+			if len(op.Parameters) > 0 {
+				withParameters.add(op, int32(len(c.parametrics)))
+				c.parametrics = append(c.parametrics, parametric{int32(i), op})
+			} else {
+				all.add(op, int32(i))
+			}
 			if p.Mark == Write {
 				writes.addFolded(op, int32(i))
 			}
 		}
 	}
-	if err := c.build(all, writes); err != nil {
+	if err := c.checkRequires(); err != nil {
+		return nil, err
+	}
+	if err := c.build(all, withParameters, writes); err != nil {
 		return nil, err
 	}
 	var err error
@@ -65,13 +82,27 @@ func sorted(permissions []Permission) []Permission {
 	return list
 }
 
-func (c *Catalog) build(all, writes *builder) (err error) {
-	if c.operations, err = all.build(); err != nil || writes.nodes == 1 {
+func (c *Catalog) build(all, withParameters, writes *builder) (err error) {
+	if c.operations, err = all.build(); err != nil {
 		return err
 	}
-	folded, err := writes.build()
-	c.writes = &folded
+	if c.parametric, err = withParameters.buildAny(); err != nil {
+		return err
+	}
+	c.writes, err = writes.buildAny()
 	return err
+}
+
+// checkRequires refuses names that no permission has.
+func (c *Catalog) checkRequires() error {
+	for _, p := range c.permissions {
+		for _, name := range p.Requires {
+			if name == p.Name || len(c.named(grant{permission: name})) == 0 {
+				return fmt.Errorf("permission %s requires %q, which is no other permission of this API", p.Name, name)
+			}
+		}
+	}
+	return nil
 }
 
 func (p Permission) check() error {
@@ -114,13 +145,85 @@ type Match struct {
 	Method  string  // or the kind of the GraphQL operation
 	Path    string  // decoded, as CheckURL returns it, or a slash and the name of the root field
 	numbers []int32 // permissions that have the operation, the most specific first
+	more    *more   // nil in almost every case
+}
+
+// more is what decides about a match beside its path.
+type more struct {
+	// parametrics are the operations with parameters that have the method and the
+	// path. They count once the values are known, see With.
+	parametrics []int32
+	values      []Value
+	// requiredBy is the permission whose operation it is, if it asks for one that this requires.
+	requiredBy *Permission
 }
 
 // Find looks up what a request does. path is in the normal form of CheckURL.
 func (c *Catalog) Find(method, path string) Match {
 	m := Match{Method: method, Path: path}
-	m.numbers = c.operations.find(m.key(), path)
+	key := m.key()
+	m.numbers = c.operations.find(key, path)
+	if c.parametric != nil {
+		if parametrics := c.parametric.find(key, path); parametrics != nil {
+			m.more = &more{parametrics: parametrics}
+		}
+	}
 	return m
+}
+
+// Parameters returns those that decide about a match, beside those that grants
+// write out: With takes their values.
+func (c *Catalog) Parameters(m Match) []Parameter {
+	if m.more == nil {
+		return nil
+	}
+	var all []Parameter
+	for _, n := range m.more.parametrics {
+		all = append(all, c.parametrics[n].operation.Parameters...)
+	}
+	return all
+}
+
+// With returns the match of a request that has these values. Operations whose
+// parameters are all there are nearer than those without any.
+func (c *Catalog) With(m Match, values []Value) Match {
+	known := &more{values: values}
+	if m.more != nil {
+		known.parametrics = m.more.parametrics
+	}
+	m.more = known
+	var numbers []int32
+	for _, n := range known.parametrics {
+		if p := &c.parametrics[n]; !slices.Contains(numbers, p.permission) && p.operation.does(m) {
+			numbers = append(numbers, p.permission)
+		}
+	}
+	for _, n := range m.numbers {
+		if !slices.Contains(numbers, n) {
+			numbers = append(numbers, n)
+		}
+	}
+	m.numbers = numbers
+	return m
+}
+
+// Required returns what whoever does what was matched must be allowed as well: the
+// permissions that its permissions require, for the same values.
+func (c *Catalog) Required(m Match) (required []Match) {
+	for _, n := range m.numbers {
+		p := &c.permissions[n]
+		for _, name := range p.Requires {
+			other := Match{Method: m.Method, Path: m.Path, more: &more{requiredBy: p}}
+			if m.more != nil {
+				other.more.values = m.more.values
+			}
+			for _, number := range c.named(grant{permission: name}) {
+				other.numbers = append(other.numbers, int32(number))
+			}
+			required = append(required, other)
+		}
+	}
+	return required
 }
 
 // Names returns the names of the permissions that allow the match, the most

@@ -2,6 +2,7 @@ package permission
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -10,19 +11,40 @@ import (
 // immutable and safe for concurrent use.
 type Grants struct {
 	catalog     *Catalog
-	permissions []uint64   // a bit for each permission of the catalog
-	operations  *automaton // operations written out; nil if there are none
-	texts       []string   // the grants, by the numbers of their operations
+	permissions []uint64    // a bit for each permission of the catalog
+	operations  *automaton  // operations written out; nil if there are none
+	texts       []string    // the grants, by the numbers of their operations
+	fixed       *fixed      // permissions for certain values; nil if there are none
+	written     *writtenOut // operations written out that have parameters or fix values; nil if there are none
 }
 
-// grant is one grant, parsed: exactly one of its fields is set.
+// grant is one grant, parsed: exactly one of the first three fields is set.
 type grant struct {
 	permission string
 	resource   string // of article.*
 	operation  Operation
+	fixes      []fix
 }
 
 func parseGrant(s string) (grant, error) {
+	base, fixes, err := cutFixes(s)
+	if err != nil {
+		return grant{}, err
+	}
+	g, err := parseBase(base)
+	if err != nil {
+		return grant{}, err
+	}
+	g.fixes = fixes
+	for _, f := range fixes {
+		if g.operation.Method != "" && !slices.Contains(g.operation.Captures(), f.capture) {
+			return grant{}, fmt.Errorf("%q fixes %s, which the operation does not have in braces", s, f.capture)
+		}
+	}
+	return g, nil
+}
+
+func parseBase(s string) (grant, error) {
 	if first, _, blank := strings.Cut(s, " "); blank && !strings.Contains(first, ".") {
 		op, err := ParseOperation(s)
 		return grant{operation: op}, err
@@ -40,29 +62,58 @@ func parseGrant(s string) (grant, error) {
 // permissions that are gone match nothing. It returns an error for a grant that
 // can't be read: such a token must not be used at all.
 func (c *Catalog) Compile(grants []string) (*Grants, error) {
-	compiled := &Grants{catalog: c, permissions: make([]uint64, (len(c.permissions)+63)/64)}
-	b := newBuilder()
+	compiled := &Grants{catalog: c, texts: slices.Clone(grants), permissions: make([]uint64, (len(c.permissions)+63)/64)}
+	plain, written := newBuilder(), newBuilder()
+	var list []writtenGrant
 	for i, text := range grants {
 		g, err := parseGrant(text)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case g.operation.Method == "":
+			compiled.add(g, text)
+		case len(g.operation.Parameters)+len(g.fixes) > 0:
+			written.add(g.operation, int32(len(list)))
+			list = append(list, writtenGrant{text, g.operation, g.fixes})
+		default:
+			plain.add(g.operation, int32(i))
 		}
-		if g.operation.Method != "" {
-			b.add(g.operation, int32(i))
+	}
+	var err error
+	if compiled.operations, err = plain.buildAny(); err != nil {
+		return nil, err
+	}
+	if list != nil {
+		compiled.written = &writtenOut{list: list}
+		compiled.written.paths, err = written.buildAny()
+	}
+	return compiled, err
+}
+
+// add adds a grant of permissions.
+func (g *Grants) add(granted grant, text string) {
+	for _, n := range g.catalog.named(granted) {
+		if len(granted.fixes) == 0 {
+			g.permissions[n/64] |= 1 << (n % 64)
 			continue
 		}
-		for _, n := range c.named(g) {
-			compiled.permissions[n/64] |= 1 << (n % 64)
+		if g.fixed == nil {
+			g.fixed = &fixed{catalog: g.catalog, one: map[fixKey]string{}, several: map[int32][]severalFixed{}, of: map[int32]bool{}}
 		}
+		g.fixed.add(int32(n), granted.fixes, text)
 	}
-	if b.nodes > 1 {
-		a, err := b.build()
-		if err != nil {
-			return nil, err
-		}
-		compiled.operations, compiled.texts = &a, slices.Clone(grants)
+}
+
+// Parameters returns those that the grants write out for what was matched.
+func (g *Grants) Parameters(m Match) []Parameter {
+	if g.written == nil {
+		return nil
 	}
-	return compiled, nil
+	var all []Parameter
+	for _, n := range g.written.paths.find(m.key(), m.Path) {
+		all = append(all, g.written.list[n].operation.Parameters...)
+	}
+	return all
 }
 
 // Allow reports whether any of the grants allows what was matched.
@@ -79,11 +130,20 @@ func (g *Grants) By(m Match) (name string, ok bool) {
 			return g.catalog.permissions[n].Name, true
 		}
 	}
-	if g.operations == nil {
-		return "", false
+	if g.operations != nil {
+		if numbers := g.operations.find(m.key(), m.Path); numbers != nil {
+			return g.texts[numbers[0]], true
+		}
 	}
-	if numbers := g.operations.find(m.key(), m.Path); numbers != nil {
-		return g.texts[numbers[0]], true
+	if g.fixed != nil {
+		if text := g.fixed.allows(m); text != "" {
+			return text, true
+		}
+	}
+	if g.written != nil {
+		if text := g.written.allows(m); text != "" {
+			return text, true
+		}
 	}
 	return "", false
 }
@@ -111,9 +171,13 @@ func (c *Catalog) named(g grant) []int {
 // or resource that the catalog does not have. It suggests the nearest name.
 func (c *Catalog) CheckGrant(text string) error {
 	g, err := parseGrant(text)
-	if err != nil || g.operation.Method != "" || len(c.named(g)) > 0 {
+	if err != nil || g.operation.Method != "" {
 		return err
 	}
+	if numbers := c.named(g); len(numbers) > 0 {
+		return c.checkFixes(numbers, g.fixes)
+	}
+	text, _, _ = cutFixes(text)
 	var names, alike []string
 	for _, p := range c.permissions {
 		names = append(names, p.Name)
@@ -128,6 +192,29 @@ func (c *Catalog) CheckGrant(text string) error {
 		names = append(names[:12], "…")
 	}
 	return fmt.Errorf("there is no permission %q; there are %s", text, strings.Join(names, ", "))
+}
+
+// checkFixes refuses values of what none of the permissions' operations captures.
+func (c *Catalog) checkFixes(numbers []int, fixes []fix) error {
+	captures := map[string]bool{}
+	for _, n := range numbers {
+		for _, op := range c.permissions[n].Operations {
+			for _, name := range op.Captures() {
+				captures[name] = true
+			}
+		}
+	}
+	for _, f := range fixes {
+		if captures[f.capture] {
+			continue
+		}
+		if len(captures) == 0 {
+			return fmt.Errorf("%s=%s fixes nothing: the operations of %s have nothing in braces", f.capture, f.value, c.permissions[numbers[0]].Name)
+		}
+		return fmt.Errorf("%s=%s fixes nothing: the operations of %s have %s in braces", f.capture, f.value,
+			c.permissions[numbers[0]].Name, strings.Join(slices.Sorted(maps.Keys(captures)), ", "))
+	}
+	return nil
 }
 
 // Matching returns those of the grants that allow what was matched, in their order.

@@ -23,11 +23,13 @@ var methods = []string{
 // Operation is one thing a request can do: an HTTP method on the paths of a
 // pattern, or a GraphQL operation by one root field or all of its kind.
 type Operation struct {
-	Method  string // or the kind of the GraphQL operation
-	Pattern Pattern
+	Method     string // or the kind of the GraphQL operation
+	Pattern    Pattern
+	Parameters []Parameter // what it takes beside the path
 }
 
-// ParseOperation parses "GET /api/articles/{id}", "query articles" and "mutation *".
+// ParseOperation parses "GET /api/articles/{id}", "GET /record.json?app={app}",
+// "POST /record.json json:app={app}", "query articles" and "mutation *".
 func ParseOperation(s string) (Operation, error) {
 	method, pattern, ok := strings.Cut(s, " ")
 	if !ok {
@@ -46,15 +48,36 @@ func ParseOperation(s string) (Operation, error) {
 		}
 		return Operation{}, fmt.Errorf("%q is not a method", method)
 	}
-	p, err := ParsePattern(pattern)
+	return parseRequest(method, pattern)
+}
+
+// parseRequest parses what stands behind a method of HTTP.
+func parseRequest(method, text string) (Operation, error) {
+	words := strings.Split(text, " ")
+	path, query, hasQuery := strings.Cut(words[0], "?")
+	p, err := ParsePattern(path)
 	if err != nil {
 		return Operation{}, err
 	}
-	return Operation{Method: method, Pattern: p}, nil
+	op := Operation{Method: method, Pattern: p}
+	if op.Parameters, err = parseParameters(method, query, hasQuery, words[1:]); err != nil {
+		return Operation{}, err
+	}
+	return op, op.checkCaptures()
 }
 
 // String returns the operation as ParseOperation reads it.
-func (o Operation) String() string { return o.Method + " " + o.Pattern.String() }
+func (o Operation) String() string {
+	text, joint := o.Method+" "+o.Pattern.String(), "?"
+	for _, p := range o.Parameters {
+		if p.Place == InJSON {
+			joint = " json:"
+		}
+		text += joint + p.Name + "={" + p.Capture + "}"
+		joint = "&"
+	}
+	return text
+}
 
 // MarshalText writes the operation as ParseOperation reads it.
 func (o Operation) MarshalText() ([]byte, error) { return []byte(o.String()), nil }

@@ -16,10 +16,10 @@ func NewPaths(patterns []Pattern) (*Paths, error) {
 			p.segments = p.segments[:last] // /graphql/ is /graphql, and / is everything
 		}
 		if len(p.segments) > 0 {
-			b.addFolded(Operation{anyMethod, p}, int32(i))
+			b.addFolded(Operation{Method: anyMethod, Pattern: p}, int32(i))
 		}
 		p.tail = true
-		b.addFolded(Operation{anyMethod, p}, int32(i))
+		b.addFolded(Operation{Method: anyMethod, Pattern: p}, int32(i))
 	}
 	a, err := b.build()
 	return &Paths{a}, err

@@ -27,6 +27,9 @@ type Permission struct {
 	Name       string      `json:"name"` // "article.find": resource, dot, action
 	Mark       Mark        `json:"mark,omitempty"`
 	Operations []Operation `json:"operations"`
+	// Requires names permissions that whoever runs one of the operations must have
+	// as well, for the same values: an update that answers with the whole record.
+	Requires []string `json:"requires,omitempty"`
 }
 
 var nameFormat = regexp.MustCompile(`^[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)+$`)

@@ -22,14 +22,14 @@ func (b *builder) addFolded(op Operation, number int32) {
 	if p.tail {
 		// /admin/* by the letter has no say over /admin/.
 		slash := Pattern{segments: append(slices.Clone(p.segments), segment{})}
-		b.add(Operation{op.Method, slash}, number)
+		b.add(Operation{Method: op.Method, Pattern: slash}, number)
 	} else if last := len(p.segments) - 1; last > 0 && p.segments[last] == (segment{}) {
 		p.segments = p.segments[:last]
 	}
-	b.add(Operation{op.Method, p}, number)
+	b.add(Operation{Method: op.Method, Pattern: p}, number)
 	if op.Method == "GET" {
 		// There are servers that go by the path alone; HEAD counts as GET anyway.
-		b.addFolded(Operation{"OPTIONS", op.Pattern}, number)
+		b.addFolded(Operation{Method: "OPTIONS", Pattern: op.Pattern}, number)
 	}
 }
 
