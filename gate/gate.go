@@ -124,6 +124,13 @@ func (g *Gate) decide(r *http.Request, d *Decision) {
 		g.decideGraphQL(r, d, does)
 		return
 	}
+	if reason == "" && !d.Tokens.mayAll() {
+		var read func(*http.Request)
+		if read, reason, err = g.readParameters(r, d.Tokens, &does); read != nil {
+			d.ReadBody, d.Match = read, does.First
+			return
+		}
+	}
 	g.conclude(d, &does, reason, err)
 	if d.Reason == Allow && !graphQL && isForm(r) && !d.Tokens.mayAll() {
 		if d.Reason, d.Err = checkForm(r); d.Reason == "" {

@@ -45,9 +45,9 @@ var (
 	errReadings    = badRequest("its path must have one reading")
 	errGetBody     = badRequest("it has a body beside another method than POST, which some servers take for the document; send it in the query or by POST")
 	errContentType = badRequest("the body is not of a type that the gate reads; send application/json in UTF-8, not compressed (other types have to be accepted in the configuration)")
-	errBroken      = badRequest("the body broke off")
 	errLongName    = badRequest("a root field has a name of more than 256 bytes")
 	errLarge       = errors.New("the body is longer than max_body")
+	errBrokenOff   = errors.New("the body broke off")
 )
 
 func badRequest(problem string) *graphql.Error {
@@ -219,7 +219,10 @@ func (b *graphQLBody) Close() error { return b.closer.Close() }
 // readBody reads the body and puts one in its place that gives the same bytes.
 func (q *GraphQL) readBody(r *http.Request) {
 	body := &graphQLBody{by: q, closer: r.Body}
-	text, err := q.readAll(r)
+	text, err := readWhole(r, q.MaxBody)
+	if errors.Is(err, errBrokenOff) {
+		err = badRequest(err.Error())
+	}
 	r.Body = body
 	if body.unread = err; err == nil {
 		body.text.Reset(text)
@@ -228,8 +231,9 @@ func (q *GraphQL) readBody(r *http.Request) {
 	body.err = err
 }
 
-func (q *GraphQL) readAll(r *http.Request) ([]byte, error) {
-	if r.ContentLength > q.MaxBody {
+// readWhole reads a body of at most so many bytes.
+func readWhole(r *http.Request, most int64) ([]byte, error) {
+	if r.ContentLength > most {
 		return nil, errLarge
 	}
 	// Memory is for what came, not for what is announced.
@@ -237,13 +241,13 @@ func (q *GraphQL) readAll(r *http.Request) ([]byte, error) {
 	if r.ContentLength >= 0 {
 		room = min(room, r.ContentLength+1) // the one byte more finds the end
 	}
-	text, err := readUpTo(r.Body, make([]byte, 0, room), q.MaxBody+1)
+	text, err := readUpTo(r.Body, make([]byte, 0, room), most+1)
 	_, cut := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case cut, int64(len(text)) > q.MaxBody:
+	case cut, int64(len(text)) > most:
 		return nil, errLarge
 	case err != nil, r.ContentLength > 0 && int64(len(text)) != r.ContentLength:
-		return nil, errBroken
+		return nil, errBrokenOff
 	}
 	return text, nil
 }
