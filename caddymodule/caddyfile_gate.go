@@ -52,7 +52,8 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		from          query <name>
 //		max_tokens    <number>
 //		permission    <resource.action> [read|write] {
-//			<method> <path>
+//			<method> <path>[?<name>={<name>}[&...]] [json:<name>={<name>}...]
+//			requires <resource.action>...
 //			query|mutation|subscription <field>...
 //		}
 //		resource      <name> <path> [graphql]
@@ -152,6 +153,12 @@ func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
 	}
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() == "requires" {
+			if err := parseRequires(d, &p); err != nil {
+				return err
+			}
+			continue
+		}
 		ops, err := parseOperations(d)
 		if err != nil {
 			return err
@@ -164,10 +171,27 @@ func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
 			p.Operations = append(p.Operations, op)
 		}
 	}
-	if _, err := permission.NewCatalog([]permission.Permission{p}); err != nil {
+	alone := p
+	alone.Requires = nil // others may stand below; Provision looks
+	if _, err := permission.NewCatalog([]permission.Permission{alone}); err != nil {
 		return d.WrapErr(err)
 	}
 	h.Permissions = append(h.Permissions, p)
+	return nil
+}
+
+// parseRequires reads a line such as "requires record.view".
+func parseRequires(d *caddyfile.Dispenser, p *permission.Permission) error {
+	names := d.RemainingArgs()
+	if len(names) == 0 {
+		return d.Err("requires takes the names of permissions that are needed as well, such as: requires record.view")
+	}
+	for _, name := range names {
+		if err := permission.CheckName(name); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	p.Requires = append(p.Requires, names...)
 	return nil
 }
 
@@ -178,8 +202,10 @@ func parseOperations(d *caddyfile.Dispenser) (ops []permission.Operation, err er
 	switch {
 	case permission.IsKind(method) && len(args) == 0:
 		return nil, d.Errf("%s takes the names of root fields, or * for all", method)
-	case !permission.IsKind(method) && len(args) != 1:
-		return nil, d.Errf("an operation is a method and one path, such as: GET /api/articles/{id}; found %s and %d words", method, len(args))
+	case len(args) == 0:
+		return nil, d.Errf("an operation is a method and one path, such as: GET /api/articles/{id}; found %s alone", method)
+	case !permission.IsKind(method):
+		args = []string{strings.Join(args, " ")}
 	}
 	for _, arg := range args {
 		op, err := permission.ParseOperation(method + " " + arg)

@@ -57,7 +57,7 @@ func parseParameters(method, query string, hasQuery bool, words []string) (param
 		text, ok := strings.CutPrefix(word, "json:")
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%q is surplus; behind the path can stand json:name={name}, and %%20 is a blank that belongs to the path", word)
+			return nil, fmt.Errorf("%q is surplus: an operation is a method and one path, behind which json:name={name} can stand; write %%20 for a blank that belongs to the path", word)
 		case safe(method) || method == WebSocket:
 			return nil, fmt.Errorf("a request with %s has no JSON body to take %s from", method, word)
 		}
