@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,6 +65,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		identity      <prefix>|off
 //		preflight     check|pass
 //		errors        caddy|problem
+//		dialect       kintone|strapi|apitoken
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
@@ -118,8 +120,10 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
 		if word, err = oneOf(d, errorsCaddy, "problem"); word == errorsCaddy {
 			h.Errors = word
 		}
+	case "dialect":
+		h.Dialect, err = oneOf(d, slices.Sorted(maps.Keys(dialects))...)
 	default:
-		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight and errors", d.Val())
+		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight, errors and dialect", d.Val())
 	}
 	return err
 }

@@ -63,11 +63,15 @@ type Handler struct {
 	Openings permission.Openings `json:"openings,omitempty"`
 	// CheckPreflights makes CORS preflights need a token like other requests.
 	CheckPreflights bool `json:"check_preflights,omitempty"`
+	// Dialect is kintone, strapi or apitoken to answer refusals as these do, and to
+	// look for credentials where their clients put them.
+	Dialect string `json:"dialect,omitempty"`
 	// Errors is caddy to leave the answers to refused requests to Caddy's error
 	// routes (handle_errors). By default they are problem JSON (RFC 9457).
 	Errors string `json:"errors,omitempty"`
 
 	app       *App
+	dialect   *dialect // nil if there is none
 	catalog   *permission.Catalog
 	sources   *gate.Sources
 	graphQL   *gate.GraphQL // nil if there is none
@@ -142,6 +146,16 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 func (h *Handler) setDefaults() error {
 	if h.API == "" {
 		h.API = defaultAPI
+	}
+	var err error
+	if h.dialect, err = findDialect(h.Dialect); err != nil {
+		return err
+	}
+	if h.dialect != nil && h.Errors != "" {
+		return errDialectErrors
+	}
+	if len(h.Sources) == 0 && h.dialect != nil {
+		h.Sources = h.dialect.sources
 	}
 	if len(h.Sources) == 0 {
 		h.Sources = gate.DefaultSources()

@@ -32,7 +32,8 @@ const retryAfter = "2"
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decision) error {
 	h.logRefusal(r, d)
 	header := w.Header()
-	if challenge := h.challenge(d); challenge != "" {
+	answers := h.dialect != nil && h.dialect.answer != nil
+	if challenge := h.challenge(d); challenge != "" && !answers {
 		header.Set("WWW-Authenticate", challenge)
 	}
 	if d.Reason.Status() == http.StatusServiceUnavailable {
@@ -40,6 +41,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	}
 	setPrivate(header)
 	p := describeRefusal(d)
+	if h.dialect != nil && h.dialect.answer == nil && p.Status == http.StatusForbidden {
+		p.Status, p.Title = http.StatusUnauthorized, http.StatusText(http.StatusUnauthorized)
+	}
 	if h.Errors == errorsCaddy {
 		// Error routes may forward the request: not with a credential or a forged
 		// identity. Whether its path has one reading is theirs to care about.
@@ -48,7 +52,15 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 		// {err.message} is what strangers may see, so it is no more exact than the code.
 		return caddyhttp.Error(p.Status, errors.New("api_tokens: "+p.Code))
 	}
-	kind, body, err := h.encode(r, d, &p)
+	var kind string
+	var body []byte
+	var err error
+	if answers {
+		kind = "application/json; charset=utf-8"
+		p.Status, body, err = h.encodeDialect(r, d, &p)
+	} else {
+		kind, body, err = h.encode(r, d, &p)
+	}
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}

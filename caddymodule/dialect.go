@@ -1,0 +1,147 @@
+package caddymodule
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/tokenreeve/tokenreeve/gate"
+)
+
+// dialect makes a gate look like the token check of another system, so that its
+// clients need no change: where credentials stand if nothing else is configured,
+// and how a refusal looks. What is decided is the same for all.
+type dialect struct {
+	sources []gate.Source
+	// answer turns a refusal into what clients of the system know. If it is nil they
+	// take problem JSON, with the status 401 for what their token may not do.
+	answer func(h *Handler, r *http.Request, d *gate.Decision, p *problem) (status int, body any)
+}
+
+// dialects are the systems whose clients work unchanged, by name.
+var dialects = map[string]*dialect{
+	"kintone":  {[]gate.Source{{Place: gate.Header, Name: "X-Cybozu-API-Token", List: true}}, answerKintone},
+	"strapi":   {[]gate.Source{{Place: gate.Authorization, Name: "Bearer"}}, answerStrapi},
+	"apitoken": {[]gate.Source{{Place: gate.Authorization, Name: "apiToken"}}, nil},
+}
+
+var errDialectErrors = errors.New("errors caddy leaves the answers to handle_errors, so a dialect has no say in them; leave one of both out")
+
+func findDialect(name string) (*dialect, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if d, ok := dialects[name]; ok {
+		return d, nil
+	}
+	return nil, fmt.Errorf("there is no dialect %q; use kintone, strapi or apitoken, or leave the line out", name)
+}
+
+// kintoneError is how kintone answers; its npm client makes an error class of it by
+// the code, and fails on anything that is not JSON.
+type kintoneError struct {
+	Code    string `json:"code"`
+	ID      string `json:"id"`
+	Message string `json:"message"`
+}
+
+// The codes of kintone that clients tell apart.
+const (
+	kintoneLogin      = "CB_AU01"
+	kintoneBadToken   = "GAIA_IA02"
+	kintoneForbidden  = "GAIA_NO01"
+	kintoneSameApp    = "GAIA_DA03"
+	kintoneBadRequest = "CB_VA01"
+	kintoneFailure    = "CB_SE01"
+)
+
+func answerKintone(_ *Handler, _ *http.Request, d *gate.Decision, p *problem) (int, any) {
+	answer := kintoneError{ID: rand.Text(), Message: p.Detail}
+	status := p.Status
+	switch d.Reason {
+	case gate.NoCredential:
+		answer.Code, answer.Message = kintoneLogin, "Please login."
+	case gate.MalformedCredential, gate.UnknownToken, gate.DisabledToken, gate.ExpiredToken, gate.OtherAPI,
+		gate.UnreadableToken, gate.AmbiguousCredential, gate.TooManyCredentials:
+		status, answer.Code = http.StatusBadRequest, kintoneBadToken
+	case gate.MissingPermission, gate.MethodOverride, gate.RefusedMethod, gate.RefusedIntrospection:
+		answer.Code = kintoneForbidden
+	case gate.AmbiguousRequest, gate.TooLarge, gate.UnknownDocument:
+		answer.Code = kintoneBadRequest
+	case gate.StoreUnavailable, gate.Failure, gate.Allow, gate.Preflight:
+		answer.Code = kintoneFailure
+	}
+	return status, answer
+}
+
+// strapiError is how Strapi answers.
+type strapiError struct {
+	Data    any             `json:"data"`
+	Error   *strapiProblem  `json:"error,omitempty"`
+	GraphQL []strapiGraphQL `json:"errors,omitempty"`
+}
+
+type strapiProblem struct {
+	Status  int      `json:"status,omitempty"`
+	Name    string   `json:"name"`
+	Message string   `json:"message"`
+	Details struct{} `json:"details"`
+}
+
+type strapiGraphQL struct {
+	Message    string           `json:"message"`
+	Extensions strapiExtensions `json:"extensions"`
+}
+
+type strapiExtensions struct {
+	Error strapiProblem `json:"error"`
+	Code  string        `json:"code"`
+}
+
+// strapiNames are the names of Strapi's errors by status; clients tell them apart by these.
+var strapiNames = map[int]string{
+	http.StatusBadRequest:            "BadRequestError",
+	http.StatusUnauthorized:          "UnauthorizedError",
+	http.StatusForbidden:             "ForbiddenError",
+	http.StatusRequestEntityTooLarge: "PayloadTooLargeError",
+	http.StatusServiceUnavailable:    "ServiceUnavailableError",
+}
+
+func answerStrapi(h *Handler, r *http.Request, d *gate.Decision, p *problem) (int, any) {
+	if d.Reason == gate.MissingPermission && h.graphQL != nil && h.graphQL.Paths.Cover(r.URL.Path) {
+		return answerStrapiGraphQL(r)
+	}
+	problem := strapiProblem{Status: p.Status, Name: strapiNames[p.Status], Message: p.Detail}
+	switch {
+	case d.Reason == gate.ExpiredToken:
+		problem.Message = "Token expired"
+	case p.Status == http.StatusUnauthorized:
+		problem.Message = "Missing or invalid credentials"
+	case p.Status == http.StatusForbidden:
+		problem.Message = "Forbidden"
+	}
+	return p.Status, strapiError{Error: &problem}
+}
+
+// answerStrapiGraphQL is 200, as Strapi answers what its resolvers refuse.
+func answerStrapiGraphQL(r *http.Request) (int, any) {
+	const forbidden = "Forbidden access"
+	refused := strapiError{GraphQL: []strapiGraphQL{{
+		Message:    forbidden,
+		Extensions: strapiExtensions{Error: strapiProblem{Name: "ForbiddenError", Message: forbidden}, Code: "FORBIDDEN"},
+	}}}
+	if batch := gate.BatchOf(r); batch > 0 {
+		return http.StatusOK, slices.Repeat([]strapiError{refused}, batch)
+	}
+	return http.StatusOK, refused
+}
+
+// encodeDialect returns a refusal as clients of the dialect know it.
+func (h *Handler) encodeDialect(r *http.Request, d *gate.Decision, p *problem) (status int, body []byte, err error) {
+	status, answer := h.dialect.answer(h, r, d, p)
+	body, err = json.Marshal(answer)
+	return status, body, err
+}
