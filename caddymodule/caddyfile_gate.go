@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,7 +120,11 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
 			h.Errors = word
 		}
 	case "dialect":
-		h.Dialect, err = oneOf(d, slices.Sorted(maps.Keys(dialects))...)
+		if h.Dialect, err = oneArg(d, "kintone, strapi or apitoken"); err == nil {
+			if _, bad := findDialect(h.Dialect); bad != nil {
+				err = d.WrapErr(bad)
+			}
+		}
 	default:
 		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight, errors and dialect", d.Val())
 	}
