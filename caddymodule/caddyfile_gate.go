@@ -64,7 +64,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		identity      <prefix>|off
 //		preflight     check|pass
 //		errors        caddy|problem
-//		dialect       kintone|strapi|apitoken
+//		dialect       kintone|strapi|apitoken {
+//			password pass
+//		}
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
@@ -120,11 +122,7 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
 			h.Errors = word
 		}
 	case "dialect":
-		if h.Dialect, err = oneArg(d, "kintone, strapi or apitoken"); err == nil {
-			if _, bad := findDialect(h.Dialect); bad != nil {
-				err = d.WrapErr(bad)
-			}
-		}
+		err = h.parseDialect(d)
 	default:
 		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight, errors and dialect", d.Val())
 	}
@@ -269,6 +267,31 @@ func (h *Handler) checkName(p permission.Permission) error {
 		return fmt.Errorf("permission %s is defined twice", p.Name)
 	}
 	return permission.CheckName(p.Name)
+}
+
+func (h *Handler) parseDialect(d *caddyfile.Dispenser) (err error) {
+	if h.Dialect, err = oneArg(d, "kintone, strapi or apitoken"); err != nil {
+		return err
+	}
+	if _, err := findDialect(h.Dialect); err != nil {
+		return d.WrapErr(err)
+	}
+	seen := lines{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := seen.once(d); err != nil {
+			return err
+		}
+		if d.Val() != "password" || h.Dialect != dialectKintone {
+			return d.Errf("unknown word %q; dialect kintone takes password pass, the others have no block", d.Val())
+		}
+		if h.Password, err = oneArg(d, "pass"); err != nil {
+			return err
+		}
+		if h.Password != passwordPass {
+			return d.WrapErr(errPassword)
+		}
+	}
+	return nil
 }
 
 func (h *Handler) parseMaxTokens(d *caddyfile.Dispenser) error {

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,13 +18,28 @@ type dialect struct {
 	// answer turns a refusal into what clients of the system know. If it is nil they
 	// take problem JSON, with the status 401 for what their token may not do.
 	answer func(h *Handler, r *http.Request, d *gate.Decision, p *problem) (status int, body any)
+	// brings adds to the configuration what all APIs of the system have.
+	brings func(h *Handler) error
 }
 
 // dialects are the systems whose clients work unchanged, by name.
 var dialects = map[string]*dialect{
-	"kintone":  {[]gate.Source{{Place: gate.Header, Name: "X-Cybozu-API-Token", List: true}}, answerKintone},
-	"strapi":   {[]gate.Source{{Place: gate.Authorization, Name: "Bearer"}}, answerStrapi},
-	"apitoken": {[]gate.Source{{Place: gate.Authorization, Name: "apiToken"}}, nil},
+	dialectKintone: {[]gate.Source{{Place: gate.Header, Name: "X-Cybozu-API-Token", List: true}}, answerKintone, bringKintone},
+	"strapi":       {[]gate.Source{{Place: gate.Authorization, Name: "Bearer"}}, answerStrapi, nil},
+	"apitoken":     {[]gate.Source{{Place: gate.Authorization, Name: "apiToken"}}, nil, nil},
+}
+
+const dialectKintone = "kintone"
+
+// bring sets what the dialect brings.
+func (h *Handler) bring() error {
+	if h.Password != "" && (h.Dialect != dialectKintone || h.Password != passwordPass) {
+		return errPassword
+	}
+	if h.dialect == nil || h.dialect.brings == nil {
+		return nil
+	}
+	return h.dialect.brings(h)
 }
 
 var errDialectErrors = errors.New("errors caddy leaves the answers to handle_errors, so a dialect has no say in them; leave one of both out")
@@ -38,43 +52,6 @@ func findDialect(name string) (*dialect, error) {
 		return d, nil
 	}
 	return nil, fmt.Errorf("there is no dialect %q; use kintone, strapi or apitoken, or leave the line out", name)
-}
-
-// kintoneError is how kintone answers; its npm client makes an error class of it by
-// the code, and fails on anything that is not JSON.
-type kintoneError struct {
-	Code    string `json:"code"`
-	ID      string `json:"id"`
-	Message string `json:"message"`
-}
-
-// The codes of kintone that clients tell apart.
-const (
-	kintoneLogin      = "CB_AU01"
-	kintoneBadToken   = "GAIA_IA02"
-	kintoneForbidden  = "GAIA_NO01"
-	kintoneSameApp    = "GAIA_DA03"
-	kintoneBadRequest = "CB_VA01"
-	kintoneFailure    = "CB_SE01"
-)
-
-func answerKintone(_ *Handler, _ *http.Request, d *gate.Decision, p *problem) (int, any) {
-	answer := kintoneError{ID: rand.Text(), Message: p.Detail}
-	status := p.Status
-	switch d.Reason {
-	case gate.NoCredential:
-		answer.Code, answer.Message = kintoneLogin, "Please login."
-	case gate.MalformedCredential, gate.UnknownToken, gate.DisabledToken, gate.ExpiredToken, gate.OtherAPI,
-		gate.UnreadableToken, gate.AmbiguousCredential, gate.TooManyCredentials:
-		status, answer.Code = http.StatusBadRequest, kintoneBadToken
-	case gate.MissingPermission, gate.MethodOverride, gate.RefusedMethod, gate.RefusedIntrospection:
-		answer.Code = kintoneForbidden
-	case gate.AmbiguousRequest, gate.TooLarge, gate.UnknownDocument:
-		answer.Code = kintoneBadRequest
-	case gate.StoreUnavailable, gate.Failure, gate.Allow, gate.Preflight:
-		answer.Code = kintoneFailure
-	}
-	return status, answer
 }
 
 // strapiError is how Strapi answers.

@@ -66,6 +66,9 @@ type Handler struct {
 	// Dialect is kintone, strapi or apitoken to answer refusals as these do, and to
 	// look for credentials where their clients put them.
 	Dialect string `json:"dialect,omitempty"`
+	// Password is pass to let requests with kintone's password header through without a
+	// token. By default they are refused: there, a password wins over a token.
+	Password string `json:"password,omitempty"`
 	// Errors is caddy to leave the answers to refused requests to Caddy's error
 	// routes (handle_errors). By default they are problem JSON (RFC 9457).
 	Errors string `json:"errors,omitempty"`
@@ -78,6 +81,10 @@ type Handler struct {
 	forwarder *gate.Forwarder
 	logger    *zap.Logger
 	opened    atomic.Pointer[openGate]
+
+	bulk        []permission.Pattern // these three are brought by the dialect
+	oneTokenFor string
+	password    *gate.Password
 
 	takesQueries bool // one of the sources is a query
 	management   bool // this is the gate of the management API, within Admin
@@ -119,6 +126,9 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	redactSources(h.sources)
+	if err := h.bring(); err != nil {
+		return err
+	}
 	h.takesQueries = slices.ContainsFunc(h.Sources, func(s gate.Source) bool { return s.Place == gate.Query })
 	if h.catalog, err = permission.NewCatalog(h.Permissions); err != nil {
 		return err
@@ -185,6 +195,7 @@ func (h *Handler) open(rt *runtime) *openGate {
 		Gate: gate.Gate{
 			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Recorder: rt.recorder,
 			Openings: h.Openings, GraphQL: h.graphQL, CheckPreflights: h.CheckPreflights, Address: clientAddress, Now: time.Now,
+			Bulk: h.bulk, OneTokenFor: h.oneTokenFor, Password: h.password,
 		},
 		allowed: decisions[gate.Allow], decisions: decisions,
 	}
@@ -229,7 +240,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if d.DropQuery {
 		dropQuery(r)
 	}
-	h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
+	if d.Reason == gate.PasswordPassed {
+		h.forwarder.Pass(r, fromTrustedProxy(r))
+	} else {
+		h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
+	}
 	h.cleanOriginal(r)
 	body := r.Body
 	if err := next.ServeHTTP(w, r); err != nil {

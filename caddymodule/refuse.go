@@ -87,6 +87,8 @@ func describeRefusal(d *gate.Decision) problem {
 		p.Detail = "The request holds more than one API token, or one in more than one place. Send one, in one place."
 	case gate.TooManyCredentials:
 		p.Detail = "The request holds more API tokens than are allowed."
+	case gate.OverlappingTokens:
+		p.Detail = "The request holds two API tokens for the same. Send one."
 	case gate.AmbiguousRequest:
 		p.Detail = fmt.Sprintf("The request can be read in more than one way and was refused: %v.", d.Err)
 		if _, ok := gate.GraphQLCode(d.Err); ok {
@@ -108,7 +110,7 @@ func describeRefusal(d *gate.Decision) problem {
 		p.Detail = "The API token can't be checked at the moment. Try again in a few seconds."
 	case gate.Failure:
 		p.Detail = "The API token could not be checked. The log of the gateway says why."
-	case gate.Allow, gate.Preflight:
+	case gate.Allow, gate.Preflight, gate.PasswordPassed:
 	}
 	return p
 }

@@ -23,6 +23,8 @@ type Matches struct {
 	// Override says that the request asks for another method than its own and no
 	// route opens that: then only who may do everything may make it.
 	Override bool
+	// AsGet says that it is a POST that the backend takes for a GET.
+	AsGet bool
 	// Free says that it needs no permission: every good token may do it.
 	Free bool
 }

@@ -94,9 +94,7 @@ type Values [4]string
 // Forward changes the request into what the backend gets. fromProxy says
 // that a trusted proxy sent it.
 func (f *Forwarder) Forward(r *http.Request, tokens Tokens, fromProxy bool, values *Values) {
-	kept := f.openOverrides(r)
-	f.Strip(r, fromProxy)
-	maps.Copy(r.Header, kept)
+	f.Pass(r, fromProxy)
 	if tokens.First == nil { // a preflight: a question without a body
 		r.Body, r.ContentLength = http.NoBody, 0
 		return
@@ -115,9 +113,21 @@ func (f *Forwarder) Forward(r *http.Request, tokens Tokens, fromProxy bool, valu
 	}
 }
 
+// Pass changes a request that goes on without a token.
+func (f *Forwarder) Pass(r *http.Request, fromProxy bool) {
+	kept := f.openOverrides(r)
+	f.Strip(r, fromProxy)
+	maps.Copy(r.Header, kept)
+}
+
 // openOverrides returns the headers that ask for another method, if the route opens that.
 func (f *Forwarder) openOverrides(r *http.Request) http.Header {
-	if len(f.openings) == 0 || !f.openings.Opens(permission.MethodOverride, r.URL.Path) {
+	switch {
+	case len(f.openings) == 0:
+		return nil
+	case isPostAsGet(r, f.openings):
+		return http.Header{methodHeaders[0]: r.Header[methodHeaders[0]]}
+	case !f.openings.Opens(permission.MethodOverride, r.URL.Path):
 		return nil
 	}
 	kept := http.Header{}

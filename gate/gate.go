@@ -21,6 +21,13 @@ type Gate struct {
 	Openings permission.Openings
 	// GraphQL is nil if the API has none.
 	GraphQL *GraphQL
+	// Bulk are the paths of requests that hold others, as kintone has them.
+	Bulk []permission.Pattern
+	// OneTokenFor is what a grant can fix for which a request may have one token only:
+	// "app" refuses two tokens that are held to the same app.
+	OneTokenFor string
+	// Password is nil if the backend takes no other credentials than tokens.
+	Password *Password
 	// CheckPreflights makes CORS preflights need a token like everything else.
 	CheckPreflights bool
 	// Address returns where a request came from, to be recorded with its tokens'
@@ -70,6 +77,9 @@ type Decision struct {
 // The caller then calls that function, and Resume; it changes nothing of the
 // request in between.
 func (g *Gate) Check(r *http.Request) Decision {
+	if g.Password.stands(r.Header) {
+		return g.checkPassword(r)
+	}
 	if !g.CheckPreflights && isPreflight(r) {
 		return g.checkPreflight(r)
 	}
@@ -83,6 +93,9 @@ func (g *Gate) Check(r *http.Request) Decision {
 	d.Tokens, d.Reason, d.Err = g.Resolver.Resolve(r.Context(), credentials, now)
 	if d.Reason == "" {
 		d.Tokens, d.Reason = usable(d.Tokens, g.API, now)
+	}
+	if d.Reason == "" && g.OneTokenFor != "" && d.Tokens.Rest != nil {
+		d.Reason = g.oneTokenEach(&d.Tokens)
 	}
 	if d.Reason == "" {
 		g.decide(r, &d)
@@ -132,7 +145,8 @@ func (g *Gate) decide(r *http.Request, d *Decision) {
 		}
 	}
 	g.conclude(d, &does, reason, err)
-	if d.Reason == Allow && !graphQL && isForm(r) && !d.Tokens.mayAll() {
+	_, read := r.Body.(*parameterBody) // and what a form of these names was looked at
+	if d.Reason == Allow && !graphQL && !read && isForm(r) && !d.Tokens.mayAll() {
 		if d.Reason, d.Err = checkForm(r); d.Reason == "" {
 			d.ReadBody = readForm
 		}

@@ -104,6 +104,28 @@ func (t Tokens) mayAll() bool {
 	return false
 }
 
+// oneTokenEach refuses two tokens whose grants fix the same value of what a request
+// may have one token for, and a token whose grants can't be read.
+func (g *Gate) oneTokenEach(tokens *Tokens) Reason {
+	var seen []*permission.Grants
+	for k := range tokens.all {
+		if k.Token.Type != token.Custom {
+			continue
+		}
+		grants, err := k.grants(g.Catalog)
+		if err != nil {
+			*tokens = Tokens{First: k}
+			return UnreadableToken
+		}
+		if slices.ContainsFunc(seen, func(other *permission.Grants) bool { return grants.Share(other, g.OneTokenFor) }) {
+			*tokens = Tokens{First: k}
+			return OverlappingTokens
+		}
+		seen = append(seen, grants)
+	}
+	return ""
+}
+
 // usable refuses a token that is switched off, past its end, or of another API.
 func usable(tokens Tokens, api string, now time.Time) (Tokens, Reason) {
 	for k := range tokens.all {

@@ -58,6 +58,26 @@ func otherMethods(r *http.Request) (others []string, err error) {
 	return others, err
 }
 
+// isPostAsGet recognises what a route takes for a GET: a POST with one header that
+// says so, in the usual spelling, and nothing else that names a method.
+func isPostAsGet(r *http.Request, openings permission.Openings) bool {
+	if r.Method != http.MethodPost || !openings.Opens(permission.PostAsGet, r.URL.Path) {
+		return false
+	}
+	named := 0
+	for _, name := range methodHeaders {
+		named += len(r.Header[name])
+	}
+	parameters(r.URL.RawQuery, func(p parameter) bool {
+		if name, _, _ := strings.Cut(p.raw, "="); methodField(name) {
+			named++
+		}
+		return true
+	})
+	said := r.Header[methodHeaders[0]]
+	return named == 1 && len(said) == 1 && said[0] == http.MethodGet
+}
+
 func addMethod(others []string, own, value string) []string {
 	method := strings.ToUpper(strings.TrimSpace(value))
 	if method == "" || method == own || slices.Contains(others, method) || len(others) > maxOverrides {
@@ -83,6 +103,10 @@ func overridden(does Matches, r *http.Request, catalog *permission.Catalog, open
 	paths := []string{does.First.Path}
 	for _, m := range does.Rest {
 		paths = append(paths, m.Path)
+	}
+	if does.Rest == nil && isPostAsGet(r, openings) {
+		does.First, does.AsGet = catalog.Find(http.MethodGet, does.First.Path), true
+		return does, "", nil
 	}
 	if !openings.Opens(permission.MethodOverride, paths...) {
 		does.Override = true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -28,19 +29,17 @@ func errParameterTwice(name string) error {
 // readParameters adds to what a request does the values that decide about it. If
 // they are in the body and nobody has read it yet, it returns what reads it.
 func (g *Gate) readParameters(r *http.Request, tokens Tokens, does *Matches) (read func(*http.Request), reason Reason, err error) {
-	wanted := wantedParameters(tokens, g.Catalog, does)
-	if len(wanted) > 0 {
-		values, read, err := readValues(r, wanted)
-		switch {
-		case err != nil:
-			return nil, reasonOf(err), err
-		case read != nil:
-			return read, "", nil
-		}
-		does.First = g.Catalog.With(does.First, values)
-		for i := range does.Rest {
-			does.Rest[i] = g.Catalog.With(does.Rest[i], values)
-		}
+	if g.isBulk(does) {
+		read, err = g.describeBulk(r, tokens, does)
+	} else if wanted := wantedParameters(tokens, g.Catalog, does); len(wanted) > 0 {
+		read, err = g.addValues(r, wanted, does)
+	}
+	if err != nil {
+		reason, err = parameterRefusal(err)
+		return nil, reason, err
+	}
+	if read != nil {
+		return read, "", nil
 	}
 	var required []permission.Match
 	for m := range does.all {
@@ -48,6 +47,25 @@ func (g *Gate) readParameters(r *http.Request, tokens Tokens, does *Matches) (re
 	}
 	does.Rest = append(does.Rest, required...)
 	return nil, "", nil
+}
+
+func parameterRefusal(err error) (Reason, error) {
+	if errors.Is(err, errFormField) {
+		return refusalOf(err)
+	}
+	return reasonOf(err), err
+}
+
+func (g *Gate) addValues(r *http.Request, wanted []permission.Parameter, does *Matches) (read func(*http.Request), err error) {
+	values, read, err := readValues(r, wanted, does.AsGet)
+	if err != nil || read != nil {
+		return read, err
+	}
+	does.First = g.Catalog.With(does.First, values)
+	for i := range does.Rest {
+		does.Rest[i] = g.Catalog.With(does.Rest[i], values)
+	}
+	return nil, nil
 }
 
 // wantedParameters returns what decides about the request beside its path.
@@ -63,14 +81,12 @@ func wantedParameters(tokens Tokens, catalog *permission.Catalog, does *Matches)
 	return wanted
 }
 
-// readValues returns the values of the parameters that are there.
-func readValues(r *http.Request, wanted []permission.Parameter) (values []permission.Value, read func(*http.Request), err error) {
-	body, err := bodyFor(r, wanted)
-	if err != nil {
-		return nil, nil, err
-	}
-	if body == unreadJSON {
-		return nil, readJSON, nil
+// readValues returns the values of the parameters that are there. The body of a
+// POST that is a GET has what would be in the query otherwise.
+func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (values []permission.Value, read func(*http.Request), err error) {
+	body, unread, err := bodyFor(r, wanted, asGet)
+	if err != nil || unread {
+		return nil, readParameterBody, err
 	}
 	for _, p := range wanted {
 		if _, known := valueOf(values, p); known {
@@ -80,22 +96,21 @@ func readValues(r *http.Request, wanted []permission.Parameter) (values []permis
 		if err != nil {
 			return nil, nil, err
 		}
-		inBody := false
-		if read, ok := r.Body.(*jsonBody); ok && body == knownJSON {
-			member, found, err := read.value(p.Name)
-			if err != nil {
+		member, inBody := "", false
+		if body != nil {
+			if member, inBody, err = body.value(p.Name); err != nil {
 				return nil, nil, err
-			}
-			if inBody = found; found && p.Place == permission.InJSON {
-				text = member
 			}
 		}
 		switch {
 		case inQuery && inBody:
 			return nil, nil, errParameterTwice(p.Name)
-		case inQuery && p.Place == permission.InQuery, inBody && p.Place == permission.InJSON:
-			values = append(values, permission.Value{Place: p.Place, Name: p.Name, Text: text})
+		case inBody && (asGet || p.Place == permission.InJSON):
+			text = member
+		case !inQuery || p.Place != permission.InQuery:
+			continue
 		}
+		values = append(values, permission.Value{Place: p.Place, Name: p.Name, Text: text})
 	}
 	return values, nil, nil
 }
@@ -129,38 +144,37 @@ func queryValue(query, name string) (value string, found bool, err error) {
 	return value, found, err
 }
 
-// bodyState says whether the body has a say in what the parameters are.
-type bodyState int
-
-const (
-	noParameters bodyState = iota // it has none, or what it has is not for the parameters
-	unreadJSON
-	knownJSON
-)
-
-// bodyFor finds out what the body has to do with the parameters.
-func bodyFor(r *http.Request, wanted []permission.Parameter) (bodyState, error) {
-	if _, ok := r.Body.(*jsonBody); ok {
-		return knownJSON, nil
+// bodyFor returns the body if it has a say in what the parameters are, or says
+// that it must be read first.
+func bodyFor(r *http.Request, wanted []permission.Parameter, asGet bool) (body *parameterBody, unread bool, err error) {
+	if body, ok := r.Body.(*parameterBody); ok {
+		return body, false, nil
 	}
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
-		return noParameters, nil
+		return nil, false, nil
 	}
-	inQuery := false
-	for _, p := range wanted {
-		inQuery = inQuery || p.Place == permission.InQuery
-	}
+	inQuery := slices.ContainsFunc(wanted, func(p permission.Parameter) bool { return p.Place == permission.InQuery })
 	form, err := formTypeOf(r.Header)
 	kind, _ := contentType(r.Header)
 	switch {
 	case err != nil:
-		return noParameters, errParameterType
+		return nil, false, errParameterType
 	case kind == "" && r.ContentLength < 0: // HTTP/3 says only at its end whether there is one
-		return unreadJSON, nil
-	case form != noForm && inQuery:
-		return noParameters, errParameterForm
-	case strings.Contains(strings.ToLower(kind), "json"):
-		return unreadJSON, nil
+		return nil, true, nil
+	case kind != "" && form == formUrlencoded && asGet:
+		return nil, true, nil
+	case form != noForm && (inQuery || asGet):
+		return nil, false, errParameterForm
+	case isJSON(kind):
+		return nil, true, nil
+	case inQuery && (carriesNothing(r.Method) || asGet || strings.HasPrefix(strings.ToLower(kind), "text/")):
+		return nil, false, errParameterType // there are servers that look for JSON in it all the same
 	}
-	return noParameters, nil
+	return nil, false, nil
+}
+
+// carriesNothing reports whether requests with the method have no use for a body but
+// for parameters.
+func carriesNothing(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodDelete || method == http.MethodOptions
 }

@@ -100,7 +100,7 @@ func TestParameters(t *testing.T) {
 		{seven, "POST", "/k/v1/record.json", "application/json", "{\"app\": \"7\xff\"}", AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json; charset=utf-16", `{"app": 7}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", strings.Repeat("[", 20000), AmbiguousRequest},
-		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "x": "` + strings.Repeat("x", maxJSON) + `"}`, TooLarge},
+		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "x": "` + strings.Repeat("x", maxParameterBody) + `"}`, TooLarge},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), test.method, test.path, strings.NewReader(test.body))
 		if err != nil {

@@ -6,12 +6,14 @@ import "net/http"
 // refused. It is a closed list; metrics, log lines and answers go by it.
 type Reason string
 
-// The two ways of letting a request through.
+// The ways of letting a request through.
 const (
 	// Allow: a token may do what the request does.
 	Allow Reason = "allowed"
 	// Preflight: a CORS preflight, which carries no credentials by definition.
 	Preflight Reason = "preflight"
+	// PasswordPassed: a password that the backend checks, which the gate was told to let through.
+	PasswordPassed Reason = "password_passed"
 )
 
 // The ways of refusing one.
@@ -20,6 +22,7 @@ const (
 	MalformedCredential  Reason = "malformed_credential" // can't be a secret
 	AmbiguousCredential  Reason = "ambiguous_credential" // several where one may stand, or in several sources
 	TooManyCredentials   Reason = "too_many_credentials"
+	OverlappingTokens    Reason = "overlapping_tokens" // two for the same, where there may be one
 	UnknownToken         Reason = "unknown_token"
 	DisabledToken        Reason = "disabled_token"
 	ExpiredToken         Reason = "expired_token"
@@ -39,8 +42,8 @@ const (
 // Reasons returns the whole list.
 func Reasons() []Reason {
 	return []Reason{
-		Allow, Preflight,
-		NoCredential, MalformedCredential, AmbiguousCredential, TooManyCredentials,
+		Allow, Preflight, PasswordPassed,
+		NoCredential, MalformedCredential, AmbiguousCredential, TooManyCredentials, OverlappingTokens,
 		UnknownToken, DisabledToken, ExpiredToken, OtherAPI, UnreadableToken,
 		AmbiguousRequest, RefusedMethod, MethodOverride,
 		TooLarge, UnknownDocument, RefusedIntrospection, MissingPermission, StoreUnavailable, Failure,
@@ -48,7 +51,7 @@ func Reasons() []Reason {
 }
 
 // Allows reports whether the request goes on.
-func (r Reason) Allows() bool { return r == Allow || r == Preflight }
+func (r Reason) Allows() bool { return r == Allow || r == Preflight || r == PasswordPassed }
 
 // inUse reports whether a token is in use that this was decided for: one that is
 // disabled or expired is not, however often it is tried.
@@ -58,7 +61,7 @@ func (r Reason) inUse() bool { return r == Allow || r == MissingPermission }
 // clients try again, never a 401, for which they would throw good tokens away.
 func (r Reason) Status() int {
 	switch r {
-	case AmbiguousCredential, TooManyCredentials, AmbiguousRequest, UnknownDocument:
+	case AmbiguousCredential, TooManyCredentials, OverlappingTokens, AmbiguousRequest, UnknownDocument:
 		return http.StatusBadRequest
 	case RefusedMethod, MethodOverride, RefusedIntrospection, MissingPermission:
 		return http.StatusForbidden
@@ -66,7 +69,7 @@ func (r Reason) Status() int {
 		return http.StatusRequestEntityTooLarge
 	case StoreUnavailable, Failure:
 		return http.StatusServiceUnavailable
-	case Allow, Preflight:
+	case Allow, Preflight, PasswordPassed:
 		return http.StatusOK
 	case NoCredential, MalformedCredential, UnknownToken, DisabledToken, ExpiredToken, OtherAPI, UnreadableToken:
 		return http.StatusUnauthorized

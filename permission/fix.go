@@ -40,6 +40,18 @@ func cutFixes(text string) (base string, fixes []fix, err error) {
 	return strings.Join(words, " "), fixes, nil
 }
 
+// CutFixes returns a grant without the values that it fixes, and these, as they are written.
+func CutFixes(text string) (base string, fixes []string) {
+	base, parsed, err := cutFixes(text)
+	if err != nil {
+		return text, nil
+	}
+	for _, f := range parsed {
+		fixes = append(fixes, f.capture+"="+f.value)
+	}
+	return base, fixes
+}
+
 // fixed has the grants that fix values, ready for matching: one value is found
 // by its key, however many grants there are; grants that fix several at once are tried.
 type fixed struct {

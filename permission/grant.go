@@ -16,6 +16,7 @@ type Grants struct {
 	texts       []string    // the grants, by the numbers of their operations
 	fixed       *fixed      // permissions for certain values; nil if there are none
 	written     *writtenOut // operations written out that have parameters or fix values; nil if there are none
+	fixes       []fix       // all that are in the grants
 }
 
 // grant is one grant, parsed: exactly one of the first three fields is set.
@@ -67,6 +68,7 @@ func (c *Catalog) Compile(grants []string) (*Grants, error) {
 	var list []writtenGrant
 	for i, text := range grants {
 		g, err := parseGrant(text)
+		compiled.fixes = append(compiled.fixes, g.fixes...)
 		switch {
 		case err != nil:
 			return nil, err
@@ -114,6 +116,13 @@ func (g *Grants) Parameters(m Match) []Parameter {
 		all = append(all, g.written.list[n].operation.Parameters...)
 	}
 	return all
+}
+
+// Share reports whether grants of both fix a capture to the same value.
+func (g *Grants) Share(other *Grants, capture string) bool {
+	return slices.ContainsFunc(g.fixes, func(f fix) bool {
+		return f.capture == capture && slices.Contains(other.fixes, f)
+	})
 }
 
 // Allow reports whether any of the grants allows what was matched.

@@ -16,7 +16,7 @@ import (
 // The reference: what a pattern means, as slow and obvious as it gets. It reads
 // the text of the pattern by itself.
 
-// covers reports whether the operation, as text, covers the method and the path.
+// Covers reports whether the operation, as text, covers the method and the path.
 func covers(operation, method, path string) bool {
 	m, pattern, _ := strings.Cut(operation, " ")
 	return (m == method || m == "GET" && method == "HEAD") && patternCovers(pattern, path)

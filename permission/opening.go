@@ -12,7 +12,7 @@ import (
 // routes that open it.
 type OpeningKind string
 
-// The closed list of what a route can open. All but the last are about paths.
+// The closed list of what a route can open. All but the last two are about paths.
 const (
 	EncodedSlash     OpeningKind = "encoded_slash"     // %2F
 	EncodedPercent   OpeningKind = "encoded_percent"   // %25, but not in front of two hexadecimal digits
@@ -21,9 +21,12 @@ const (
 	// MethodOverride is a header or parameter by which a request asks for another
 	// method than the one in its request line.
 	MethodOverride OpeningKind = "method_override"
+	// PostAsGet says that the backend takes a POST with X-HTTP-Method-Override: GET for
+	// a GET whose parameters are in the body: it is decided on as one, and as nothing else.
+	PostAsGet OpeningKind = "post_as_get"
 )
 
-var openingKinds = []OpeningKind{EncodedSlash, EncodedPercent, EncodedDelimiter, Semicolon, MethodOverride}
+var openingKinds = []OpeningKind{EncodedSlash, EncodedPercent, EncodedDelimiter, Semicolon, MethodOverride, PostAsGet}
 
 // Opening lets something in on the paths of a pattern that is refused elsewhere.
 type Opening struct {
@@ -63,7 +66,7 @@ func kindNames() string {
 // Opens reports whether one of the openings is of the kind and covers all paths.
 func (o Openings) Opens(kind OpeningKind, paths ...string) bool {
 	return slices.ContainsFunc(o, func(opening Opening) bool {
-		return opening.Kind == kind && !slices.ContainsFunc(paths, func(path string) bool { return !opening.Path.covers(path) })
+		return opening.Kind == kind && !slices.ContainsFunc(paths, func(path string) bool { return !opening.Path.Covers(path) })
 	})
 }
 
@@ -148,7 +151,7 @@ func (k OpeningKind) readings(raw string) (readings []string, err error) {
 		err = checkRaw(maskDelimiter.Replace(raw))
 	case Semicolon:
 		err = checkRaw(maskSemicolon.Replace(raw))
-	case MethodOverride:
+	case MethodOverride, PostAsGet:
 	}
 	if err != nil {
 		return nil, err
@@ -183,7 +186,7 @@ func (k OpeningKind) others(raw, kept string) ([]string, error) {
 		return []string{kept[:at]}, checkDecoded(kept[:at])
 	case Semicolon:
 		return cutEverywhere(raw, kept)
-	case MethodOverride:
+	case MethodOverride, PostAsGet:
 	}
 	return nil, nil
 }

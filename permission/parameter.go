@@ -58,7 +58,7 @@ func parseParameters(method, query string, hasQuery bool, words []string) (param
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("%q is surplus: an operation is a method and one path, behind which json:name={name} can stand; write %%20 for a blank that belongs to the path", word)
-		case safe(method) || method == WebSocket:
+		case safe(method) && method != "GET" || method == WebSocket: // some APIs have GETs with a body
 			return nil, fmt.Errorf("a request with %s has no JSON body to take %s from", method, word)
 		}
 		add(InJSON, text)
@@ -116,7 +116,7 @@ func (p Pattern) captures() []string {
 
 // does reports whether the match is one of the operation: by method, path and parameters.
 func (o Operation) does(m Match) bool {
-	if o.Method != m.Method && !(o.Method == "GET" && m.Method == "HEAD") || !o.Pattern.covers(m.Path) {
+	if o.Method != m.Method && !(o.Method == "GET" && m.Method == "HEAD") || !o.Pattern.Covers(m.Path) {
 		return false
 	}
 	for _, p := range o.Parameters {

@@ -27,7 +27,7 @@ func TestParseParameters(t *testing.T) {
 		"GET /a?app={}":                    "is not a parameter",
 		"GET /a?app={app}&":                `"" is not a parameter`,
 		"GET /a?a[b]={b}":                  "is not a parameter",
-		"GET /a json:app={app}":            "has no JSON body",
+		"HEAD /a json:app={app}":           "has no JSON body",
 		"POST /a json:app":                 `"app" is not a parameter`,
 		"POST /a form:app={app}":           `"form:app={app}" is surplus`,
 		"POST /a, POST /b":                 "is surplus",

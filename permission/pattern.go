@@ -109,9 +109,9 @@ func (p *Pattern) UnmarshalText(text []byte) error {
 	return err
 }
 
-// covers reports whether the pattern stands for a decoded path. Requests are
+// Covers reports whether the pattern stands for a decoded path. Requests are
 // matched against all patterns of a catalog at once; this is for one alone.
-func (p Pattern) covers(path string) bool {
+func (p Pattern) Covers(path string) bool {
 	rest := strings.TrimPrefix(path, "/")
 	for i, want := range p.segments {
 		part, after, more := strings.Cut(rest, "/")

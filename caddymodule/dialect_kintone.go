@@ -1,0 +1,74 @@
+package caddymodule
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
+)
+
+// passwordPass is the word that lets requests with a password through.
+const passwordPass = "pass"
+
+var errPassword = errors.New("password can only be pass, and stands in the block of dialect kintone")
+
+// bringKintone brings kintone's permissions, what its clients need of its routes,
+// and the header in which it takes a password.
+func bringKintone(h *Handler) error {
+	permissions, err := permission.ForKintone()
+	if err != nil {
+		return err
+	}
+	h.Permissions = append(permissions, h.Permissions...)
+	for _, path := range permission.KintonePaths() {
+		h.Openings = append(h.Openings, permission.Opening{Kind: permission.PostAsGet, Path: path})
+	}
+	h.bulk, h.oneTokenFor = permission.KintoneBulk(), "app"
+	h.password = &gate.Password{Header: "X-Cybozu-Authorization", Pass: h.Password == passwordPass}
+	hidden, err := gate.NewSources([]gate.Source{{Place: gate.Header, Name: h.password.Header}}, 1)
+	if err == nil {
+		redactSources(hidden)
+	}
+	return err
+}
+
+// kintoneError is how kintone answers; its npm client makes an error class of it by
+// the code, and fails on anything that is not JSON.
+type kintoneError struct {
+	Code    string `json:"code"`
+	ID      string `json:"id"`
+	Message string `json:"message"`
+}
+
+// The codes of kintone that clients tell apart.
+const (
+	kintoneLogin      = "CB_AU01"
+	kintoneBadToken   = "GAIA_IA02"
+	kintoneForbidden  = "GAIA_NO01"
+	kintoneSameApp    = "GAIA_DA03"
+	kintoneBadRequest = "CB_VA01"
+	kintoneFailure    = "CB_SE01"
+)
+
+func answerKintone(_ *Handler, _ *http.Request, d *gate.Decision, p *problem) (int, any) {
+	answer := kintoneError{ID: rand.Text(), Message: p.Detail}
+	status := p.Status
+	switch d.Reason {
+	case gate.NoCredential:
+		answer.Code, answer.Message = kintoneLogin, "Please login."
+	case gate.MalformedCredential, gate.UnknownToken, gate.DisabledToken, gate.ExpiredToken, gate.OtherAPI,
+		gate.UnreadableToken, gate.AmbiguousCredential, gate.TooManyCredentials:
+		status, answer.Code = http.StatusBadRequest, kintoneBadToken
+	case gate.OverlappingTokens:
+		answer.Code = kintoneSameApp
+	case gate.MissingPermission, gate.MethodOverride, gate.RefusedMethod, gate.RefusedIntrospection:
+		answer.Code = kintoneForbidden
+	case gate.AmbiguousRequest, gate.TooLarge, gate.UnknownDocument:
+		answer.Code = kintoneBadRequest
+	case gate.StoreUnavailable, gate.Failure, gate.Allow, gate.Preflight, gate.PasswordPassed:
+		answer.Code = kintoneFailure
+	}
+	return status, answer
+}
