@@ -83,25 +83,26 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Errf("surplus word %q; api_tokens takes the name of an API and a block", d.Val())
 	}
 	seen := lines{}
+	required := requiredNames{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if repeats := slices.Contains([]string{"from", "permission", "resource", "open"}, d.Val()); !repeats {
 			if err := seen.once(d); err != nil {
 				return err
 			}
 		}
-		if err := h.parseLine(d); err != nil {
+		if err := h.parseLine(d, required); err != nil {
 			return err
 		}
 	}
-	return nil
+	return required.check(h)
 }
 
-func (h *Handler) parseLine(d *caddyfile.Dispenser) (err error) {
+func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err error) {
 	switch d.Val() {
 	case "from":
 		err = h.parseSource(d)
 	case "permission":
-		err = h.parsePermission(d)
+		err = h.parsePermission(d, required)
 	case "resource":
 		err = h.parseResource(d)
 	case "open":
@@ -142,7 +143,7 @@ func (h *Handler) parseSource(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
+func (h *Handler) parsePermission(d *caddyfile.Dispenser, required requiredNames) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
 		return d.Err("permission takes a name such as article.find, perhaps read or write, and a block of operations")
@@ -159,7 +160,7 @@ func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if d.Val() == "requires" {
-			if err := parseRequires(d, &p); err != nil {
+			if err := required.parse(d, &p); err != nil {
 				return err
 			}
 			continue
@@ -177,26 +178,11 @@ func (h *Handler) parsePermission(d *caddyfile.Dispenser) error {
 		}
 	}
 	alone := p
-	alone.Requires = nil // others may stand below; Provision looks
+	alone.Requires = nil // others may stand below
 	if _, err := permission.NewCatalog([]permission.Permission{alone}); err != nil {
 		return d.WrapErr(err)
 	}
 	h.Permissions = append(h.Permissions, p)
-	return nil
-}
-
-// parseRequires reads a line such as "requires record.view".
-func parseRequires(d *caddyfile.Dispenser, p *permission.Permission) error {
-	names := d.RemainingArgs()
-	if len(names) == 0 {
-		return d.Err("requires takes the names of permissions that are needed as well, such as: requires record.view")
-	}
-	for _, name := range names {
-		if err := permission.CheckName(name); err != nil {
-			return d.WrapErr(err)
-		}
-	}
-	p.Requires = append(p.Requires, names...)
 	return nil
 }
 
@@ -263,35 +249,10 @@ func (h *Handler) parseOpening(d *caddyfile.Dispenser) error {
 
 // checkName refuses a bad name, and one that another permission has.
 func (h *Handler) checkName(p permission.Permission) error {
-	if slices.ContainsFunc(h.Permissions, func(other permission.Permission) bool { return other.Name == p.Name }) {
+	if slices.ContainsFunc(h.permissions(), func(other permission.Permission) bool { return other.Name == p.Name }) {
 		return fmt.Errorf("permission %s is defined twice", p.Name)
 	}
 	return permission.CheckName(p.Name)
-}
-
-func (h *Handler) parseDialect(d *caddyfile.Dispenser) (err error) {
-	if h.Dialect, err = oneArg(d, "kintone, strapi or apitoken"); err != nil {
-		return err
-	}
-	if _, err := findDialect(h.Dialect); err != nil {
-		return d.WrapErr(err)
-	}
-	seen := lines{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := seen.once(d); err != nil {
-			return err
-		}
-		if d.Val() != "password" || h.Dialect != dialectKintone {
-			return d.Errf("unknown word %q; dialect kintone takes password pass, the others have no block", d.Val())
-		}
-		if h.Password, err = oneArg(d, "pass"); err != nil {
-			return err
-		}
-		if h.Password != passwordPass {
-			return d.WrapErr(errPassword)
-		}
-	}
-	return nil
 }
 
 func (h *Handler) parseMaxTokens(d *caddyfile.Dispenser) error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
 )
 
 // dialect makes a gate look like the token check of another system, so that its
@@ -17,16 +18,17 @@ type dialect struct {
 	sources []gate.Source
 	// answer turns a refusal into what clients of the system know. If it is nil they
 	// take problem JSON, with the status 401 for what their token may not do.
-	answer func(h *Handler, r *http.Request, d *gate.Decision, p *problem) (status int, body any)
-	// brings adds to the configuration what all APIs of the system have.
+	answer      func(h *Handler, r *http.Request, d *gate.Decision, p *problem) (status int, body any)
+	permissions []permission.Permission // of all APIs of the system
+	// brings sets what else gates need for the system.
 	brings func(h *Handler) error
 }
 
 // dialects are the systems whose clients work unchanged, by name.
 var dialects = map[string]*dialect{
-	dialectKintone: {[]gate.Source{{Place: gate.Header, Name: "X-Cybozu-API-Token", List: true}}, answerKintone, bringKintone},
-	"strapi":       {[]gate.Source{{Place: gate.Authorization, Name: "Bearer"}}, answerStrapi, nil},
-	"apitoken":     {[]gate.Source{{Place: gate.Authorization, Name: "apiToken"}}, nil, nil},
+	dialectKintone: {[]gate.Source{{Place: gate.Header, Name: "X-Cybozu-API-Token", List: true}}, answerKintone, kintonePermissions(), bringKintone},
+	"strapi":       {[]gate.Source{{Place: gate.Authorization, Name: "Bearer"}}, answerStrapi, nil, nil},
+	"apitoken":     {[]gate.Source{{Place: gate.Authorization, Name: "apiToken"}}, nil, nil, nil},
 }
 
 const dialectKintone = "kintone"
@@ -36,7 +38,11 @@ func (h *Handler) bring() error {
 	if h.Password != "" && (h.Dialect != dialectKintone || h.Password != passwordPass) {
 		return errPassword
 	}
-	if h.dialect == nil || h.dialect.brings == nil {
+	if h.dialect == nil {
+		return nil
+	}
+	h.Permissions = slices.Concat(h.dialect.permissions, h.Permissions)
+	if h.dialect.brings == nil {
 		return nil
 	}
 	return h.dialect.brings(h)

@@ -14,14 +14,17 @@ const passwordPass = "pass"
 
 var errPassword = errors.New("password can only be pass, and stands in the block of dialect kintone")
 
-// bringKintone brings kintone's permissions, what its clients need of its routes,
-// and the header in which it takes a password.
-func bringKintone(h *Handler) error {
+func kintonePermissions() []permission.Permission {
 	permissions, err := permission.ForKintone()
 	if err != nil {
-		return err
+		panic(err) // they are part of the program
 	}
-	h.Permissions = append(permissions, h.Permissions...)
+	return permissions
+}
+
+// bringKintone brings what kintone's clients need of its routes, and the header in
+// which it takes a password.
+func bringKintone(h *Handler) error {
 	for _, path := range permission.KintonePaths() {
 		h.Openings = append(h.Openings, permission.Opening{Kind: permission.PostAsGet, Path: path})
 	}

@@ -1,0 +1,88 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+)
+
+// parseDialect parses:
+//
+//	dialect kintone|strapi|apitoken {
+//		password pass
+//	}
+func (h *Handler) parseDialect(d *caddyfile.Dispenser) (err error) {
+	if h.Dialect, err = oneArg(d, "kintone, strapi or apitoken"); err != nil {
+		return err
+	}
+	found, err := findDialect(h.Dialect)
+	if err != nil {
+		return d.WrapErr(err)
+	}
+	for _, p := range h.Permissions {
+		if slices.ContainsFunc(found.permissions, func(other permission.Permission) bool { return other.Name == p.Name }) {
+			return d.Errf("permission %s is defined twice: dialect %s brings one", p.Name, h.Dialect)
+		}
+	}
+	seen := lines{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := seen.once(d); err != nil {
+			return err
+		}
+		if d.Val() != "password" || h.Dialect != dialectKintone {
+			return d.Errf("unknown word %q; dialect kintone takes password pass, the others have no block", d.Val())
+		}
+		if h.Password, err = oneArg(d, "pass"); err != nil {
+			return err
+		}
+		if h.Password != passwordPass {
+			return d.WrapErr(errPassword)
+		}
+	}
+	return nil
+}
+
+// requiredNames are the permissions that others require, by name, with the error that
+// names the line if there are none of these names.
+type requiredNames map[string]error
+
+// parse reads a line such as "requires record.view".
+func (r requiredNames) parse(d *caddyfile.Dispenser, p *permission.Permission) error {
+	names := d.RemainingArgs()
+	if len(names) == 0 {
+		return d.Err("requires takes the names of permissions that are needed as well, such as: requires record.view")
+	}
+	for _, name := range names {
+		if err := permission.CheckName(name); err != nil {
+			return d.WrapErr(err)
+		}
+		missing := d.Errf("permission %s requires %s, which is no other permission of this API", p.Name, name)
+		if name == p.Name {
+			return missing
+		}
+		r[name] = missing
+	}
+	p.Requires = append(p.Requires, names...)
+	return nil
+}
+
+// check looks for the permissions in the whole block: they may stand below.
+func (r requiredNames) check(h *Handler) error {
+	for _, p := range h.permissions() {
+		delete(r, p.Name)
+	}
+	for _, missing := range r {
+		return missing
+	}
+	return nil
+}
+
+// permissions are those of the block and of the dialect.
+func (h *Handler) permissions() []permission.Permission {
+	if d, err := findDialect(h.Dialect); err == nil && d != nil {
+		return slices.Concat(d.permissions, h.Permissions)
+	}
+	return h.Permissions
+}

@@ -1,0 +1,323 @@
+package gate
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// The tokens of a gate in front of kintone.
+const (
+	seven  = iota // all of app 7
+	viewer        // app 7, view only
+	editor        // app 7, edit without view
+	eight         // adds to app 8
+	both          // adds to apps 7 and 8
+	all           // all of all apps
+	full
+	readonly
+	manager // app 7
+)
+
+func newKintone(t *testing.T) *Gate {
+	t.Helper()
+	permissions, err := permission.ForKintone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := newMemoryStore()
+	for n, tok := range []token.Token{
+		seven: newToken("seven", token.Custom, "record.* app=7"), viewer: newToken("viewer", token.Custom, "record.view app=7"),
+		editor: newToken("editor", token.Custom, "record.edit app=7"), eight: newToken("eight", token.Custom, "record.add app=8"),
+		both: newToken("both", token.Custom, "record.add app=7", "record.add app=8"),
+		all:  newToken("all", token.Custom, "record.*", "file.*", "app.*"), full: newToken("full", token.FullAccess),
+		readonly: newToken("readonly", token.ReadOnly), manager: newToken("manager", token.Custom, "app.manage app=7"),
+	} {
+		store.put(mint(uint64(n)), tok)
+	}
+	sources, err := NewSources([]Source{{Place: Header, Name: "X-Cybozu-API-Token", List: true}}, DefaultMaxTokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := permission.NewCatalog(permissions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGate(t, store, sources, catalog)
+	for _, path := range permission.KintonePaths() {
+		g.Openings = append(g.Openings, permission.Opening{Kind: permission.PostAsGet, Path: path})
+	}
+	g.Bulk, g.OneTokenFor, g.Password = permission.KintoneBulk(), "app", &Password{Header: "X-Cybozu-Authorization"}
+	return g
+}
+
+// kintoneRow is a request to it and the decision.
+type kintoneRow struct {
+	tokens             []int
+	method, path, kind string
+	body               string
+	want               Reason
+	more               http.Header
+}
+
+func (x kintoneRow) decide(t *testing.T, g *Gate) Decision {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), x.method, x.path, strings.NewReader(x.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range x.more {
+		r.Header[name] = values
+	}
+	for _, n := range x.tokens {
+		r.Header.Add("X-Cybozu-API-Token", mint(uint64(n)))
+	}
+	if x.kind != "" {
+		r.Header.Set("Content-Type", x.kind)
+	}
+	d := g.Check(r)
+	if d.ReadBody != nil {
+		d.ReadBody(r)
+		d = g.Resume(r, d)
+	}
+	if d.Reason != x.want {
+		t.Errorf("%s %s %v %.90s of %v got %s (%v), want %s", x.method, x.path, x.more, x.body, x.tokens, d.Reason, d.Err, x.want)
+	}
+	if d.Reason == Allow {
+		if text, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(text, []byte(x.body)) {
+			t.Errorf("%s %s: the backend gets %q, %v", x.method, x.path, text, err)
+		}
+	}
+	return d
+}
+
+const jsonType = "application/json"
+
+// Each route of the record API is of one check box, and of the app that the
+// request names.
+func TestKintoneRoutes(t *testing.T) {
+	g := newKintone(t)
+	for _, x := range []kintoneRow{
+		{[]int{viewer}, "GET", "/k/v1/record.json?app=7&id=1", "", "", Allow, nil},
+		{[]int{viewer}, "GET", "/k/v1/record.json", jsonType, `{"app":7,"id":1}`, Allow, nil},
+		{[]int{viewer}, "GET", "/k/v1/records.json?app=7", "", "", Allow, nil},
+		{[]int{viewer}, "GET", "/k/guest/3/v1/records.json?app=7", "", "", Allow, nil},
+		{[]int{viewer}, "GET", "/k/v1/record/comments.json?app=7", "", "", Allow, nil},
+		{[]int{viewer}, "POST", "/k/v1/records/cursor.json", jsonType, `{"app":"7"}`, Allow, nil},
+		{[]int{viewer}, "POST", "/k/v1/records/cursor.json", jsonType, `{"app":8}`, MissingPermission, nil},
+		{[]int{viewer}, "GET", "/k/v1/records/cursor.json?id=x", "", "", MissingPermission, nil},
+		{[]int{seven}, "GET", "/k/v1/records/cursor.json?id=x", "", "", MissingPermission, nil},
+		{[]int{all}, "GET", "/k/v1/records/cursor.json?id=x", "", "", Allow, nil},
+		{[]int{all}, "DELETE", "/k/v1/records/cursor.json", jsonType, `{"id":"x"}`, Allow, nil},
+		{[]int{viewer}, "POST", "/k/v1/record.json", jsonType, `{"app":7}`, MissingPermission, nil},
+		{[]int{seven}, "POST", "/k/v1/record.json", jsonType, `{"app":7}`, Allow, nil},
+		{[]int{seven}, "POST", "/k/v1/record.json?app=7", jsonType, `{}`, MissingPermission, nil},
+		{[]int{seven}, "PUT", "/k/v1/record/status.json", jsonType, `{"app":7}`, Allow, nil},
+		{[]int{seven}, "PUT", "/k/v1/records/status.json", jsonType, `{"app":7}`, Allow, nil},
+		{[]int{seven}, "PUT", "/k/v1/record/assignees.json", jsonType, `{"app":7}`, Allow, nil},
+		{[]int{editor}, "PUT", "/k/v1/record.json", jsonType, `{"app":7}`, MissingPermission, nil},
+		{[]int{seven}, "DELETE", "/k/v1/records.json?app=7&ids[0]=1", "", "", Allow, nil},
+		{[]int{seven}, "DELETE", "/k/v1/records.json", jsonType, `{"app":7,"ids":[1]}`, Allow, nil},
+		{[]int{seven}, "DELETE", "/k/v1/records.json?app=8&ids[0]=1", "", "", MissingPermission, nil},
+		{[]int{seven}, "DELETE", "/k/v1/records.json?app=7", jsonType, `{"app":8}`, AmbiguousRequest, nil},
+		{[]int{seven}, "DELETE", "/k/v1/records.json?app=7", "text/plain", `{"app":8}`, AmbiguousRequest, nil},
+		{[]int{seven}, "POST", "/k/v1/record/comment.json", jsonType, `{"app":7}`, Allow, nil},
+		{[]int{all}, "POST", "/k/v1/file.json", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--x--", Allow, nil},
+		{[]int{seven}, "GET", "/k/v1/file.json?fileKey=x", "", "", MissingPermission, nil},
+		{[]int{all}, "GET", "/k/v1/file.json?fileKey=x", "", "", Allow, nil},
+		{[]int{manager}, "GET", "/k/v1/app/form/fields.json?app=7", "", "", Allow, nil},
+		{[]int{manager}, "GET", "/k/v1/app.json?id=7", "", "", Allow, nil},
+		{[]int{manager}, "PUT", "/k/v1/preview/app/views.json", jsonType, `{"app":7}`, Allow, nil},
+		{[]int{manager}, "PUT", "/k/v1/preview/app/views.json", jsonType, `{"app":8}`, MissingPermission, nil},
+		{[]int{manager}, "POST", "/k/v1/preview/app/deploy.json", jsonType, `{"app":7,"apps":[{"app":8}]}`, MissingPermission, nil},
+		{[]int{all}, "POST", "/k/v1/preview/app/deploy.json", jsonType, `{"apps":[{"app":8}]}`, Allow, nil},
+		{[]int{manager}, "POST", "/k/v1/preview/app.json", jsonType, `{"app":7,"name":"x"}`, MissingPermission, nil},
+		{[]int{manager}, "GET", "/k/v1/record.json?app=7", "", "", MissingPermission, nil},
+		{[]int{readonly}, "GET", "/k/v1/record.json?app=9", "", "", Allow, nil},
+		{[]int{readonly}, "POST", "/k/v1/records/cursor.json", jsonType, `{"app":9}`, Allow, nil},
+		{[]int{readonly}, "POST", "/k/v1/record.json", jsonType, `{"app":9}`, MissingPermission, nil},
+	} {
+		x.decide(t, g)
+	}
+}
+
+// A bulk request does what its requests do. What one server reads otherwise than
+// another is refused, at each level.
+func TestKintoneBulk(t *testing.T) {
+	g := newKintone(t)
+	const path = "/k/v1/bulkRequest.json"
+	part := func(method, api, payload string) string {
+		return `{"method":"` + method + `","api":"` + api + `","payload":` + payload + `}`
+	}
+	of := func(parts ...string) string { return `{"requests":[` + strings.Join(parts, ",") + `]}` }
+	add7, add8 := part("POST", "/k/v1/record.json", `{"app":7}`), part("POST", "/k/v1/record.json", `{"app":"8"}`)
+	many := strings.Split(strings.Repeat(add7+"|", 20)+add7, "|")
+	for _, x := range []struct {
+		token int
+		body  string
+		want  Reason
+	}{
+		{seven, of(add7), Allow},
+		{seven, of(add7, part("PUT", "/k/v1/records.json", `{"app":7}`), part("DELETE", "/k/v1/records.json", `{"app":7,"ids":[1]}`)), Allow},
+		{seven, of(part("PUT", "/k/guest/3/v1/record/status.json", `{"app":7}`)), Allow},
+		{both, of(add7, add8), Allow},
+		{full, of(add7, add8), Allow},
+		{seven, of(many[:20]...), Allow},
+		{seven, of(add7, add8), MissingPermission},
+		{seven, of(add8, add7), MissingPermission},
+		{seven, of(part("POST", "/k/v1/record.json", `{}`)), MissingPermission},
+		{viewer, of(add7), MissingPermission},
+		{editor, of(part("PUT", "/k/v1/record.json", `{"app":7}`)), MissingPermission},
+		{readonly, of(add7), MissingPermission},
+		{seven, of(part("POST", "/k/v1/other.json", `{"app":7}`)), MissingPermission},
+		{seven, of(part("POST", "/K/v1/record.json", `{"app":7}`)), MissingPermission},
+
+		{seven, of(many...), AmbiguousRequest},
+		{seven, of(), AmbiguousRequest},
+		{seven, ``, AmbiguousRequest},
+		{seven, `[` + add7 + `]`, AmbiguousRequest},
+		{seven, `{}`, AmbiguousRequest},
+		{seven, `{"requests":null}`, AmbiguousRequest},
+		{seven, `{"requests":` + add7 + `}`, AmbiguousRequest},
+		{seven, `{"requests":[` + add7 + `],"requests":[` + add8 + `]}`, AmbiguousRequest},
+		{seven, `{"requests":[` + add7 + `],"Requests":[` + add8 + `]}`, AmbiguousRequest},
+		{seven, of(`{"method":"POST","method":"DELETE","api":"/k/v1/record.json","payload":{"app":7}}`), AmbiguousRequest},
+		{seven, of(`{"method":"POST","api":"/k/v1/record.json","API":"/k/v1/x","payload":{"app":7}}`), AmbiguousRequest},
+		{seven, of(`{"method":"POST","api":"/k/v1/record.json","payload":{"app":7},"payload":{"app":8}}`), AmbiguousRequest},
+		{seven, of(`{"method":"POST","api":"/k/v1/record.json","payload":{"app":7},"payload ":{"app":8}}`), AmbiguousRequest},
+		{seven, of(part("POST", "/k/v1/record.json", `{"app":7,"app":8}`)), AmbiguousRequest},
+		{seven, of(part("POST", "/k/v1/record.json", `{"app":7,"App":8}`)), AmbiguousRequest},
+		{seven, of(part("POST", "/k/v1/record.json", `[{"app":7}]`)), AmbiguousRequest},
+		{seven, of(part("POST", "/k/v1/record.json", `"app"`)), AmbiguousRequest},
+		{seven, of(part("post", "/k/v1/record.json", `{"app":7}`)), AmbiguousRequest},
+		{seven, of(part("GET", "/k/v1/record.json", `{"app":7}`)), AmbiguousRequest},
+		{seven, of(part("POST", "/k/v1/record.json?app=8", `{"app":7}`)), AmbiguousRequest},
+		{seven, of(part("POST", "/k/v1/../v1/record.json", `{"app":7}`)), AmbiguousRequest},
+		{seven, of(part("POST", "/k/v1/rec%6Frd.json", `{"app":7}`)), AmbiguousRequest},
+		{seven, of(part("POST", "//k/v1/record.json", `{"app":7}`)), AmbiguousRequest},
+		{seven, of(part("POST", "https://x/k/v1/record.json", `{"app":7}`)), AmbiguousRequest},
+		{seven, of(part("POST", path, of(add7))), AmbiguousRequest},
+		{seven, of(`{"method":["POST"],"api":"/k/v1/record.json","payload":{"app":7}}`), AmbiguousRequest},
+		{seven, of(`7`), AmbiguousRequest},
+		{seven, of(add7) + " x", AmbiguousRequest},
+		{seven, of(add7)[:20] + strings.Repeat(" ", maxParameterBody), TooLarge},
+	} {
+		kintoneRow{[]int{x.token}, "POST", path, jsonType, x.body, x.want, nil}.decide(t, g)
+	}
+	for _, x := range []kintoneRow{
+		{[]int{seven}, "POST", path + "?app=8", jsonType, of(add7), AmbiguousRequest, nil},
+		{[]int{seven}, "POST", path, "text/plain", of(add7), AmbiguousRequest, nil},
+		{[]int{seven}, "POST", path, "", of(add7), AmbiguousRequest, nil},
+		{[]int{seven}, "POST", path, jsonType, of(add7), AmbiguousRequest, http.Header{"X-Http-Method-Override": {"PUT"}}},
+		{[]int{seven}, "POST", path, jsonType, of(add7), MissingPermission, http.Header{"X-Http-Method-Override": {"GET"}}},
+		{[]int{seven}, "PUT", path, jsonType, of(add7), MissingPermission, nil},
+		{[]int{viewer, eight}, "POST", path, jsonType, of(add8), Allow, nil},
+		{[]int{seven, eight}, "POST", "/k/guest/3/v1/bulkRequest.json", jsonType, of(add7, add8), Allow, nil},
+	} {
+		x.decide(t, g)
+	}
+}
+
+// A POST that says GET, once and in the usual spelling, is a GET with its parameters
+// in the body; whatever else names a method is refused as elsewhere.
+func TestPostAsGet(t *testing.T) {
+	g := newKintone(t)
+	const form = "application/x-www-form-urlencoded"
+	get := http.Header{"X-Http-Method-Override": {"GET"}}
+	long := "&query=" + strings.Repeat("x", 5000)
+	for _, x := range []kintoneRow{
+		{[]int{viewer}, "POST", "/k/v1/records.json", jsonType, `{"app":7,"query":"x"}`, Allow, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form, "app=7" + long, Allow, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form + "; charset=utf-8", "fields%5B0%5D=a&app=7", Allow, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", "", "", Allow, get},
+		{[]int{readonly}, "POST", "/k/v1/records.json", form, "app=9", Allow, get},
+		{[]int{full}, "POST", "/k/v1/records.json", form, "app=9", Allow, get},
+		{[]int{eight}, "POST", "/k/v1/record.json", jsonType, `{"app":8}`, MissingPermission, get}, // not what the POST would be
+		{[]int{viewer}, "POST", "/k/v1/records.json", jsonType, `{"app":8}`, MissingPermission, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form, "app=8", MissingPermission, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", "", "", MissingPermission, get},
+
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", form, "app=8", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", form, "app=7", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", jsonType, `{"app":8}`, AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form, "app=7&app=8", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form, "app=7&App=8", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form, "x=1;app=7", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form, "app=7\r\napp=8", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form + "; charset=utf-16", "app=7", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", form, "app=7&_method=DELETE", MethodOverride, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", "multipart/form-data; boundary=x", "--x--", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json", "", "app=7", AmbiguousRequest, get},
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", "text/plain", "app=8", AmbiguousRequest, get},
+
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", "", "", MethodOverride, http.Header{"X-Http-Method-Override": {"GET", "GET"}}},
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", "", "", MethodOverride, http.Header{"X-Http-Method-Override": {"get"}}},
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7", "", "", MethodOverride, http.Header{"X-Http-Method-Override": {"GET"}, "X-Http-Method": {"PUT"}}},
+		{[]int{viewer}, "POST", "/k/v1/records.json?app=7&_method=POST", "", "", MethodOverride, get},
+		{[]int{viewer}, "PUT", "/k/v1/records.json?app=7", "", "", MethodOverride, get},
+		{[]int{seven}, "POST", "/k/v1/records.json?app=7", "", "", MethodOverride, http.Header{"X-Http-Method-Override": {"DELETE"}}},
+		{[]int{seven}, "GET", "/k/v1/records.json?app=7", "", "", MethodOverride, http.Header{"X-Http-Method-Override": {"DELETE"}}},
+		{[]int{all}, "POST", "/other?app=7", "", "", MethodOverride, get},
+	} {
+		x.decide(t, g)
+	}
+}
+
+// The rights of several tokens add up, but of one app there may be one.
+func TestTokensOfOneApp(t *testing.T) {
+	g := newKintone(t)
+	for _, x := range []struct {
+		tokens []int
+		want   Reason
+		names  string // who allowed it
+	}{
+		{[]int{seven, eight}, Allow, "seven"},
+		{[]int{eight, seven}, Allow, "seven"},
+		{[]int{eight, all}, Allow, "all"},
+		{[]int{full, seven}, Allow, "full"},   // beside one that may do everything nobody reads the app
+		{[]int{seven, seven}, Allow, "seven"}, // the same one
+		{[]int{seven, viewer}, OverlappingTokens, "viewer"},
+		{[]int{eight, seven, viewer}, OverlappingTokens, "viewer"},
+		{[]int{eight, both}, OverlappingTokens, "both"},
+		{[]int{eight, 99}, UnknownToken, ""},
+	} {
+		d := kintoneRow{x.tokens, "GET", "/k/v1/record.json?app=7", "", "", x.want, nil}.decide(t, g)
+		var names []string
+		for k := range d.Tokens.all {
+			names = append(names, k.Token.Name)
+		}
+		if got := strings.Join(names, ","); got != x.names {
+			t.Errorf("%v: %s; want %s", x.tokens, got, x.names)
+		}
+	}
+}
+
+// A password would win over the token at the backend, so nothing with one goes on,
+// unless the gate is told to leave all of that to the backend.
+func TestPassword(t *testing.T) {
+	g := newKintone(t)
+	for i, pass := range []bool{false, true} {
+		g.Password.Pass = pass
+		for _, x := range []struct {
+			tokens []int
+			header string
+			want   [2]Reason
+		}{
+			{nil, "X-Cybozu-Authorization", [2]Reason{NoCredential, PasswordPassed}},
+			{[]int{full}, "X-Cybozu-Authorization", [2]Reason{AmbiguousCredential, PasswordPassed}},
+			{[]int{99}, "X-Cybozu-Authorization", [2]Reason{AmbiguousCredential, PasswordPassed}},
+			{[]int{full}, "X_cybozu-Authorization", [2]Reason{AmbiguousCredential, AmbiguousCredential}},
+			{nil, "X-Cybozu.authorization", [2]Reason{NoCredential, NoCredential}},
+		} {
+			kintoneRow{x.tokens, "GET", "/k/v1/record.json?app=7", "", "", x.want[i], http.Header{x.header: {"YTpi"}}}.decide(t, g)
+		}
+	}
+	kintoneRow{nil, "GET", "/k//v1/record.json", "", "", AmbiguousRequest, http.Header{"X-Cybozu-Authorization": {"YTpi"}}}.decide(t, g)
+	kintoneRow{nil, "TRACE", "/k/v1/record.json", "", "", RefusedMethod, http.Header{"X-Cybozu-Authorization": {"YTpi"}}}.decide(t, g)
+	kintoneRow{nil, "GET", "/k/v1/record.json", "", "", NoCredential, http.Header{"X-Cybozu-Authorization": {"YTpi", "YTpi"}}}.decide(t, g)
+}
