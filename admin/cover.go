@@ -33,14 +33,31 @@ func newCover(catalog *permission.Catalog, list []string) *cover {
 // has reports whether whoever has the list has the grant as well. A permission
 // is only included by its name or by its whole resource, since what it stands
 // for can change; an operation also by others that match everything it matches.
+//
+// A grant that fixes values is included by the same one that fixes none, or only
+// some of them: record.view covers record.view app=7, and not the other way round.
 func (c *cover) has(grant string) bool {
 	if slices.Contains(c.list, grant) {
 		return true
 	}
-	if op, err := permission.ParseOperation(grant); err == nil {
-		return c.grants != nil && c.matches(op)
+	base, fixes := permission.CutFixes(grant)
+	for _, wider := range c.list {
+		widerBase, widerFixes := permission.CutFixes(wider)
+		if includesAll(fixes, widerFixes) && (widerBase == base || includesName(widerBase, base)) {
+			return true
+		}
 	}
-	return permission.CheckName(grant) == nil && slices.Contains(c.list, permission.Resource(grant)+".*")
+	op, err := permission.ParseOperation(base)
+	return err == nil && c.grants != nil && c.matches(op)
+}
+
+func includesAll(list, some []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(list, s) })
+}
+
+// includesName reports whether a grant of a whole resource includes a permission.
+func includesName(wider, name string) bool {
+	return permission.CheckName(name) == nil && wider == permission.Resource(name)+".*"
 }
 
 func (c *cover) matches(op permission.Operation) bool {

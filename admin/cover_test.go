@@ -70,6 +70,28 @@ func TestCover(t *testing.T) {
 		{"gone.find", "gone.find", true},
 		{"gone.find", "gone.create", false},
 		{"", "article.find", false},
+		{"article.find", "article.find app=7", true},
+		{"article.*", "article.find app=7", true},
+		{"article.*", "article.* app=7", true},
+		{"article.* app=7", "article.find app=7", true},
+		{"article.find app=7", "article.find app=7 space=3", true},
+		{"article.find space=3 app=7", "article.find app=7 space=3", true},
+		{"article.find app=7", "article.find", false},
+		{"article.find app=7", "article.* app=7", false},
+		{"article.find app=7", "article.find app=8", false},
+		{"article.find app=7 space=3", "article.find app=7", false},
+		{"article.find app=7", "article.create app=7", false},
+		{"article.find app=7,article.find app=8", "article.find", false},
+		{"GET /a", "GET /a?app={app}", true}, // which is less
+		{"GET /a?app={app}", "GET /a", false},
+		{"GET /a?app={app}", "GET /a?app={app} app=7", true},
+		{"GET /a?app={app} app=7", "GET /a?app={app}", false},
+		{"GET /a?app={app} app=7", "GET /a?app={app} app=7", true},
+		{"GET /a?app={app}", "GET /a?id={app}", false},
+		{"GET /o/{org}/*", "GET /o/{org}/* org=x", true},
+		{"GET /o/{org}/* org=x", "GET /o/{org}/*", false},
+		{"GET /o/{org}/* org=x", "GET /o/{org}/* org=y", false},
+		{"GET /o/{org}/* org=%01", "GET /o/{org}/*", false}, // stands for nothing
 	} {
 		var list []string
 		if test.list != "" {

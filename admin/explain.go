@@ -16,7 +16,8 @@ type Explanation struct {
 }
 
 // Explain decides about a request with a token as the gate would if it came now.
-func (s *Service) Explain(ctx context.Context, actor Actor, id, method, target string) (Explanation, error) {
+func (s *Service) Explain(ctx context.Context, actor Actor, id string, asked gate.Asked) (Explanation, error) {
+	method := asked.Method
 	if upper := strings.ToUpper(method); method != upper && !permission.IsKind(method) {
 		if lower := strings.ToLower(method); permission.IsKind(lower) {
 			upper = lower
@@ -31,7 +32,7 @@ func (s *Service) Explain(ctx context.Context, actor Actor, id, method, target s
 	if err != nil {
 		return Explanation{}, err
 	}
-	e, err := gate.Explain(present, catalog, method, target, s.now())
+	e, err := gate.Explain(present, catalog, asked, s.now())
 	if err != nil {
 		return Explanation{}, problem("path", "%v", err)
 	}
@@ -54,9 +55,5 @@ func matched(catalog *permission.Catalog, e gate.Explanation) []string {
 			}
 		}
 	}
-	method, target, _ := strings.Cut(e.Operation, " ")
-	if permission.IsKind(method) {
-		return catalog.Matching(operations, catalog.FindField(method, target))
-	}
-	return catalog.Matching(operations, catalog.Find(method, target))
+	return catalog.Matching(operations, e.Match)
 }

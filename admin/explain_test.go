@@ -25,7 +25,7 @@ func TestExplain(t *testing.T) {
 		{reader, "GET", "/api/articles/1", gate.Allow, "GET /api/articles/{id}", "", "article.find_one"},
 		{reader, "DELETE", "/api/articles/1", gate.MissingPermission, "DELETE /api/articles/{id}", "", "article.delete"},
 	} {
-		e, err := f.Explain(t.Context(), operator, test.token.ID, test.method, test.path)
+		e, err := f.Explain(t.Context(), operator, test.token.ID, gate.Asked{Method: test.method, Target: test.path})
 		switch {
 		case err != nil || e.Reason != test.reason:
 			t.Errorf("%s %s: %s, %v; want %s", test.method, test.path, e.Reason, err, test.reason)
@@ -35,7 +35,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	for method, path := range map[string]string{"get": "/api/articles", "GET": "articles"} {
-		_, err := f.Explain(t.Context(), operator, custom.ID, method, path)
+		_, err := f.Explain(t.Context(), operator, custom.ID, gate.Asked{Method: method, Target: path})
 		if fields := problems(t, err); fields != "method" && fields != "path" {
 			t.Errorf("%s %s: got %v", method, path, err)
 		}

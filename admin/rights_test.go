@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
@@ -51,7 +52,7 @@ var tokenActions = []struct {
 		return err
 	}},
 	{"explain", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
-		_, err := f.Explain(t.Context(), a, made.ID, "GET", "/api/articles")
+		_, err := f.Explain(t.Context(), a, made.ID, gate.Asked{Method: "GET", Target: "/api/articles"})
 		return err
 	}},
 	{"update", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {

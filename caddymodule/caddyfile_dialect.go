@@ -79,10 +79,7 @@ func (r requiredNames) check(h *Handler) error {
 	return nil
 }
 
-// permissions are those of the block and of the dialect.
+// permissions are those of the dialect and of the block.
 func (h *Handler) permissions() []permission.Permission {
-	if d, err := findDialect(h.Dialect); err == nil && d != nil {
-		return slices.Concat(d.permissions, h.Permissions)
-	}
-	return h.Permissions
+	return withDialect(h.Dialect, h.Permissions)
 }

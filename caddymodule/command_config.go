@@ -100,6 +100,7 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 	var handler struct {
 		API         string                  `json:"api"`
 		Permissions []permission.Permission `json:"permissions"`
+		Dialect     string                  `json:"dialect"`
 	}
 	if err := json.Unmarshal(node, &handler); err != nil {
 		return fmt.Errorf("reading an api_tokens handler: %w", err)
@@ -107,7 +108,7 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 	if handler.API == "" {
 		handler.API = defaultAPI
 	}
-	c.add(store.Catalog{API: handler.API, Permissions: handler.Permissions})
+	c.add(store.Catalog{API: handler.API, Permissions: withDialect(handler.Dialect, handler.Permissions)})
 	return nil
 }
 

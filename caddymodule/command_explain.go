@@ -26,13 +26,16 @@ func explainCommand(o *options) *cobra.Command {
 		Long: `Says whether a token may make a request, and why: which grant allows it, or
 which permission is missing. Ends with code 0 if the request is allowed, and 4
 if it is refused.`,
-		Example: `  caddy api-tokens explain ci GET /api/articles/42`,
-		Args:    exactly(3, form),
+		Example: `  caddy api-tokens explain ci GET /api/articles/42
+  caddy api-tokens explain ci POST /k/v1/record.json --json-body '{"app": 7}'`,
+		Args: exactly(3, form),
 	}
+	var body string
+	cmd.Flags().StringVar(&body, "json-body", "", "body of the request, if permissions of the API go by what is in it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		allowed := false
 		err := o.run(func(s *session, args []string) (err error) {
-			allowed, err = s.explain(args)
+			allowed, err = s.explain(args, body)
 			return err
 		})(cmd, args)
 		if err != nil || allowed {
@@ -45,12 +48,12 @@ if it is refused.`,
 	return cmd
 }
 
-func (s *session) explain(args []string) (allowed bool, err error) {
+func (s *session) explain(args []string, body string) (allowed bool, err error) {
 	t, err := s.find(args[0])
 	if err != nil {
 		return false, err
 	}
-	e, err := s.service.Explain(s.cmd.Context(), s.actor, t.ID, args[1], args[2])
+	e, err := s.service.Explain(s.cmd.Context(), s.actor, t.ID, gate.Asked{Method: args[1], Target: args[2], JSON: body})
 	if err != nil {
 		return false, err
 	}
@@ -128,9 +131,9 @@ func missing(t *token.Token, e admin.Explanation) string {
 	switch {
 	case t.Type == token.ReadOnly:
 		return e.Operation + " counts as writing, by its method or by a mark, and the token is read-only"
-	case len(e.Permissions) == 0:
+	case len(e.Lacks) == 0:
 		return "no permission has " + e.Operation + "; grant the operation itself, or make the token full-access"
 	default:
-		return "the permission " + strings.Join(e.Permissions, " or ") + " is missing"
+		return "the permission " + strings.Join(e.Lacks, " or ") + " is missing"
 	}
 }

@@ -33,16 +33,20 @@ var dialects = map[string]*dialect{
 
 const dialectKintone = "kintone"
 
+// withDialect returns the permissions that a dialect brings, and those beside them.
+func withDialect(name string, own []permission.Permission) []permission.Permission {
+	if d, err := findDialect(name); err == nil && d != nil {
+		return slices.Concat(d.permissions, own)
+	}
+	return own
+}
+
 // bring sets what the dialect brings.
 func (h *Handler) bring() error {
 	if h.Password != "" && (h.Dialect != dialectKintone || h.Password != passwordPass) {
 		return errPassword
 	}
-	if h.dialect == nil {
-		return nil
-	}
-	h.Permissions = slices.Concat(h.dialect.permissions, h.Permissions)
-	if h.dialect.brings == nil {
+	if h.dialect == nil || h.dialect.brings == nil {
 		return nil
 	}
 	return h.dialect.brings(h)

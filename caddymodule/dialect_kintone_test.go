@@ -160,7 +160,7 @@ func TestKintonePasswordPass(t *testing.T) {
 	if a := g.ask("GET", "/k/v1/record.json?app=7"); a.status != 401 {
 		t.Errorf("without anything: %v", a)
 	}
-	if strings.Contains(g.log(), password) {
-		t.Error("the log has the password")
+	if !redactor.Load().Names("X-Cybozu-Authorization") {
+		t.Error("logs of format api_tokens would have the password")
 	}
 }

@@ -130,7 +130,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	h.takesQueries = slices.ContainsFunc(h.Sources, func(s gate.Source) bool { return s.Place == gate.Query })
-	if h.catalog, err = permission.NewCatalog(h.Permissions); err != nil {
+	if h.catalog, err = permission.NewCatalog(h.permissions()); err != nil {
 		return err
 	}
 	prefix := h.IdentityHeaders

@@ -3,8 +3,10 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -18,28 +20,38 @@ type Explanation struct {
 	Operation string
 	// Permissions are those that have the operation, the most specific first.
 	Permissions []string
+	// Lacks are those of which the token would need one: Permissions, or what they require.
+	Lacks []string
 	// Grants are those grants of a custom token that allow it.
 	Grants []string
+	// Match is what the request does, with the values of its parameters.
+	Match permission.Match
 	// Err says what is ambiguous about the request, or wrong with the token's record.
 	Err error
 }
 
-// Explain decides about a request as Check would, for people: target is a path
-// with or without a query, or behind a kind of GraphQL operations the name of a
-// root field. It returns an error if that is not a URL or a name at all.
-func Explain(t token.Token, catalog *permission.Catalog, method, target string, now time.Time) (Explanation, error) {
-	does, described, err := describeFor(method, target, catalog)
+// Asked is a request to be explained. Target is a path with or without a query, or
+// behind a kind of GraphQL operations the name of a root field; JSON is a body, or "".
+type Asked struct{ Method, Target, JSON string }
+
+// Explain decides about a request as Check would, for people. It returns an error if
+// the target is not a URL or a name at all.
+func Explain(t token.Token, catalog *permission.Catalog, asked Asked, now time.Time) (Explanation, error) {
+	tokens, reason := usable(Tokens{First: &Known{Token: t}}, t.API, now)
+	does, described, err := describeFor(asked, catalog, tokens)
 	if _, bad := errors.AsType[*targetError](err); bad {
 		return Explanation{}, err
 	}
-	tokens, reason := usable(Tokens{First: &Known{Token: t}}, t.API, now)
 	m := does.First
-	e := Explanation{Reason: reason, Operation: m.String(), Permissions: catalog.Names(m), Err: err}
+	e := Explanation{Reason: reason, Operation: m.String(), Permissions: catalog.Names(m), Match: m, Err: err}
 	if e.Reason == "" {
 		e.Reason = described
 	}
 	if e.Reason == "" {
-		_, _, _, e.Reason = Decide(tokens, catalog, &does)
+		var lacks permission.Match
+		if _, lacks, _, e.Reason = Decide(tokens, catalog, &does); e.Reason == MissingPermission {
+			e.Lacks = catalog.Names(lacks)
+		}
 	}
 	if e.Reason == MethodOverride {
 		e.Err = errOverride
@@ -58,7 +70,8 @@ type targetError struct{ problem string }
 
 func (e *targetError) Error() string { return e.problem }
 
-func describeFor(method, target string, catalog *permission.Catalog) (Matches, Reason, error) {
+func describeFor(asked Asked, catalog *permission.Catalog, tokens Tokens) (Matches, Reason, error) {
+	method, target := asked.Method, asked.Target
 	if permission.IsKind(method) {
 		if _, err := permission.ParseOperation(method + " " + target); err != nil {
 			return Matches{}, "", &targetError{err.Error()}
@@ -75,5 +88,19 @@ func describeFor(method, target string, catalog *permission.Catalog) (Matches, R
 		r.Method = http.MethodGet
 		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
 	}
-	return Describe(r, catalog, nil)
+	if asked.JSON != "" {
+		r.Header["Content-Type"] = []string{"application/json"}
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(asked.JSON)), int64(len(asked.JSON))
+	}
+	does, reason, err := Describe(r, catalog, nil)
+	if reason != "" || tokens.mayAll() {
+		return does, reason, err
+	}
+	g := &Gate{Catalog: catalog}
+	read, reason, err := g.readParameters(r, tokens, &does)
+	if read != nil {
+		read(r)
+		_, reason, err = g.readParameters(r, tokens, &does)
+	}
+	return does, reason, err
 }

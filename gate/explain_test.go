@@ -83,7 +83,7 @@ func TestExplainAgreesWithCheck(t *testing.T) {
 				r.Header["Connection"], r.Header["Upgrade"] = []string{"keep-alive, upgrade"}, []string{"websocket"}
 			}
 			d := g.Check(r)
-			e, err := Explain(tok, g.Catalog, method, target, now)
+			e, err := Explain(tok, g.Catalog, Asked{Method: method, Target: target}, now)
 			what := fmt.Sprintf("%s %s with %s %q", method, target, tok.Type, tok.Grants)
 			if err != nil || e.Reason != d.Reason {
 				t.Fatalf("%s: explained as %q, decided %q (%v, %v)", what, e.Reason, d.Reason, err, d.Err)
@@ -111,7 +111,7 @@ func checkExplanation(t *testing.T, what string, tok token.Token, e Explanation,
 
 func TestExplainRefusesWhatIsNoPath(t *testing.T) {
 	for _, target := range []string{"", "api/articles", "a b", "/a\x00"} {
-		if _, err := Explain(newToken("a", token.FullAccess), articles(t), "GET", target, time.Now()); err == nil || !strings.Contains(err.Error(), "not a path") {
+		if _, err := Explain(newToken("a", token.FullAccess), articles(t), Asked{Method: "GET", Target: target}, time.Now()); err == nil || !strings.Contains(err.Error(), "not a path") {
 			t.Errorf("%q: %v", target, err)
 		}
 	}

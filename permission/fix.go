@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // fix holds a grant to one value of what its operations capture: app=7.
@@ -25,7 +26,7 @@ func cutFixes(text string) (base string, fixes []fix, err error) {
 		}
 		decoded, bad := url.PathUnescape(value)
 		switch {
-		case bad != nil || value == "":
+		case bad != nil || value == "" || strings.ContainsFunc(decoded, unicode.IsControl):
 			return "", nil, fmt.Errorf("%q fixes no value; write for example app=7, with %%20 for a blank", last)
 		case slices.ContainsFunc(fixes, func(f fix) bool { return f.capture == capture }):
 			return "", nil, fmt.Errorf("%q fixes %s twice; write a grant for each value", text, capture)

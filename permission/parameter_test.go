@@ -179,6 +179,7 @@ func TestCheckFixes(t *testing.T) {
 		"record.veiw app=7":       "did you mean record.view?",
 		"record.view app=":        "fixes no value",
 		"record.view app=%zz":     "fixes no value",
+		"record.view app=%01":     "fixes no value",
 		"record.view app=7 app=8": "twice",
 		"GET /a?app={app} org=7":  "does not have in braces",
 		"GET /a app=7":            "does not have in braces",

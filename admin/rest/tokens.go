@@ -175,6 +175,8 @@ func (a *api) tokenEvents(c *call) error {
 type explainBody struct {
 	Method string `json:"method"` // or a kind of GraphQL operations
 	Path   string `json:"path"`   // or the name of a root field
+	// Body is a JSON body, as text: some permissions go by what is in it.
+	Body string `json:"body"`
 }
 
 // explanation says what the gate would decide, and why.
@@ -193,7 +195,7 @@ func (a *api) explain(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	e, err := a.Service.Explain(c.r.Context(), c.actor, c.r.PathValue("id"), body.Method, body.Path)
+	e, err := a.Service.Explain(c.r.Context(), c.actor, c.r.PathValue("id"), gate.Asked{Method: body.Method, Target: body.Path, JSON: body.Body})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ type granted struct {
 	Type      token.Type
 	APIGone   bool // no gateway protects its API
 	Resources []grantedResource
+	Held      []heldGrant
 	Written   []string // operations written out
 	Gone      []string // names of what the API no longer has
 }
@@ -39,8 +40,11 @@ func newNamed(p permission.Permission) namedPermission {
 	return n
 }
 
+// heldGrant is a grant of permissions for certain values alone, such as record.view app=7.
+type heldGrant struct{ Grant, Values string }
+
 // Empty reports whether a custom token may do nothing.
-func (g granted) Empty() bool { return len(g.Resources)+len(g.Written) == 0 }
+func (g granted) Empty() bool { return len(g.Resources)+len(g.Held)+len(g.Written) == 0 }
 
 func (u *ui) grantsOf(c *call, t *token.Token) (granted, error) {
 	catalog, known, err := u.catalogOf(c.r.Context(), c.actor, t.API)
@@ -56,8 +60,13 @@ func (u *ui) grantsOf(c *call, t *token.Token) (granted, error) {
 	}
 	g.Resources = grantedResources(catalog.Permissions, t.Grants)
 	for _, grant := range t.Grants {
-		if strings.Contains(grant, " ") && !slices.Contains(g.Gone, grant) {
+		base, values := permission.CutFixes(grant)
+		switch {
+		case slices.Contains(g.Gone, grant):
+		case strings.Contains(base, " "):
 			g.Written = append(g.Written, grant)
+		case len(values) > 0:
+			g.Held = append(g.Held, heldGrant{base, strings.Join(values, ", ")})
 		}
 	}
 	return g, nil

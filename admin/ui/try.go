@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
+	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -33,6 +34,7 @@ type trial struct {
 	Token, API             string
 	GraphQL                bool
 	Method, Path, Document string
+	Body                   string // JSON
 
 	Tokens  []token.Token // that the field offers
 	APIs    []string
@@ -51,7 +53,7 @@ type outcome struct {
 func (u *ui) try(c *call) error {
 	form := trial{
 		Token: c.field("token"), API: c.field("api"), GraphQL: c.field("kind") == "graphql",
-		Method: c.field("method"), Path: targetOf(c.field("path")), Document: c.field("document"),
+		Method: c.field("method"), Path: targetOf(c.field("path")), Document: c.field("document"), Body: c.field("body"),
 	}
 	var err error
 	if form.Path != "" || form.Document != "" || c.r.Method == http.MethodPost {
@@ -131,7 +133,7 @@ func (u *ui) tryOut(c *call, form *trial) (*outcome, error) {
 	if form.GraphQL {
 		verdicts, err = u.tryDocument(c, &t, form.Document)
 	} else {
-		verdicts, err = u.tryRequest(c, &t, form.Method, form.Path)
+		verdicts, err = u.tryRequest(c, &t, gate.Asked{Method: form.Method, Target: form.Path, JSON: form.Body})
 	}
 	if err != nil {
 		return nil, err

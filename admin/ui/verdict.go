@@ -24,14 +24,14 @@ type verdict struct {
 	Schema      bool     // asks for the schema of GraphQL, about which gates have a setting
 }
 
-func (u *ui) tryRequest(c *call, t *token.Token, method, path string) ([]verdict, error) {
-	if path == "" {
+func (u *ui) tryRequest(c *call, t *token.Token, asked gate.Asked) ([]verdict, error) {
+	if asked.Target == "" {
 		return nil, admin.FieldErrors{{Field: "path", Problem: texts.Get("try.no-path")}}
 	}
-	if len(method) > longestMethod {
+	if len(asked.Method) > longestMethod {
 		return nil, admin.FieldErrors{{Field: "method", Problem: texts.Get("try.long-method", longestMethod)}}
 	}
-	v, err := u.judge(c, t, method, path)
+	v, err := u.judge(c, t, asked)
 	return []verdict{v}, err
 }
 
@@ -53,7 +53,7 @@ func (u *ui) tryDocument(c *call, t *token.Token, document string) ([]verdict, e
 	}
 	var verdicts []verdict
 	for _, field := range fields {
-		v, err := u.judge(c, t, string(field.Kind), field.Name)
+		v, err := u.judge(c, t, gate.Asked{Method: string(field.Kind), Target: field.Name})
 		if err != nil {
 			return nil, err
 		}
@@ -101,8 +101,8 @@ func isJSON(text string) bool {
 	return strings.HasPrefix(text, "[") || object && strings.HasPrefix(strings.TrimSpace(inner), `"`)
 }
 
-func (u *ui) judge(c *call, t *token.Token, method, target string) (verdict, error) {
-	e, err := u.Service.Explain(c.r.Context(), c.actor, t.ID, method, target)
+func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) (verdict, error) {
+	e, err := u.Service.Explain(c.r.Context(), c.actor, t.ID, asked)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -111,8 +111,8 @@ func (u *ui) judge(c *call, t *token.Token, method, target string) (verdict, err
 	}
 	if e.Reason == gate.MissingPermission && t.Type == token.Custom {
 		v.Missing = e.Operation
-		if len(e.Permissions) > 0 {
-			v.Missing = e.Permissions[0]
+		if len(e.Lacks) > 0 {
+			v.Missing = e.Lacks[0]
 		}
 	}
 	return v, nil
@@ -148,12 +148,12 @@ func missing(t *token.Token, e *admin.Explanation) string {
 	switch {
 	case t.Type == token.ReadOnly:
 		return texts.Get("try.writes", e.Operation)
-	case len(e.Permissions) == 0:
+	case len(e.Lacks) == 0:
 		return texts.Get("try.no-permission", e.Operation)
-	case len(e.Permissions) == 1:
-		return texts.Get("try.missing", e.Permissions[0])
+	case len(e.Lacks) == 1:
+		return texts.Get("try.missing", e.Lacks[0])
 	default:
-		return texts.Get("try.missing-any", strings.Join(e.Permissions, ", "))
+		return texts.Get("try.missing-any", strings.Join(e.Lacks, ", "))
 	}
 }
 

@@ -60,7 +60,7 @@ var edit = map[string]string{
 	"edit.gone.help":              "The API has these no longer, so they let nothing in. Untick what you don't need; what you keep counts again if the permission comes back.",
 	"edit.gone.badge":             "gone",
 	"edit.written":                "Other operations",
-	"edit.written.help":           "For what has no permission above. One in each line: GET /api/articles/{id}, POST /files/*, query articles.",
+	"edit.written.help":           "For what has no permission above. One in each line: GET /api/articles/{id}, POST /files/*, query articles. Or a permission for one value of what its operations have in braces: record.view app=7.",
 	"edit.many":                   "has %d lines; a token can have %d grants at most",
 	"edit.line":                   "Line %d: %s",
 

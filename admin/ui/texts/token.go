@@ -31,6 +31,8 @@ var token = map[string]string{
 	"grants.see-api":     "See what there is",
 	"grants.none":        "Nothing. Every request with it is refused.",
 	"grants.whole":       "all of it",
+	"grants.held":        "For certain values",
+	"grants.held.only":   "only where %s",
 	"grants.written":     "Other operations",
 	"grants.gone":        "Gone",
 	"grants.gone.text":   "The API has these no longer, so they allow nothing. If it has them again, they work again.",
