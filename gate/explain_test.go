@@ -14,6 +14,30 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
+// Explain reads the parameters that decide as the gate does.
+func TestExplainParameters(t *testing.T) {
+	g := newKintone(t)
+	now := time.Now()
+	for _, test := range []struct {
+		grant, method, target, body string
+		want                        Reason
+		lacks                       string
+	}{
+		{"record.view app=7", "GET", "/k/v1/record.json?app=7", "", Allow, ""},
+		{"record.view app=7", "GET", "/k/v1/record.json?app=8", "", MissingPermission, "record.view"},
+		{"record.view app=7", "GET", "/k/v1/record.json", "", MissingPermission, ""},
+		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":7}`, Allow, ""},
+		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":8}`, MissingPermission, "record.add"},
+		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":7,"app":8}`, AmbiguousRequest, ""},
+		{"record.edit app=7", "PUT", "/k/v1/record.json", `{"app":7}`, MissingPermission, "record.view"},
+	} {
+		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, Asked{test.method, test.target, test.body}, now)
+		if err != nil || e.Reason != test.want || strings.Join(e.Lacks, " ") != test.lacks || (e.Reason == Allow) != (len(e.Grants) > 0 && test.want == Allow) {
+			t.Errorf("%s: %s %s %s: %+v, %v", test.grant, test.method, test.target, test.body, e, err)
+		}
+	}
+}
+
 func pick[T any](random *rand.Rand, list ...T) T { return list[random.IntN(len(list))] }
 
 // some returns each of the list with an even chance.

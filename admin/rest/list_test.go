@@ -128,6 +128,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s %s: got %+v", test.method, test.target, got)
 		}
 	}
+	ann.do(t, "POST", path, object{"method": "POST", "path": "/api/articles", "body": `{"app": 7}`}).want(t, http.StatusOK)
 	ann.do(t, "POST", path, object{"method": "get", "path": "/"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 	ann.do(t, "POST", path, object{"method": "GET", "path": "no path"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 }

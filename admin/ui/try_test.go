@@ -142,3 +142,37 @@ func TestSuggestTokens(t *testing.T) {
 		lacks(`value="Web site"`, `value="Nightly report"`, "<html")
 	f.as(t, "owner").get("/try/tokens?token=night").is(http.StatusOK, `value="Nightly build"`, `value="Nightly report"`)
 }
+
+// A token that is held to a value: written into the text area, shown in words, and
+// tried with a query and with a body.
+func TestGrantsOfOneValue(t *testing.T) {
+	f := newSite(t)
+	catalog := store.Catalog{API: "shop"}
+	for name, text := range map[string]string{"stock.view": "GET /stock?shop={shop}", "stock.add": "POST /stock json:shop={shop}"} {
+		op, err := permission.ParseOperation(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		catalog.Permissions = append(catalog.Permissions, permission.Permission{Name: name, Operations: []permission.Operation{op}})
+	}
+	if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), catalog) }); err != nil {
+		t.Fatal(err)
+	}
+	b := f.as(t, "owner")
+	b.post("/tokens", "api", "shop", "name", "bad", "type", "custom", "duration", "7d", "written", "stock.view\nstock.view store=7").saysAll().
+		is(http.StatusUnprocessableEntity, "Line 2: store=7 fixes nothing: the operations of stock.view have shop in braces")
+	b.post("/tokens", "api", "shop", "name", "seven", "type", "custom", "duration", "7d", "written", "stock.view shop=7\nstock.add shop=7 ").saysAll().
+		is(http.StatusOK, "Your new token: seven")
+	made := f.tokens(t)["seven"]
+	b.get("/tokens/"+made.ID).saysAll().is(http.StatusOK, "For certain values", "stock.view", "only where shop=7")
+	b.get("/tokens/"+made.ID+"/edit").saysAll().is(http.StatusOK, "stock.view shop=7\nstock.add shop=7</textarea>")
+	for _, test := range []struct{ method, path, body, says string }{
+		{"GET", "/stock?shop=7", "", "✓ Allowed"},
+		{"GET", "/stock?shop=8", "", "The token has no grant of stock.view."},
+		{"POST", "/stock", `{"shop": 7}`, "✓ Allowed"},
+		{"POST", "/stock", `{"shop": 8}`, "The token has no grant of stock.add."},
+		{"POST", "/stock", `{"shop": 7, "shop": 8}`, "which decides, stands in the request more than once"},
+	} {
+		b.post("/try", "token", "seven", "kind", "rest", "method", test.method, "path", test.path, "body", test.body).saysAll().is(http.StatusOK, test.says)
+	}
+}
