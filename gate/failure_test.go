@@ -166,13 +166,13 @@ func TestOneBadRowDeniesThatTokenAlone(t *testing.T) {
 		}
 	})
 	for range 2 {
-		if _, reason, err := r.Resolve(t.Context(), Credentials{First: bad}, time.Now()); reason != UnreadableToken {
+		if _, reason, err := r.Resolve(t.Context(), Credentials{First: bad}, nil, time.Now()); reason != UnreadableToken {
 			t.Errorf("unreadable: %q, %v", reason, err)
 		}
 		if k, reason := ask(r, good); k == nil || k.Attachment != "a" {
 			t.Errorf("a good token suffers: %q", reason)
 		}
-		if _, reason, err := r.Resolve(t.Context(), Credentials{First: panics}, time.Now()); reason != Failure || !strings.Contains(err.Error(), "panicked") {
+		if _, reason, err := r.Resolve(t.Context(), Credentials{First: panics}, nil, time.Now()); reason != Failure || !strings.Contains(err.Error(), "panicked") {
 			t.Errorf("panic: %q, %v", reason, err)
 		}
 		attached = true

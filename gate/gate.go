@@ -16,6 +16,8 @@ type Gate struct {
 	Catalog  *permission.Catalog
 	Sources  *Sources
 	Resolver *Resolver
+	// Salted is nil if the store has no hashes of other systems for the API.
+	Salted   *Salted
 	Recorder *Recorder
 	// Openings are what the routes of the API let in that is refused elsewhere.
 	Openings permission.Openings
@@ -90,7 +92,7 @@ func (g *Gate) Check(r *http.Request) Decision {
 		return Decision{Reason: reason, FromQuery: credentials.FromQuery}
 	}
 	d := Decision{FromQuery: credentials.FromQuery}
-	d.Tokens, d.Reason, d.Err = g.Resolver.Resolve(r.Context(), credentials, now)
+	d.Tokens, d.Reason, d.Err = g.Resolver.Resolve(r.Context(), credentials, g.Salted, now)
 	if d.Reason == "" {
 		d.Tokens, d.Reason = usable(d.Tokens, g.API, now)
 	}

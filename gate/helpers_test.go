@@ -131,7 +131,7 @@ var resolvers sync.Map
 
 // ask resolves one secret as a request that begins now would.
 func ask(r *Resolver, secret string) (*Known, Reason) {
-	tokens, reason, _ := r.Resolve(context.Background(), Credentials{First: secret}, r.config.Now())
+	tokens, reason, _ := r.Resolve(context.Background(), Credentials{First: secret}, nil, r.config.Now())
 	return tokens.First, reason
 }
 

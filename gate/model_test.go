@@ -191,7 +191,7 @@ func (m *model) request(n int) {
 	mt := &m.tokens[n/2]
 	oldest := mt.settled.Load()
 	now := m.now()
-	tokens, reason, _ := m.resolver.Resolve(context.Background(), Credentials{First: m.texts[n]}, now)
+	tokens, reason, _ := m.resolver.Resolve(context.Background(), Credentials{First: m.texts[n]}, nil, now)
 	m.requests.Add(1)
 	mt.mu.Lock()
 	newest := int64(len(mt.history) - 1)

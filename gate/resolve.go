@@ -137,15 +137,17 @@ func NewResolver(c Config) (*Resolver, error) {
 
 // Resolve finds the tokens of the credentials; all of them must be known. It
 // returns a reason to refuse the request otherwise, with the failure if it is one.
-func (r *Resolver) Resolve(ctx context.Context, c Credentials, now time.Time) (Tokens, Reason, error) {
+//
+// salted, if it isn't nil, is how else the store may have hashed the secrets.
+func (r *Resolver) Resolve(ctx context.Context, c Credentials, salted *Salted, now time.Time) (Tokens, Reason, error) {
 	var tokens Tokens
-	first, reason, err := r.resolve(ctx, c.First, now)
+	first, reason, err := r.resolve(ctx, c.First, salted, now)
 	if reason != "" {
 		return tokens, reason, err
 	}
 	tokens.First = first
 	for _, secret := range c.Rest {
-		k, reason, err := r.resolve(ctx, secret, now)
+		k, reason, err := r.resolve(ctx, secret, salted, now)
 		if reason != "" {
 			return Tokens{}, reason, err
 		}
@@ -154,7 +156,7 @@ func (r *Resolver) Resolve(ctx context.Context, c Credentials, now time.Time) (T
 	return tokens, "", nil
 }
 
-func (r *Resolver) resolve(ctx context.Context, secret string, now time.Time) (*Known, Reason, error) {
+func (r *Resolver) resolve(ctx context.Context, secret string, salted *Salted, now time.Time) (*Known, Reason, error) {
 	digest := token.Hash(secret)
 	generation := r.generations.of(&digest).Load()
 	known := r.cached(&digest)
@@ -164,6 +166,12 @@ func (r *Resolver) resolve(ctx context.Context, secret string, now time.Time) (*
 	}
 	if known == nil && !token.WellFormed(secret) {
 		return nil, MalformedCredential, nil
+	}
+	if known == nil && salted.concerns(secret) {
+		k, reason, err := r.resolveSalted(ctx, secret, &digest, salted, now)
+		if reason != UnknownToken {
+			return k, reason, err
+		}
 	}
 	return r.resolveSlowly(ctx, digest, generation, known, now)
 }

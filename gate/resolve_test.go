@@ -237,7 +237,7 @@ func TestSharedReadOutlivesTheFirstRequest(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		first, second := make(chan Reason, 1), make(chan *Known, 1)
 		go func() {
-			_, reason, _ := r.Resolve(ctx, Credentials{First: secret}, time.Now())
+			_, reason, _ := r.Resolve(ctx, Credentials{First: secret}, nil, time.Now())
 			first <- reason
 		}()
 		synctest.Wait()

@@ -1,7 +1,10 @@
 package token
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -124,8 +127,35 @@ type Scheme string
 // enough, since nobody guesses a secret of 190 random bits.
 const SHA256 Scheme = "sha256"
 
+// HMACSHA512 is the scheme of secrets of which only Strapi's hash was known here:
+// the HMAC-SHA512 of the text under a salt that the gateway is told. Of its 64 bytes
+// the first 32 are stored. That is not the digest of anything that a client can send, so
+// what Strapi stored lets nobody in.
+const HMACSHA512 Scheme = "hmac-sha512"
+
+// Known reports whether there is such a scheme.
+func (s Scheme) Known() bool { return s == SHA256 || s == HMACSHA512 }
+
 // Digest is a hashed secret, the only form in which stores and caches know it.
 type Digest [sha256.Size]byte
+
+// HashSalted returns the digest of the text of a secret under the scheme HMACSHA512.
+func HashSalted(salt, text string) Digest {
+	mac := hmac.New(sha512.New, []byte(salt))
+	mac.Write([]byte(text))
+	return Digest(mac.Sum(nil)[:len(Digest{})])
+}
+
+// ParseDigest reads what another system stored of a secret under the scheme, in
+// hexadecimal digits.
+func ParseDigest(scheme Scheme, text string) (Digest, error) {
+	size := map[Scheme]int{SHA256: sha256.Size, HMACSHA512: sha512.Size}[scheme]
+	hash, err := hex.DecodeString(text)
+	if size == 0 || err != nil || len(hash) != size {
+		return Digest{}, fmt.Errorf("this is not a hash of the scheme %s, which has %d hexadecimal digits", scheme, 2*size)
+	}
+	return Digest(hash[:len(Digest{})]), nil
+}
 
 // Hash returns the digest of the text of a secret under the scheme SHA256.
 func Hash(text string) Digest {

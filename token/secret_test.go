@@ -495,3 +495,35 @@ func BenchmarkWellFormed(b *testing.B) {
 		token.WellFormed(text)
 	}
 }
+
+// The digests are those of Strapi: crypto.createHmac("sha512", salt).update(secret).digest("hex").
+func TestSaltedDigests(t *testing.T) {
+	const hash = "4206ad525e2f6bcd50e3129e5cd39864ae44b2a4207bde827677f2e14552c6083132831726fe9345174321ba3f97cbbabf6720a33b0a249031110c7caef56443"
+	parsed, err := token.ParseDigest(token.HMACSHA512, hash)
+	if err != nil || parsed != token.HashSalted("a salt", "a secret of Strapi") {
+		t.Errorf("got %x, %v", parsed, err)
+	}
+	if parsed == token.Hash(hash) {
+		t.Error("what Strapi stored would be a secret")
+	}
+	plain := token.Hash("a secret of Strapi")
+	if parsed, err := token.ParseDigest(token.SHA256, fmt.Sprintf("%X", plain)); err != nil || parsed != plain {
+		t.Errorf("got %x, %v", parsed, err)
+	}
+	for _, test := range []struct {
+		scheme token.Scheme
+		text   string
+	}{
+		{token.HMACSHA512, hash[2:]},
+		{token.HMACSHA512, hash[:64]},
+		{token.SHA256, hash},
+		{token.SHA256, ""},
+		{token.SHA256, strings.Repeat("g", 64)},
+		{"md5", strings.Repeat("0", 32)},
+		{"md5", ""},
+	} {
+		if _, err := token.ParseDigest(test.scheme, test.text); err == nil || test.text != "" && strings.Contains(err.Error(), test.text) {
+			t.Errorf("%s %q: %v", test.scheme, test.text, err)
+		}
+	}
+}

@@ -118,7 +118,7 @@ func (e *export) secret(rows pgx.Rows) error {
 	if e.bad = checkScheme(id, scheme); e.bad != nil {
 		return e.bad
 	}
-	s.Digest, s.Scheme = token.Digest(hash), token.SHA256
+	s.Digest, s.Scheme = token.Digest(hash), token.Scheme(scheme)
 	s.Created, s.Expiry = readTime(created), readOptional(expiry)
 	r := e.of(id)
 	r.Secrets = append(r.Secrets, s)

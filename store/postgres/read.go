@@ -45,7 +45,7 @@ func (s *Store) Lookup(ctx context.Context, digest token.Digest) (store.Found, e
 }
 
 func checkScheme(tokenID, scheme string) error {
-	if token.Scheme(scheme) != token.SHA256 {
+	if !token.Scheme(scheme).Known() {
 		return unreadable("secret of token "+tokenID, fmt.Errorf("scheme %q is unknown", scheme))
 	}
 	return nil

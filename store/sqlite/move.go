@@ -84,10 +84,10 @@ func (r reader) addSecrets(ctx context.Context, part []store.Record, within []an
 		if err := rows.Scan(&id, &hash, &scheme, &s.Hint, &created, &expiry); err != nil {
 			return err
 		}
-		if token.Scheme(scheme) != token.SHA256 || len(hash) != len(token.Digest{}) {
+		if !token.Scheme(scheme).Known() || len(hash) != len(token.Digest{}) {
 			return unreadable("secret of token "+id, fmt.Errorf("scheme %q is unknown", scheme))
 		}
-		s.Digest, s.Scheme = token.Digest(hash), token.SHA256
+		s.Digest, s.Scheme = token.Digest(hash), token.Scheme(scheme)
 		s.Created, s.Expiry = readTime(created), readOptional(expiry)
 		for part[i].Token.ID != id {
 			i++

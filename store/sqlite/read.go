@@ -46,7 +46,7 @@ func (s *Store) readSecret(ctx context.Context, digest token.Digest) (store.Foun
 		return store.Found{}, errNoSecret
 	case err != nil:
 		return store.Found{}, s.failure(ctx, err)
-	case token.Scheme(scheme) != token.SHA256:
+	case !token.Scheme(scheme).Known():
 		return store.Found{}, unreadable("secret of token "+r.token.ID, fmt.Errorf("scheme %q is unknown", scheme))
 	}
 	t, err := r.read()

@@ -31,10 +31,10 @@ func scanSecret(row scanner) (store.SecretUse, error) {
 	if err := row.Scan(&hash, &scheme, &s.Hint, &created, &expiry, &last); err != nil {
 		return store.SecretUse{}, err
 	}
-	if token.Scheme(scheme) != token.SHA256 || len(hash) != len(s.Digest) {
+	if !token.Scheme(scheme).Known() || len(hash) != len(s.Digest) {
 		return store.SecretUse{}, unreadable("secret "+s.Hint, fmt.Errorf("scheme %q is unknown", scheme))
 	}
-	s.Digest, s.Scheme = token.Digest(hash), token.SHA256
+	s.Digest, s.Scheme = token.Digest(hash), token.Scheme(scheme)
 	s.Created, s.Expiry = readTime(created), readOptional(expiry)
 	if last != 0 {
 		s.LastUsed = readTime(last)

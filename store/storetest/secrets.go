@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -15,6 +16,24 @@ var secretTests = []test{
 		t.Hint = second.Hint
 		equal(s, s.lookup(first).Token, t)
 		equal(s, s.lookup(second.Digest).Token, t)
+	}},
+	{"a secret keeps the scheme of its hash", func(s *suite) {
+		t, _ := s.create("ci")
+		want := newSecret("salted")
+		want.Digest, want.Scheme = token.HashSalted("salt", "salted"), token.HMACSHA512
+		s.change(func(tx store.Tx) error { return tx.AddSecret(s.ctx, t.ID, want) })
+		equal(s, s.lookup(want.Digest).Token.ID, t.ID)
+		secrets, err := s.Store.Secrets(s.ctx, t.ID, now)
+		s.ok(err)
+		for _, secret := range secrets {
+			if secret.Digest == want.Digest {
+				equal(s, secret.Secret, want)
+			}
+		}
+		equal(s, len(secrets), 2)
+		var moved []store.Secret
+		s.ok(s.Store.Export(s.ctx, func(r store.Record) error { moved = append(moved, r.Secrets...); return nil }))
+		equal(s, slices.Contains(moved, want), true)
 	}},
 	{"a secret belongs to one token", func(s *suite) {
 		first, digest := s.create("first")
