@@ -258,6 +258,36 @@ func (c *Catalog) Reads(m Match) bool {
 // find and create on its path, find_one, update and delete below it. With
 // graphql, they include the root fields that Strapi has for the same.
 func ForResource(name, path string, graphql bool) ([]Permission, error) {
+	return forResource(name, path, graphql, func(path string) []form {
+		return []form{
+			{"find", []string{"GET " + path}},
+			{"find_one", []string{"GET " + path + "/{id}"}},
+			{"create", []string{"POST " + path}},
+			{"update", []string{"PUT " + path + "/{id}", "PATCH " + path + "/{id}"}},
+			{"delete", []string{"DELETE " + path + "/{id}"}},
+		}
+	})
+}
+
+// ForSingle is ForResource for what there is one of, so that it has no id: Strapi's
+// single types. PUT makes it, too.
+func ForSingle(name, path string, graphql bool) ([]Permission, error) {
+	return forResource(name, path, graphql, func(path string) []form {
+		return []form{
+			{"find", []string{"GET " + path}},
+			{"update", []string{"PUT " + path, "PATCH " + path}},
+			{"delete", []string{"DELETE " + path}},
+		}
+	})
+}
+
+// form is an action of a resource and what it does.
+type form struct {
+	action     string
+	operations []string
+}
+
+func forResource(name, path string, graphql bool, forms func(path string) []form) ([]Permission, error) {
 	if err := CheckName(name + ".find"); err != nil || strings.Contains(name, ".") {
 		return nil, fmt.Errorf("%q can't name a resource; use letters, digits, '_', '-' and ':'", name)
 	}
@@ -265,18 +295,8 @@ func ForResource(name, path string, graphql bool) ([]Permission, error) {
 	if path == "" {
 		return nil, fmt.Errorf("a resource needs a path of its own below /, such as /api/articles")
 	}
-	forms := []struct {
-		action     string
-		operations []string
-	}{
-		{"find", []string{"GET " + path}},
-		{"find_one", []string{"GET " + path + "/{id}"}},
-		{"create", []string{"POST " + path}},
-		{"update", []string{"PUT " + path + "/{id}", "PATCH " + path + "/{id}"}},
-		{"delete", []string{"DELETE " + path + "/{id}"}},
-	}
 	var permissions []Permission
-	for _, f := range forms {
+	for _, f := range forms(path) {
 		p := Permission{Name: name + "." + f.action}
 		for _, text := range f.operations {
 			op, err := ParseOperation(text)

@@ -354,3 +354,29 @@ func TestForResource(t *testing.T) {
 		}
 	}
 }
+
+// There is one of a single type, so it has no id; PUT makes it.
+func TestForSingle(t *testing.T) {
+	permissions, err := permission.ForSingle("homepage", "/api/homepage", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, p := range permissions {
+		for _, op := range p.Operations {
+			got[p.Name] = append(got[p.Name], op.String())
+		}
+	}
+	want := map[string][]string{
+		"homepage.find":   {"GET /api/homepage", "query homepage"},
+		"homepage.update": {"PUT /api/homepage", "PATCH /api/homepage", "mutation updateHomepage"},
+		"homepage.delete": {"DELETE /api/homepage", "mutation deleteHomepage"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v", got)
+	}
+	catalog(t, permissions...)
+	if _, err := permission.ForSingle("homepage", "/", false); err == nil {
+		t.Error("a path that is everything was taken")
+	}
+}

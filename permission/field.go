@@ -3,6 +3,7 @@ package permission
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -81,8 +82,12 @@ func addFields(permissions []Permission, name, path string) error {
 		return fmt.Errorf("no names of GraphQL fields can be derived from %s and %s; write them out in permissions", name, path)
 	}
 	title := strings.ToUpper(singular[:1]) + singular[1:]
+	find := []string{"query " + plural, "query " + plural + "_connection"}
+	if !slices.ContainsFunc(permissions, func(p Permission) bool { return p.Name == name+".create" }) {
+		find = []string{"query " + singular} // there is one of it only
+	}
 	fields := map[string][]string{
-		".find":     {"query " + plural, "query " + plural + "_connection"},
+		".find":     find,
 		".find_one": {"query " + singular},
 		".create":   {"mutation create" + title},
 		".update":   {"mutation update" + title},
