@@ -19,7 +19,7 @@ type Idempotency struct {
 type creation struct {
 	draft    token.Token
 	problems FieldErrors // of single fields
-	secret   token.Secret
+	secret   store.Secret // as it will be kept, but for its time
 	action   string
 	key      *Idempotency
 	replayed bool // what the key stands for was there
@@ -32,7 +32,7 @@ func (s *Service) Create(ctx context.Context, actor Actor, d Draft) (token.Token
 	if err != nil {
 		return token.Token{}, token.Secret{}, err
 	}
-	t, err := s.create(ctx, actor, d, &creation{secret: secret, action: tokenCreate})
+	t, err := s.create(ctx, actor, d, &creation{secret: stored(secret), action: tokenCreate})
 	if err != nil {
 		return token.Token{}, token.Secret{}, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) CreateOnce(ctx context.Context, actor Actor, d Draft, key Idem
 	if secret, err = token.Mint(s.random); err != nil {
 		return t, secret, false, err
 	}
-	t, replayed, err = s.createOnce(ctx, actor, d, &creation{secret: secret, action: tokenCreate, key: &key})
+	t, replayed, err = s.createOnce(ctx, actor, d, &creation{secret: stored(secret), action: tokenCreate, key: &key})
 	if err != nil || replayed {
 		secret = token.Secret{}
 	}
@@ -103,13 +103,16 @@ func (s *Service) ImportOnce(ctx context.Context, actor Actor, d Draft, secretTe
 
 func importing(secretText string) (*creation, error) {
 	c := &creation{action: tokenImport}
-	var err error
-	c.secret, err = token.Import(secretText)
-	if errors.Is(err, token.ErrForeignSecret) {
+	secret, err := token.Import(secretText)
+	switch {
+	case errors.Is(err, token.ErrForeignSecret):
 		c.problems.addf("secret", "%v", err)
-		err = nil
+	case err != nil:
+		return nil, err
+	default:
+		c.secret = stored(secret)
 	}
-	return c, err
+	return c, nil
 }
 
 // create adds the token that was drafted.
@@ -203,7 +206,9 @@ func (s *Service) add(ctx context.Context, tx store.Tx, who *Actor, c *creation)
 	if err := tx.CreateToken(ctx, t); err != nil {
 		return nameProblem(err, &t)
 	}
-	if err := tx.AddSecret(ctx, t.ID, stored(c.secret, t.Created)); err != nil {
+	secret := c.secret
+	secret.Created = t.Created
+	if err := tx.AddSecret(ctx, t.ID, secret); err != nil {
 		return secretProblem(err)
 	}
 	if err := s.keepCatalog(ctx, tx, t.API); err != nil {
@@ -212,7 +217,7 @@ func (s *Service) add(ctx context.Context, tx store.Tx, who *Actor, c *creation)
 	if err := s.keepKey(ctx, tx, who, c); err != nil {
 		return err
 	}
-	t.Hint = c.secret.Hint()
+	t.Hint = secret.Hint
 	return s.noteToken(ctx, tx, who, c.action, nil, &t)
 }
 

@@ -167,7 +167,9 @@ func (s *Service) replaceSecret(ctx context.Context, tx store.Tx, who *Actor, ol
 	if err := tx.EndSecrets(ctx, old.ID, now, now.Add(overlap)); err != nil {
 		return err
 	}
-	if err := tx.AddSecret(ctx, old.ID, stored(secret, now)); err != nil {
+	kept := stored(secret)
+	kept.Created = now
+	if err := tx.AddSecret(ctx, old.ID, kept); err != nil {
 		return err
 	}
 	t := *old
@@ -255,9 +257,9 @@ func (s *Service) seen(ctx context.Context, r store.Reader, who *Actor, id strin
 	return t, wrapNotFound(err, "", id)
 }
 
-// stored is the only form in which a secret goes to the store.
-func stored(secret token.Secret, now time.Time) store.Secret {
-	return store.Secret{Digest: secret.Digest(), Scheme: token.SHA256, Hint: secret.Hint(), Created: now}
+// stored is the only form in which a secret goes to the store, but for its time.
+func stored(secret token.Secret) store.Secret {
+	return store.Secret{Digest: secret.Digest(), Scheme: token.SHA256, Hint: secret.Hint()}
 }
 
 func nameProblem(err error, t *token.Token) error {

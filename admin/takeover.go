@@ -1,0 +1,169 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Foreign is a token of another system as it shall be taken over.
+type Foreign struct {
+	Draft
+
+	Where string // it was read: "line 3"
+	// Expiry, if set, counts instead of Duration and may be past: clients of the other
+	// system may want to hear that their token expired, not that it is unknown.
+	Expiry time.Time
+	// Secret is its text, or Hash what the other system stored under the scheme, in
+	// hexadecimal digits.
+	Secret string
+	Hash   string
+	Scheme token.Scheme
+}
+
+// TakenOver is what became of a Foreign token.
+type TakenOver struct {
+	Where    string
+	Token    token.Token // with the id and name of the one that is there, or as it was drafted
+	There    bool        // its secret was here already; nothing was done
+	Problems FieldErrors // why it can't be taken over
+}
+
+// MaxTakeOver is how many tokens can be taken over at a time.
+const MaxTakeOver = 10_000
+
+// unknownHint stands where nobody knows the last characters of a secret.
+const unknownHint = "…????"
+
+// errNotApplied ends a transaction whose changes are not wanted.
+var errNotApplied = errors.New("nothing was changed")
+
+// TakeOver makes tokens for secrets that another system minted: all of them, or
+// none if apply isn't set or one has problems. Tokens whose secrets are here
+// already stay as they are, so that it can run again.
+func (s *Service) TakeOver(ctx context.Context, actor Actor, list []Foreign, apply bool) ([]TakenOver, error) {
+	if len(list) > MaxTakeOver {
+		return nil, fmt.Errorf("there are %d tokens; take over at most %d at a time", len(list), MaxTakeOver)
+	}
+	prepared := make([]foreign, len(list))
+	for i := range list {
+		var err error
+		if prepared[i], err = s.prepare(ctx, &list[i]); err != nil {
+			return nil, err
+		}
+	}
+	var outcome []TakenOver
+	err := s.store.Change(ctx, func(tx store.Tx) error {
+		outcome = nil // the transaction may run more than once
+		who, err := s.fresh(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		if err := who.needAny(TokenCreate); err != nil {
+			return err
+		}
+		wanted := apply
+		first := map[token.Digest]string{}
+		for i := range prepared {
+			o, err := s.takeOver(ctx, tx, &who, &prepared[i], first)
+			if err != nil {
+				return err
+			}
+			wanted = wanted && len(o.Problems) == 0
+			outcome = append(outcome, o)
+		}
+		if !wanted {
+			return errNotApplied
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errNotApplied) {
+		return nil, err
+	}
+	return outcome, nil
+}
+
+// foreign is a token on its way from another system.
+type foreign struct {
+	creation
+	where string
+	there *token.Token // that has the secret; nil if there is none
+}
+
+// prepare does what needs no transaction.
+func (s *Service) prepare(ctx context.Context, f *Foreign) (foreign, error) {
+	c, err := f.creation()
+	if err != nil {
+		return foreign{}, err
+	}
+	id, err := token.NewID(s.random)
+	if err != nil {
+		return foreign{}, err
+	}
+	d := f.Draft
+	if !f.Expiry.IsZero() {
+		d.Duration = "unlimited"
+	}
+	drafted, problems, err := d.token(id, s.now())
+	if err != nil {
+		return foreign{}, err
+	}
+	if !f.Expiry.IsZero() {
+		drafted.Expiry = f.Expiry.UTC().Truncate(time.Millisecond)
+	}
+	c.draft, c.problems = drafted, append(c.problems, problems...)
+	prepared := foreign{creation: *c, where: f.Where}
+	found, err := s.store.Lookup(ctx, c.secret.Digest)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrUnreadable):
+		return prepared, prepared.problems.add(secretProblem(store.ErrSecretTaken))
+	case err != nil:
+		return prepared, err
+	default:
+		prepared.there = &found.Token
+	}
+	return prepared, nil
+}
+
+func (f *Foreign) creation() (*creation, error) {
+	if f.Hash == "" {
+		return importing(f.Secret)
+	}
+	c := &creation{action: tokenImport}
+	digest, err := token.ParseDigest(f.Scheme, f.Hash)
+	if err != nil {
+		c.problems.addf("secret", "%v", err)
+	}
+	c.secret = store.Secret{Digest: digest, Scheme: f.Scheme, Hint: unknownHint}
+	return c, nil
+}
+
+// takeOver adds one token, unless it is there. first says where each secret was
+// met first.
+func (s *Service) takeOver(ctx context.Context, tx store.Tx, who *Actor, f *foreign, first map[token.Digest]string) (TakenOver, error) {
+	o := TakenOver{Where: f.where, Token: f.draft}
+	c := f.creation
+	where, twice := first[c.secret.Digest]
+	first[c.secret.Digest] = f.where
+	switch {
+	case len(c.problems) > 0: // its secret may be none
+	case twice:
+		c.problems.addf("secret", "is that of %s as well; every token needs its own", where)
+	case f.there != nil && f.there.API == c.draft.API && who.sees(f.there):
+		o.Token, o.There = *f.there, true
+		return o, nil
+	case f.there != nil && who.sees(f.there):
+		c.problems.addf("secret", "belongs to token %q of API %s already", f.there.Name, f.there.API)
+	}
+	err := s.add(ctx, tx, who, &c)
+	if problems, ok := errors.AsType[FieldErrors](err); ok {
+		o.Problems = problems
+		return o, nil
+	}
+	return o, err
+}
