@@ -12,6 +12,7 @@ import (
 //
 //	dialect kintone|strapi|apitoken {
 //		password pass
+//		salt     {env.<name>}|{file.<path>}
 //	}
 func (h *Handler) parseDialect(d *caddyfile.Dispenser) (err error) {
 	if h.Dialect, err = oneArg(d, "kintone, strapi or apitoken"); err != nil {
@@ -31,17 +32,29 @@ func (h *Handler) parseDialect(d *caddyfile.Dispenser) (err error) {
 		if err := seen.once(d); err != nil {
 			return err
 		}
-		if d.Val() != "password" || h.Dialect != dialectKintone {
-			return d.Errf("unknown word %q; dialect kintone takes password pass, the others have no block", d.Val())
-		}
-		if h.Password, err = oneArg(d, "pass"); err != nil {
+		if err := h.parseDialectLine(d); err != nil {
 			return err
-		}
-		if h.Password != passwordPass {
-			return d.WrapErr(errPassword)
 		}
 	}
 	return nil
+}
+
+func (h *Handler) parseDialectLine(d *caddyfile.Dispenser) (err error) {
+	switch {
+	case d.Val() == "password" && h.Dialect == dialectKintone:
+		if h.Password, err = oneArg(d, "pass"); err == nil && h.Password != passwordPass {
+			err = d.WrapErr(errPassword)
+		}
+	case d.Val() == "salt":
+		if h.Salt, err = oneArg(d, "a placeholder such as {env.API_TOKEN_SALT}"); err == nil {
+			if bad := h.checkSalt(); bad != nil {
+				err = d.WrapErr(bad)
+			}
+		}
+	default:
+		err = d.Errf("unknown word %q; dialect kintone takes password pass, dialect strapi salt, dialect apitoken has no block", d.Val())
+	}
+	return err
 }
 
 // requiredNames are the permissions that others require, by name, with the error that

@@ -56,7 +56,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			requires <resource.action>...
 //			query|mutation|subscription <field>...
 //		}
-//		resource      <name> <path> [graphql]
+//		resource      <name> <path> [single] [graphql]
 //		graphql       <path>... {
 //			...
 //		}
@@ -66,6 +66,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		errors        caddy|problem
 //		dialect       kintone|strapi|apitoken {
 //			password pass
+//			salt {env.<name>}|{file.<path>}
 //		}
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -210,11 +211,25 @@ func parseOperations(d *caddyfile.Dispenser) (ops []permission.Operation, err er
 
 func (h *Handler) parseResource(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
-	graphQL := len(args) == 3 && args[2] == "graphql"
-	if len(args) != 2 && !graphQL {
-		return d.Err("resource takes a name and a path, and perhaps graphql, such as: resource article /api/articles")
+	if len(args) < 2 {
+		return errResource(d)
 	}
-	permissions, err := permission.ForResource(args[0], args[1], graphQL)
+	single, graphQL := false, false
+	for _, word := range args[2:] {
+		switch {
+		case word == "single" && !single:
+			single = true
+		case word == "graphql" && !graphQL:
+			graphQL = true
+		default:
+			return errResource(d)
+		}
+	}
+	permissionsOf := permission.ForResource
+	if single {
+		permissionsOf = permission.ForSingle
+	}
+	permissions, err := permissionsOf(args[0], args[1], graphQL)
 	if err != nil {
 		return d.WrapErr(err)
 	}
@@ -225,6 +240,10 @@ func (h *Handler) parseResource(d *caddyfile.Dispenser) error {
 		h.Permissions = append(h.Permissions, p)
 	}
 	return nil
+}
+
+func errResource(d *caddyfile.Dispenser) error {
+	return d.Err("resource takes a name and a path, and perhaps single and graphql, such as: resource article /api/articles")
 }
 
 // parseOpening reads what is let in on some paths though it is refused elsewhere.

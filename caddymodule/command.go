@@ -49,6 +49,7 @@ type options struct {
 	status, search, sort, unusedSince string
 	reverse                           bool
 
+	takeOver   takeOverFlags
 	overlap    string
 	secretFile string
 	yes        bool
@@ -71,6 +72,7 @@ type options struct {
 type session struct {
 	*options
 	cmd     *cobra.Command
+	config  gatewayConfig
 	service *admin.Service
 	actor   admin.Actor
 	in      io.Reader
@@ -165,12 +167,12 @@ func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err 
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	err = do(&session{
-		options: o, cmd: cmd,
+		options: o, cmd: cmd, config: config,
 		service: admin.New(opened, time.Now, rand.Reader, config.known...).WithPasswords(argon2id{}),
 		actor:   admin.Operator(systemUser()),
 		in:      cmd.InOrStdin(), out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
 	})
-	if err == nil && made != "" {
+	if unmade, ok := opened.(*unmadeStore); err == nil && ok && unmade.made {
 		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "There was no token store yet; it is now %s.\n", made)
 	}
 	return err

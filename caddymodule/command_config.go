@@ -21,6 +21,8 @@ import (
 type gatewayConfig struct {
 	store StoreConfig
 	known []store.Catalog // of the APIs that the configuration protects
+	// unsalted are those of known with a gate that has no salt.
+	unsalted []string
 }
 
 // readConfig reads the configuration as other Caddy commands do: the named
@@ -101,6 +103,7 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 		API         string                  `json:"api"`
 		Permissions []permission.Permission `json:"permissions"`
 		Dialect     string                  `json:"dialect"`
+		Salt        string                  `json:"salt"`
 	}
 	if err := json.Unmarshal(node, &handler); err != nil {
 		return fmt.Errorf("reading an api_tokens handler: %w", err)
@@ -109,6 +112,9 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 		handler.API = defaultAPI
 	}
 	c.add(store.Catalog{API: handler.API, Permissions: withDialect(handler.Dialect, handler.Permissions)})
+	if handler.Salt == "" {
+		c.unsalted = append(c.unsalted, handler.API)
+	}
 	return nil
 }
 

@@ -46,6 +46,7 @@ argument it would show in process lists.`,
 	}
 	o.draftFlags(cmd, "unlimited")
 	cmd.Flags().StringVar(&o.secretFile, "secret-file", "", "File to read the secret from, instead of standard input")
+	addCommands(cmd, "", importStrapiCommand, importCSVCommand, importJSONLCommand)
 	return cmd
 }
 

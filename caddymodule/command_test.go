@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"os"
@@ -46,7 +48,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 			return os.WriteFile(filepath.Join(env.WorkDir, "gateway.json"), []byte(gatewayJSON), 0o600)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"json": scriptJSON},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"json": scriptJSON, "sqlite": scriptSQLite},
 	})
 }
 
@@ -67,6 +69,18 @@ func scriptJSON(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s is not a text", args[1])
 	}
 	ts.Setenv(args[0], text)
+}
+
+// scriptSQLite is the script command "sqlite FILE STATEMENTS": it runs what a file
+// holds on a database.
+func scriptSQLite(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE STATEMENTS")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.ExecContext(context.Background(), ts.ReadFile(args[1]))
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // Whatever is stored or typed, a terminal must see it as text on one line: an

@@ -27,7 +27,7 @@ type dialect struct {
 // dialects are the systems whose clients work unchanged, by name.
 var dialects = map[string]*dialect{
 	dialectKintone: {[]gate.Source{{Place: gate.Header, Name: "X-Cybozu-API-Token", List: true}}, answerKintone, kintonePermissions(), bringKintone},
-	"strapi":       {[]gate.Source{{Place: gate.Authorization, Name: "Bearer"}}, answerStrapi, nil, nil},
+	dialectStrapi:  {[]gate.Source{{Place: gate.Authorization, Name: "Bearer"}}, answerStrapi, nil, nil},
 	"apitoken":     {[]gate.Source{{Place: gate.Authorization, Name: "apiToken"}}, nil, nil, nil},
 }
 

@@ -69,6 +69,9 @@ type Handler struct {
 	// Password is pass to let requests with kintone's password header through without a
 	// token. By default they are refused: there, a password wins over a token.
 	Password string `json:"password,omitempty"`
+	// Salt is Strapi's API_TOKEN_SALT, for tokens that were taken over from there:
+	// {env.NAME} or {file.PATH}, which is filled in when the configuration is loaded.
+	Salt string `json:"salt,omitempty"`
 	// Errors is caddy to leave the answers to refused requests to Caddy's error
 	// routes (handle_errors). By default they are problem JSON (RFC 9457).
 	Errors string `json:"errors,omitempty"`
@@ -77,6 +80,7 @@ type Handler struct {
 	dialect   *dialect // nil if there is none
 	catalog   *permission.Catalog
 	sources   *gate.Sources
+	salted    *gate.Salted  // nil if there is no salt
 	graphQL   *gate.GraphQL // nil if there is none
 	forwarder *gate.Forwarder
 	logger    *zap.Logger
@@ -137,6 +141,9 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if prefix == identityOff {
 		prefix = ""
 	}
+	if h.salted, err = h.openSalt(); err != nil {
+		return err
+	}
 	if h.graphQL, err = h.GraphQL.open(); err != nil {
 		return err
 	}
@@ -193,7 +200,7 @@ func (h *Handler) open(rt *runtime) *openGate {
 	decisions := rt.metrics.decisionCounters(h.API)
 	return &openGate{
 		Gate: gate.Gate{
-			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Recorder: rt.recorder,
+			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Salted: h.salted, Recorder: rt.recorder,
 			Openings: h.Openings, GraphQL: h.graphQL, CheckPreflights: h.CheckPreflights, Address: clientAddress, Now: time.Now,
 			Bulk: h.bulk, OneTokenFor: h.oneTokenFor, Password: h.password,
 		},

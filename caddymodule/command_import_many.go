@@ -1,0 +1,241 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/internal/strapi"
+)
+
+// takeOverFlags are those of commands that import many tokens.
+type takeOverFlags struct {
+	apply                bool
+	dsn, dsnEnv, saltEnv string
+	resources            []string
+}
+
+func importStrapiCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "strapi [flags]",
+		Short: "Takes the API tokens of a Strapi installation over; their clients need not change",
+		Long: `Takes over the API tokens of a Strapi installation, version 4 or 5, from its
+SQLite or Postgres database, which it only reads. Names, descriptions, types,
+expiry and rights stay, and so do the secrets: Strapi's hashes are kept, and a
+gate with dialect strapi and salt knows them.
+
+Without --apply it only tells what it would do, and what has no counterpart
+here. It may run again: tokens that are here already stay as they are.`,
+		Example: `  caddy api-tokens import strapi --api articles --dsn .tmp/data.db
+  caddy api-tokens import strapi --api articles --dsn-env STRAPI_DATABASE_URL --apply`,
+		Args: none,
+		RunE: o.run(importStrapi),
+	}
+	flags := cmd.Flags()
+	o.takeOverFlags(cmd)
+	flags.StringVar(&o.takeOver.dsn, "dsn", "", "Strapi's database: the path of a SQLite file, or how to connect to Postgres, without a password")
+	flags.StringVar(&o.takeOver.dsnEnv, "dsn-env", "", "Environment variable that has it, for one with a password")
+	flags.StringVar(&o.takeOver.saltEnv, "salt-env", "API_TOKEN_SALT", "Environment variable of the gateway that has Strapi's salt")
+	flags.StringArrayVar(&o.takeOver.resources, "resource", nil, "What a content type is called in the catalog: api::blog.article=article; may be repeated")
+	return cmd
+}
+
+func importCSVCommand(o *options) *cobra.Command {
+	return o.importFileCommand("csv", "Takes over the tokens of a CSV file, secrets as text or hashed", `
+The first line names the columns: name, and any of description, type, grants
+(separated by semicolons), duration or expiry, owner, and secret or one of the
+hashes sha256 and hmac-sha512, in hexadecimal digits.`, readCSV)
+}
+
+func importJSONLCommand(o *options) *cobra.Command {
+	return o.importFileCommand("jsonl", "Takes over the tokens of a file with one JSON object in each line, secrets as text or hashed", `
+An object has a name, and any of description, type, grants (a list), duration or
+expiry, owner, and secret or one of the hashes sha256 and hmac-sha512, in
+hexadecimal digits.`, readJSONL)
+}
+
+func (o *options) importFileCommand(kind, short, long string, read func(io.Reader) ([]admin.Foreign, error)) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   kind + " <file|-> [flags]",
+		Short: short,
+		Long: short + `.
+` + long + `
+
+Without --apply it only tells what it would do. If a line has a problem, nothing
+is imported. It may run again: tokens that are here already stay as they are.`,
+		Args: exactly(1, "<file|->"),
+		RunE: o.run(func(s *session, args []string) error { return s.importFile(args[0], read) }),
+	}
+	o.takeOverFlags(cmd)
+	return cmd
+}
+
+func (o *options) takeOverFlags(cmd *cobra.Command) {
+	o.makesStore = true
+	cmd.Flags().StringVar(&o.api, "api", defaultAPI, "API that the tokens shall belong to")
+	cmd.Flags().StringVar(&o.owner, "owner", "", "Who answers for them, if nothing else is said (default the system user)")
+	cmd.Flags().BoolVar(&o.takeOver.apply, "apply", false, "Do it; else only what would be done is told")
+}
+
+// errDSNPassword does not repeat what was written.
+var errDSNPassword = errors.New("--dsn has a password in it, which shows in process lists; name an environment variable by --dsn-env, or use PGPASSWORD or PGPASSFILE")
+
+func importStrapi(s *session, _ []string) error {
+	f := &s.takeOver
+	source := f.dsn
+	switch {
+	case (f.dsn == "") == (f.dsnEnv == ""):
+		return errors.New("name Strapi's database by --dsn or by --dsn-env")
+	case f.dsnEnv != "":
+		if source = os.Getenv(f.dsnEnv); source == "" {
+			return fmt.Errorf("the environment has no %s", f.dsnEnv)
+		}
+	case strapi.IsPostgres(source) && hasPassword(source):
+		return errDSNPassword
+	}
+	plan := admin.StrapiPlan{API: s.api, Owner: s.ownerOr(""), Resources: map[string]string{}}
+	for _, text := range f.resources {
+		uid, name, ok := strings.Cut(text, "=")
+		if !ok || uid == "" || name == "" {
+			return fmt.Errorf("--resource %s: write a uid and a name, such as api::blog.article=article", text)
+		}
+		plan.Resources[uid] = name
+	}
+	ctx := s.cmd.Context()
+	found, err := strapi.Read(ctx, source)
+	if err != nil {
+		return fmt.Errorf("reading Strapi's database: %w", err)
+	}
+	list, lost, err := s.service.FromStrapi(ctx, plan, found)
+	if err != nil {
+		return err
+	}
+	if err := s.takeAllOver(list, lost); err != nil {
+		return err
+	}
+	if slices.Contains(s.config.unsalted, s.api) {
+		fmt.Fprintf(s.notes, "The gate of API %s does not know Strapi's salt yet, so it refuses these tokens. Write: dialect strapi { salt {env.%s} }\n",
+			s.api, f.saltEnv)
+	}
+	return nil
+}
+
+// ownerOr returns the owner that was named for a token, or for all, or who runs
+// the command.
+func (s *session) ownerOr(owner string) string {
+	switch {
+	case owner != "":
+		return owner
+	case s.cmd.Flags().Changed("owner"):
+		return s.owner
+	}
+	return systemUser()
+}
+
+func (s *session) importFile(name string, read func(io.Reader) ([]admin.Foreign, error)) error {
+	in := s.in
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	list, err := read(in)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].API, list[i].Owner = s.api, s.ownerOr(list[i].Owner)
+	}
+	return s.takeAllOver(list, nil)
+}
+
+// takeOverReport is the outcome for scripts.
+type takeOverReport struct {
+	Applied  bool             `json:"applied"`
+	Tokens   []takeOverRow    `json:"tokens"`
+	Unmapped []admin.Unmapped `json:"unmapped"`
+}
+
+type takeOverRow struct {
+	Where    string       `json:"where"`
+	Outcome  string       `json:"outcome"`
+	Problems []string     `json:"problems"`
+	Token    admin.Record `json:"token"`
+}
+
+// The outcomes of a token.
+const (
+	outcomeNew     = "new"
+	outcomeThere   = "there"
+	outcomeProblem = "problem"
+)
+
+// takeAllOver takes the tokens over, or tries it, and tells what came of it.
+func (s *session) takeAllOver(list []admin.Foreign, lost []admin.Unmapped) error {
+	outcome, err := s.service.TakeOver(s.cmd.Context(), s.actor, list, s.takeOver.apply)
+	if err != nil {
+		return err
+	}
+	r := takeOverReport{Tokens: []takeOverRow{}, Unmapped: append([]admin.Unmapped{}, lost...)}
+	counts := map[string]int{}
+	for i := range outcome {
+		row := takeOverRow{Where: outcome[i].Where, Outcome: outcomeNew, Problems: []string{}, Token: s.service.Record(&outcome[i].Token)}
+		if outcome[i].There {
+			row.Outcome = outcomeThere
+		}
+		for _, problem := range outcome[i].Problems {
+			row.Outcome = outcomeProblem
+			row.Problems = append(row.Problems, problem.Error())
+		}
+		counts[row.Outcome]++
+		r.Tokens = append(r.Tokens, row)
+	}
+	r.Applied = s.takeOver.apply && counts[outcomeProblem] == 0
+	if err := s.printTakeOver(&r); err != nil {
+		return err
+	}
+	if n := counts[outcomeProblem]; n > 0 {
+		return fmt.Errorf("%d of %d tokens can't be taken over, so nothing was imported", n, len(outcome))
+	}
+	switch {
+	case s.json:
+	case r.Applied:
+		fmt.Fprintf(s.notes, "%d imported, %d were here already.\n", counts[outcomeNew], counts[outcomeThere])
+	default:
+		fmt.Fprintf(s.notes, "%d would be imported, %d are here already. Nothing was changed; add --apply to do it.\n", counts[outcomeNew], counts[outcomeThere])
+	}
+	return nil
+}
+
+func (s *session) printTakeOver(r *takeOverReport) error {
+	if s.json {
+		return s.printJSON(r)
+	}
+	table := newTable(s.out)
+	fmt.Fprintln(table, "OUTCOME\tNAME\tTYPE\tEXPIRES\tGRANTS")
+	for _, row := range r.Tokens {
+		t := &row.Token
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", row.Outcome, orDash(t.Name), orDash(string(t.Type)), momentIf(t.Expiry, "never"), orDash(strings.Join(t.Grants, ", ")))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, row := range r.Tokens {
+		for _, problem := range row.Problems {
+			fmt.Fprintf(s.notes, "%s: %s\n", printable(row.Where), escapeControl(problem))
+		}
+	}
+	for _, lost := range r.Unmapped {
+		fmt.Fprintf(s.notes, "not mapped: token %q: %s\n", lost.Name, escapeControl(lost.Problem))
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package caddymodule
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// maxImport is how many bytes a file of tokens may have.
+const maxImport = 64 << 20
+
+// foreignRow is a token in a file.
+type foreignRow struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Type        string   `json:"type"`
+	Grants      []string `json:"grants"`
+	Duration    string   `json:"duration"`
+	Expiry      string   `json:"expiry"`
+	Owner       string   `json:"owner"`
+	Secret      string   `json:"secret"`
+	SHA256      string   `json:"sha256"`
+	HMACSHA512  string   `json:"hmac-sha512"`
+}
+
+// places are the columns of a CSV file.
+func (r *foreignRow) places() map[string]*string {
+	return map[string]*string{
+		"name": &r.Name, "description": &r.Description, "type": &r.Type, "duration": &r.Duration, "expiry": &r.Expiry,
+		"owner": &r.Owner, "secret": &r.Secret, "sha256": &r.SHA256, "hmac-sha512": &r.HMACSHA512, "grants": new(string),
+	}
+}
+
+// foreign returns the token that the row asks for.
+func (r *foreignRow) foreign(where string) (admin.Foreign, error) {
+	f := admin.Foreign{
+		Draft: admin.Draft{
+			Name: r.Name, Description: r.Description, Type: token.Type(r.Type), Grants: r.Grants, Owner: r.Owner,
+			Duration: "unlimited",
+		},
+		Where: where, Secret: r.Secret,
+	}
+	switch {
+	case r.Type != "":
+	case len(r.Grants) > 0:
+		f.Type = token.Custom
+	default:
+		f.Type = token.ReadOnly
+	}
+	switch {
+	case r.Duration != "" && r.Expiry != "":
+		return f, fmt.Errorf("%s: give it a duration or an expiry", where)
+	case r.Duration != "":
+		f.Duration = r.Duration
+	case r.Expiry != "":
+		f.Duration = r.Expiry
+	}
+	given := 0
+	for scheme, text := range map[token.Scheme]string{"": r.Secret, token.SHA256: r.SHA256, token.HMACSHA512: r.HMACSHA512} {
+		if text == "" {
+			continue
+		}
+		if given++; scheme != "" {
+			f.Hash, f.Scheme = text, scheme
+		}
+	}
+	if given != 1 {
+		return f, fmt.Errorf("%s: give it one of secret, sha256 and hmac-sha512", where)
+	}
+	return f, nil
+}
+
+// readCSV reads tokens as RFC 4180 has tables. Its errors quote no cell.
+func readCSV(in io.Reader) ([]admin.Foreign, error) {
+	r := csv.NewReader(limited(in))
+	columns, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("there is no line that names the columns")
+	}
+	if err != nil {
+		return nil, err
+	}
+	columns[0] = strings.TrimPrefix(columns[0], "\ufeff") // spreadsheets put it there
+	if err := checkColumns(columns); err != nil {
+		return nil, err
+	}
+	var list []admin.Foreign
+	for {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var row foreignRow
+		places := row.places()
+		for i, cell := range cells {
+			*places[columns[i]] = cell
+		}
+		for grant := range strings.SplitSeq(*places["grants"], ";") {
+			if grant = strings.TrimSpace(grant); grant != "" {
+				row.Grants = append(row.Grants, grant)
+			}
+		}
+		line, _ := r.FieldPos(0)
+		f, err := row.foreign(fmt.Sprintf("line %d", line))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+}
+
+func checkColumns(columns []string) error {
+	places := new(foreignRow).places()
+	for i, name := range columns {
+		if places[name] == nil {
+			return fmt.Errorf("line 1: column %d is none of name, description, type, grants, duration, expiry, owner, secret, sha256 and hmac-sha512", i+1)
+		}
+		if slices.Contains(columns[:i], name) {
+			return fmt.Errorf("line 1: column %s stands there twice", name)
+		}
+	}
+	return nil
+}
+
+// readJSONL reads tokens that are one JSON object each. Its errors quote no value.
+func readJSONL(in io.Reader) ([]admin.Foreign, error) {
+	r := bufio.NewReader(limited(in))
+	var list []admin.Foreign
+	for number := 1; ; number++ {
+		line, err := r.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			where := fmt.Sprintf("line %d", number)
+			var row foreignRow
+			d := json.NewDecoder(bytes.NewReader(line))
+			d.DisallowUnknownFields()
+			if d.Decode(&row) != nil || d.More() {
+				return nil, fmt.Errorf("%s: this is not a JSON object with the fields of a token; caddy api-tokens import jsonl --help lists them", where)
+			}
+			f, err := row.foreign(where)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, f)
+		}
+		if err != nil {
+			return list, nil
+		}
+	}
+}
+
+// limited reads what r has, and fails on what is beyond the limit.
+func limited(r io.Reader) io.Reader { return &limitedReader{r, maxImport} }
+
+type limitedReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, fmt.Errorf("the file is larger than %d MiB", maxImport>>20)
+	}
+	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
+	l.left -= int64(n)
+	return n, err
+}
