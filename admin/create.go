@@ -18,7 +18,7 @@ type Idempotency struct {
 // creation is a token on its way into the store.
 type creation struct {
 	draft    token.Token
-	problems FieldErrors // of single fields
+	problems FieldErrors  // of single fields
 	secret   store.Secret // as it will be kept, but for its time
 	action   string
 	key      *Idempotency

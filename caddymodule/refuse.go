@@ -60,13 +60,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 		p.Status, body, err = h.encodeDialect(r, d, &p)
 	} else {
 		kind, body, err = h.encode(r, d, &p)
+		body = append(body, '\n')
 	}
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	header.Set("Content-Type", kind)
 	w.WriteHeader(p.Status)
-	_, err = w.Write(append(body, '\n'))
+	_, err = w.Write(body)
 	if err != nil && h.logger.Core().Enabled(zapcore.DebugLevel) {
 		h.logger.Debug("the client went away before it had the answer", zap.Error(err))
 	}
