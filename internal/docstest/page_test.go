@@ -147,6 +147,10 @@ func newPage(t *testing.T, file string) *page {
 		"XDG_DATA_HOME=" + filepath.Join(p.dir, "data"), "XDG_CONFIG_HOME=" + filepath.Join(p.dir, "config"),
 	}
 	env = append(env, startPostgres(t, readFile(t, file))...)
+	env = append(env, strapiEnv()...)
+	if file == "docs/strapi.md" {
+		makeStrapi(t, filepath.Join(p.dir, "lib", "strapi", "data.db"))
+	}
 	p.startCaddy(env)
 	p.shell = startShell(t, p.dir, env)
 	return p
