@@ -110,7 +110,7 @@ func TestTakeOverIsAllOrNothing(t *testing.T) {
 		"no such grant":      {func(f *admin.Foreign) { f.Grants = []string{"article.nothing"} }, "grants"},
 		"no grants":          {func(f *admin.Foreign) { f.Grants = nil }, "grants"},
 		"no such API":        {func(f *admin.Foreign) { f.API = "nowhere" }, "api"},
-		"no such type":       {func(f *admin.Foreign) { f.Type = "mighty" }, "type"},
+		"no such type":       {func(f *admin.Foreign) { f.Type, f.Grants = "mighty", nil }, "type"},
 		"a duration of past": {func(f *admin.Foreign) { f.Duration = "2001-01-01" }, "duration"},
 		"several":            {func(f *admin.Foreign) { f.Name, f.Secret = "", "short" }, "secret name"},
 		"token of elsewhere": {func(f *admin.Foreign) { f.Secret = "the-foreign-secret-of-elsewhere" }, "secret"},
@@ -146,7 +146,7 @@ var firstDigest = func() string {
 
 // Whoever is not allowed to make tokens takes none over, nor more than they may hand out.
 func TestTakeOverNeedsRights(t *testing.T) {
-	f := newFixture(t)
+	f, _ := newManagement(t)
 	if _, err := f.TakeOver(t.Context(), admin.Actor{}, []admin.Foreign{foreignToken("a", nil)}, true); !errors.Is(err, admin.ErrSignedOut) {
 		t.Errorf("nobody: %v", err)
 	}
