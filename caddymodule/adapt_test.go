@@ -177,7 +177,6 @@ func TestCaddyfileErrors(t *testing.T) {
 		"requires, bad name":             {inGate("permission a.b {\n\tGET /a\n\trequires a\n}"), "5", `"a" can't name a permission`},
 		"requires what is not there":     {inGate("permission a.b {\n\tGET /a\n\trequires a.c\n}"), "5", "permission a.b requires a.c, which is no other permission of this API"},
 		"requires itself":                {inGate("permission a.b {\n\tGET /a\n\trequires a.b\n}"), "5", "permission a.b requires a.b, which is no other permission of this API"},
-		"dialect, unknown":               {inGate("dialect zendesk"), "3", `there is no dialect "zendesk"; use kintone, strapi or apitoken`},
 		"dialect twice":                  {inGate("dialect kintone\ndialect strapi"), "4", "dialect stands here twice, first in line 3"},
 		"dialect, no name":               {inGate("dialect"), "3", "dialect takes kintone, strapi or apitoken and nothing else"},
 		"dialect, a block of another":    {inGate("dialect strapi {\n\tpassword pass\n}"), "4", `unknown word "password"; dialect kintone takes password pass`},
