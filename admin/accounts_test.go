@@ -16,7 +16,7 @@ import (
 
 func TestCreateAccount(t *testing.T) {
 	f, _ := newManagement(t)
-	f.create(t, func(d *admin.Draft) { d.Owner = "ann@example.com" })
+	f.create(t, func(d *admin.NewToken) { d.Owner = "ann@example.com" })
 	made, inherited, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: " Ann@Example.com ", Role: admin.RoleMember, Password: password})
 	if err != nil || made.Name != "ann@example.com" || inherited != 1 || !made.HasPassword || !made.Enabled || made.Version != 1 {
 		t.Fatalf("got %+v, %d, %v", made, inherited, err)
@@ -205,7 +205,7 @@ func TestDeleteAccount(t *testing.T) {
 		t.Errorf("the session goes on: %v", err)
 	}
 	f.account(t, "bob", admin.RoleMember)
-	f.create(t, func(d *admin.Draft) { d.Name, d.Owner = "bob's", "bob" })
+	f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "bob's", "bob" })
 	if done, err = f.DeleteAccount(t.Context(), operator, "bob", admin.TokenPlan{Delete: true}); err != nil || done.Deleted != 1 {
 		t.Errorf("got %+v, %v", done, err)
 	}
@@ -404,10 +404,10 @@ func TestOverreach(t *testing.T) {
 	f.account(t, "ann", "team")
 	f.account(t, "bob", "team")
 	f.account(t, "eve", admin.RoleMember)
-	within, _ := f.create(t, func(d *admin.Draft) { d.Grants = []string{"article.find"} })
-	over, secret := f.create(t, func(d *admin.Draft) { d.Name, d.Owner = "over", "bob" })
-	off, _ := f.create(t, func(d *admin.Draft) { d.Name = "off" })
-	f.create(t, func(d *admin.Draft) { d.Name, d.Owner = "eve's", "eve" })
+	within, _ := f.create(t, func(d *admin.NewToken) { d.Grants = []string{"article.find"} })
+	over, secret := f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "over", "bob" })
+	off, _ := f.create(t, func(d *admin.NewToken) { d.Name = "off" })
+	f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "eve's", "eve" })
 	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
 		t.Fatal(err)
 	}
@@ -463,7 +463,7 @@ func TestRightsAreReadInTheTransaction(t *testing.T) {
 			continue
 		}
 		f, _ := newManagement(t)
-		made, _ := f.create(t, func(d *admin.Draft) { d.Owner = "self" })
+		made, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "self" })
 		actor := f.member(t, "self", admin.RoleMember)
 		between := &interrupted{Store: f.store, first: func() {
 			if _, err := f.UpdateAccount(t.Context(), operator, "self", admin.AccountEdit{Enabled: new(false)}); err != nil {

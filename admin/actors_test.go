@@ -92,8 +92,8 @@ func (f *fixture) through(t *testing.T, owner string, grants ...string) admin.Ac
 	if len(grants) > 0 {
 		kind = token.Custom
 	}
-	made, _ := f.create(t, func(d *admin.Draft) {
-		*d = admin.Draft{API: admin.ManagementAPI, Name: "acting " + rand.Text()[:8], Type: kind, Duration: "30d", Grants: grants, Owner: owner}
+	made, _ := f.create(t, func(d *admin.NewToken) {
+		*d = admin.NewToken{API: admin.ManagementAPI, Name: "acting " + rand.Text()[:8], Type: kind, Duration: "30d", Grants: grants, Owner: owner}
 	})
 	actor, err := f.TokenActor(t.Context(), made.ID, home)
 	if err != nil {

@@ -67,8 +67,8 @@ func catalog(t *testing.T, api string) store.Catalog {
 }
 
 // draft is valid; tests change what they are about.
-func draft(change func(*admin.Draft)) admin.Draft {
-	d := admin.Draft{
+func draft(change func(*admin.NewToken)) admin.NewToken {
+	d := admin.NewToken{
 		API: "articles", Name: "ci", Type: token.Custom, Duration: "30d",
 		Grants: []string{"article.find", "POST /api/search"}, Owner: "ann",
 	}
@@ -78,7 +78,7 @@ func draft(change func(*admin.Draft)) admin.Draft {
 	return d
 }
 
-func (f *fixture) create(t *testing.T, change func(*admin.Draft)) (token.Token, token.Secret) {
+func (f *fixture) create(t *testing.T, change func(*admin.NewToken)) (token.Token, token.Secret) {
 	t.Helper()
 	made, secret, err := f.Create(t.Context(), operator, draft(change))
 	if err != nil {
@@ -130,7 +130,7 @@ func TestCreate(t *testing.T) {
 	case !f.works(t, secret):
 		t.Error("the secret does not work")
 	}
-	again, _ := f.create(t, func(d *admin.Draft) { d.API = "orders" }) // the same name in another API
+	again, _ := f.create(t, func(d *admin.NewToken) { d.API = "orders" }) // the same name in another API
 	if again.ID == made.ID {
 		t.Error("two tokens have one id")
 	}
@@ -138,39 +138,39 @@ func TestCreate(t *testing.T) {
 
 func TestCreateRefuses(t *testing.T) {
 	f := newFixture(t)
-	f.create(t, func(d *admin.Draft) { d.Name = "taken" })
+	f.create(t, func(d *admin.NewToken) { d.Name = "taken" })
 	many := make([]string, token.MaxGrants+1)
 	for i := range many {
 		many[i] = "article.find"
 	}
 	tests := []struct {
 		name   string
-		change func(*admin.Draft)
+		change func(*admin.NewToken)
 		fields string
 		text   string
 	}{
-		{"no name", func(d *admin.Draft) { d.Name = "" }, "name", "needs a name"},
-		{"name taken", func(d *admin.Draft) { d.Name = "taken" }, "name", `has a token "taken" already`},
-		{"name like an id", func(d *admin.Draft) { d.Name = "tok_x" }, "name", "token id"},
-		{"name like a secret", func(d *admin.Draft) { d.Name = "trv_x" }, "name", "begins like a secret"},
-		{"long description", func(d *admin.Draft) { d.Description = strings.Repeat("ä", 201) }, "description", "201 characters"},
-		{"unknown type", func(d *admin.Draft) { d.Type = "admin" }, "type grants", "use read-only, full-access or custom"},
-		{"bad duration", func(d *admin.Draft) { d.Duration = "soon" }, "duration", "use for example 7d"},
-		{"no duration", func(d *admin.Draft) { d.Duration = "" }, "duration", "use for example 7d"},
-		{"past date", func(d *admin.Draft) { d.Duration = "2020-01-31" }, "duration", "in the past"},
-		{"bad owner", func(d *admin.Draft) { d.Owner = "a\x1bb" }, "owner", "control character"},
-		{"unknown API", func(d *admin.Draft) { d.API = "artikel" }, "api", "there is articles, orders"},
-		{"no grants", func(d *admin.Draft) { d.Grants = nil }, "grants", "at least one grant"},
-		{"too many grants", func(d *admin.Draft) { d.Grants = many }, "grants", "at most 500"},
-		{"grant twice", func(d *admin.Draft) { d.Grants = []string{"article.find", "article.find"} }, "grants", "twice"},
-		{"unknown permission", func(d *admin.Draft) { d.Grants = []string{"article.fnid"} }, "grants", "did you mean article.find?"},
-		{"unknown resource", func(d *admin.Draft) { d.Grants = []string{"artcle.*"} }, "grants", "did you mean article.*?"},
-		{"bad operation", func(d *admin.Draft) { d.Grants = []string{"get /api"} }, "grants", "write GET"},
-		{"grants of read-only", func(d *admin.Draft) { d.Type = token.ReadOnly }, "grants", "only a custom token has grants"},
+		{"no name", func(d *admin.NewToken) { d.Name = "" }, "name", "needs a name"},
+		{"name taken", func(d *admin.NewToken) { d.Name = "taken" }, "name", `has a token "taken" already`},
+		{"name like an id", func(d *admin.NewToken) { d.Name = "tok_x" }, "name", "token id"},
+		{"name like a secret", func(d *admin.NewToken) { d.Name = "trv_x" }, "name", "begins like a secret"},
+		{"long description", func(d *admin.NewToken) { d.Description = strings.Repeat("ä", 201) }, "description", "201 characters"},
+		{"unknown type", func(d *admin.NewToken) { d.Type = "admin" }, "type grants", "use read-only, full-access or custom"},
+		{"bad duration", func(d *admin.NewToken) { d.Duration = "soon" }, "duration", "use for example 7d"},
+		{"no duration", func(d *admin.NewToken) { d.Duration = "" }, "duration", "use for example 7d"},
+		{"past date", func(d *admin.NewToken) { d.Duration = "2020-01-31" }, "duration", "in the past"},
+		{"bad owner", func(d *admin.NewToken) { d.Owner = "a\x1bb" }, "owner", "control character"},
+		{"unknown API", func(d *admin.NewToken) { d.API = "artikel" }, "api", "there is articles, orders"},
+		{"no grants", func(d *admin.NewToken) { d.Grants = nil }, "grants", "at least one grant"},
+		{"too many grants", func(d *admin.NewToken) { d.Grants = many }, "grants", "at most 500"},
+		{"grant twice", func(d *admin.NewToken) { d.Grants = []string{"article.find", "article.find"} }, "grants", "twice"},
+		{"unknown permission", func(d *admin.NewToken) { d.Grants = []string{"article.fnid"} }, "grants", "did you mean article.find?"},
+		{"unknown resource", func(d *admin.NewToken) { d.Grants = []string{"artcle.*"} }, "grants", "did you mean article.*?"},
+		{"bad operation", func(d *admin.NewToken) { d.Grants = []string{"get /api"} }, "grants", "write GET"},
+		{"grants of read-only", func(d *admin.NewToken) { d.Type = token.ReadOnly }, "grants", "only a custom token has grants"},
 		{
 			"everything at once",
-			func(d *admin.Draft) {
-				*d = admin.Draft{API: "articles", Name: "taken", Type: token.Custom, Duration: "0d"}
+			func(d *admin.NewToken) {
+				*d = admin.NewToken{API: "articles", Name: "taken", Type: token.Custom, Duration: "0d"}
 			},
 			"duration name grants", "",
 		},
@@ -204,7 +204,7 @@ func TestCatalogOfTheConfigurationCounts(t *testing.T) {
 	f := newFixture(t)
 	configured := catalog(t, "new")
 	known := admin.New(f.store, func() time.Time { return f.now }, rand.Reader, configured)
-	made, _, err := known.Create(t.Context(), operator, draft(func(d *admin.Draft) { d.API = "new" }))
+	made, _, err := known.Create(t.Context(), operator, draft(func(d *admin.NewToken) { d.API = "new" }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestCatalogOfTheConfigurationReplacesTheStored(t *testing.T) {
 	if fields := problems(t, err); fields != "grants" {
 		t.Errorf("got problems with %q; want the permission to be unknown", fields)
 	}
-	_, _, err = known.Create(t.Context(), operator, draft(func(d *admin.Draft) { d.Grants = []string{"GET /a"} }))
+	_, _, err = known.Create(t.Context(), operator, draft(func(d *admin.NewToken) { d.Grants = []string{"GET /a"} }))
 	if err != nil {
 		t.Fatal(err)
 	}

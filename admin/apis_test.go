@@ -89,9 +89,9 @@ func TestGateways(t *testing.T) {
 func TestCountsOfTokens(t *testing.T) {
 	f, _ := newManagement(t)
 	for i, owner := range []string{"ann", "ann", "ben", ""} {
-		f.create(t, func(d *admin.Draft) { d.Name, d.Owner = fmt.Sprint("token ", i), owner })
+		f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = fmt.Sprint("token ", i), owner })
 	}
-	f.create(t, func(d *admin.Draft) { d.API, d.Name, d.Owner = "orders", "other", "ben" })
+	f.create(t, func(d *admin.NewToken) { d.API, d.Name, d.Owner = "orders", "other", "ben" })
 	f.role(t, store.Role{Name: "blind"})
 	for _, test := range []struct {
 		actor admin.Actor

@@ -30,9 +30,9 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	in, err := f.SetUp(t.Context(), link.Reveal(), "ann", password, admin.From{Address: home})
 	check(err)
 	ann := f.session(t, in.Secret)
-	made, secret, err := f.Create(t.Context(), ann, draft(func(d *admin.Draft) { d.Owner = "" }))
+	made, secret, err := f.Create(t.Context(), ann, draft(func(d *admin.NewToken) { d.Owner = "" }))
 	check(err)
-	_, err = f.Import(t.Context(), ann, draft(func(d *admin.Draft) { d.Name = "imported" }), foreign)
+	_, err = f.Import(t.Context(), ann, draft(func(d *admin.NewToken) { d.Name = "imported" }), foreign)
 	check(err)
 	_, err = f.Update(t.Context(), ann, made.ID, admin.Edit{Name: new("renamed"), Grants: &[]string{"article.find"}})
 	check(err)
@@ -189,7 +189,7 @@ func TestChangesAndEventsAreOne(t *testing.T) {
 func TestEventPages(t *testing.T) {
 	f, _ := newManagement(t)
 	for i := range 7 {
-		f.create(t, func(d *admin.Draft) { d.Name = fmt.Sprint("t", i) })
+		f.create(t, func(d *admin.NewToken) { d.Name = fmt.Sprint("t", i) })
 	}
 	var names []string
 	p := admin.Paging{Limit: 3}
@@ -256,8 +256,8 @@ func TestCreateOnce(t *testing.T) {
 	f, _ := newManagement(t)
 	ann, bob := f.member(t, "ann", admin.RoleMember), f.member(t, "bob", admin.RoleMember)
 	key := admin.Idempotency{Key: "6f1c", Request: token.Hash("request")}
-	own := func(name string) admin.Draft {
-		return draft(func(d *admin.Draft) { d.Name, d.Owner = name, "" })
+	own := func(name string) admin.NewToken {
+		return draft(func(d *admin.NewToken) { d.Name, d.Owner = name, "" })
 	}
 	made, secret, replayed, err := f.CreateOnce(t.Context(), ann, own("a"), key)
 	if err != nil || replayed || !f.works(t, secret) {

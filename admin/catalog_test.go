@@ -56,8 +56,8 @@ func TestPermissionsOfActingTokens(t *testing.T) {
 		{token.Custom, []string{"GET /api/v1/tokens"}, "[token.read]"},
 		{token.Custom, []string{"GET /other"}, "[]"},
 	} {
-		made, _ := f.create(t, func(d *admin.Draft) {
-			*d = admin.Draft{API: admin.ManagementAPI, Name: fmt.Sprint(i), Type: test.kind, Grants: test.grants, Duration: "1d", Owner: "ann"}
+		made, _ := f.create(t, func(d *admin.NewToken) {
+			*d = admin.NewToken{API: admin.ManagementAPI, Name: fmt.Sprint(i), Type: test.kind, Grants: test.grants, Duration: "1d", Owner: "ann"}
 		})
 		actor, err := f.TokenActor(t.Context(), made.ID, home)
 		if got := fmt.Sprint(actor.Permissions); err != nil || got != test.want {

@@ -14,10 +14,10 @@ func TestCeiling(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		ceiling store.Ceiling
-		change  func(*admin.Draft)
+		change  func(*admin.NewToken)
 		fields  string // that are too much
 	}{
-		{"none at all", store.Ceiling{}, func(d *admin.Draft) { d.Type, d.Grants = token.FullAccess, nil }, ""},
+		{"none at all", store.Ceiling{}, func(d *admin.NewToken) { d.Type, d.Grants = token.FullAccess, nil }, ""},
 		{"its API", store.Ceiling{APIs: []string{"articles"}}, nil, ""},
 		{"another API", store.Ceiling{APIs: []string{"orders"}}, nil, "api"},
 		{"its type", store.Ceiling{Types: []token.Type{token.Custom}}, nil, ""},
@@ -25,17 +25,17 @@ func TestCeiling(t *testing.T) {
 		{"its grants", store.Ceiling{Grants: []string{"article.*", "POST /api/search"}}, nil, ""},
 		{"one grant too much", store.Ceiling{Grants: []string{"article.*"}}, nil, "grants"},
 		{"both grants too much", store.Ceiling{Grants: []string{"article.create"}}, nil, "grants" + " grants"},
-		{"full access beside grants", store.Ceiling{Grants: []string{"article.*"}}, func(d *admin.Draft) { d.Type, d.Grants = token.FullAccess, nil }, "type"},
-		{"read-only beside grants", store.Ceiling{Grants: []string{"article.*"}}, func(d *admin.Draft) { d.Type, d.Grants = token.ReadOnly, nil }, "type"},
+		{"full access beside grants", store.Ceiling{Grants: []string{"article.*"}}, func(d *admin.NewToken) { d.Type, d.Grants = token.FullAccess, nil }, "type"},
+		{"read-only beside grants", store.Ceiling{Grants: []string{"article.*"}}, func(d *admin.NewToken) { d.Type, d.Grants = token.ReadOnly, nil }, "type"},
 		{
 			"read-only beside grants, as said",
 			store.Ceiling{Types: []token.Type{token.ReadOnly}, Grants: []string{"article.*"}},
-			func(d *admin.Draft) { d.Type, d.Grants = token.ReadOnly, nil }, "",
+			func(d *admin.NewToken) { d.Type, d.Grants = token.ReadOnly, nil }, "",
 		},
 		{
 			"everything",
 			store.Ceiling{APIs: []string{"orders"}, Types: []token.Type{token.Custom}, Grants: []string{"GET /api/articles"}},
-			func(d *admin.Draft) { d.Type, d.Grants = token.FullAccess, nil }, "api type",
+			func(d *admin.NewToken) { d.Type, d.Grants = token.FullAccess, nil }, "api type",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestCeiling(t *testing.T) {
 			made, _ := f.create(t, test.change) // by somebody else, and handed over
 			calls := map[string]func() error{
 				"create": func() error {
-					_, _, err := f.Create(t.Context(), actor, draft(func(d *admin.Draft) {
+					_, _, err := f.Create(t.Context(), actor, draft(func(d *admin.NewToken) {
 						if test.change != nil {
 							test.change(d)
 						}
@@ -210,9 +210,9 @@ func TestActingThroughATokenStaysWithinIt(t *testing.T) {
 	f.account(t, "bob", admin.RoleOwner)
 	full := f.through(t, "ann")
 	some := f.through(t, "ann", "token.read", "token.create", "token.update", "token.regenerate", "account.manage", "role.manage", "GET /api/v1/events")
-	acts := func(change func(*admin.Draft)) func(*admin.Draft) {
-		return func(d *admin.Draft) {
-			*d = admin.Draft{API: admin.ManagementAPI, Name: "n", Type: token.Custom, Duration: "7d", Grants: []string{"token.read"}}
+	acts := func(change func(*admin.NewToken)) func(*admin.NewToken) {
+		return func(d *admin.NewToken) {
+			*d = admin.NewToken{API: admin.ManagementAPI, Name: "n", Type: token.Custom, Duration: "7d", Grants: []string{"token.read"}}
 			if change != nil {
 				change(d)
 			}
@@ -221,23 +221,23 @@ func TestActingThroughATokenStaysWithinIt(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		actor  admin.Actor
-		change func(*admin.Draft)
+		change func(*admin.NewToken)
 		fields string
 	}{
 		{"less", some, nil, ""},
-		{"an operation of it", some, func(d *admin.Draft) { d.Grants = []string{"GET /api/v1/tokens/{id}"} }, ""},
-		{"another permission", some, func(d *admin.Draft) { d.Grants = []string{"token.delete"} }, "grants"},
-		{"a whole resource", some, func(d *admin.Draft) { d.Grants = []string{"token.*"} }, "grants"},
-		{"an operation outside", some, func(d *admin.Draft) { d.Grants = []string{"DELETE /api/v1/tokens/{id}"} }, "grants"},
-		{"all of a permission of which it has a part", some, func(d *admin.Draft) { d.Grants = []string{"audit.read"} }, "grants"},
-		{"full access", some, func(d *admin.Draft) { d.Type, d.Grants = token.FullAccess, nil }, "type"},
-		{"read-only", some, func(d *admin.Draft) { d.Type, d.Grants = token.ReadOnly, nil }, "type"},
-		{"longer", some, func(d *admin.Draft) { d.Duration = "31d" }, "duration"},
-		{"for ever", some, func(d *admin.Draft) { d.Duration = "unlimited" }, "duration"},
-		{"for another", some, func(d *admin.Draft) { d.Owner = "bob" }, "owner"},
-		{"full access by full access", full, func(d *admin.Draft) { d.Type, d.Grants = token.FullAccess, nil }, ""},
-		{"for another by full access", full, func(d *admin.Draft) { d.Owner = "bob" }, "owner"},
-		{"for nobody known", full, func(d *admin.Draft) { d.Owner = "nobody" }, "owner"},
+		{"an operation of it", some, func(d *admin.NewToken) { d.Grants = []string{"GET /api/v1/tokens/{id}"} }, ""},
+		{"another permission", some, func(d *admin.NewToken) { d.Grants = []string{"token.delete"} }, "grants"},
+		{"a whole resource", some, func(d *admin.NewToken) { d.Grants = []string{"token.*"} }, "grants"},
+		{"an operation outside", some, func(d *admin.NewToken) { d.Grants = []string{"DELETE /api/v1/tokens/{id}"} }, "grants"},
+		{"all of a permission of which it has a part", some, func(d *admin.NewToken) { d.Grants = []string{"audit.read"} }, "grants"},
+		{"full access", some, func(d *admin.NewToken) { d.Type, d.Grants = token.FullAccess, nil }, "type"},
+		{"read-only", some, func(d *admin.NewToken) { d.Type, d.Grants = token.ReadOnly, nil }, "type"},
+		{"longer", some, func(d *admin.NewToken) { d.Duration = "31d" }, "duration"},
+		{"for ever", some, func(d *admin.NewToken) { d.Duration = "unlimited" }, "duration"},
+		{"for another", some, func(d *admin.NewToken) { d.Owner = "bob" }, "owner"},
+		{"full access by full access", full, func(d *admin.NewToken) { d.Type, d.Grants = token.FullAccess, nil }, ""},
+		{"for another by full access", full, func(d *admin.NewToken) { d.Owner = "bob" }, "owner"},
+		{"for nobody known", full, func(d *admin.NewToken) { d.Owner = "nobody" }, "owner"},
 	} {
 		made, _, err := f.Create(t.Context(), test.actor, draft(acts(test.change)))
 		if test.fields == "" && err != nil || test.fields != "" && problems(t, err) != test.fields {
@@ -288,7 +288,7 @@ func TestActingTokensOfOthers(t *testing.T) {
 	if _, err := f.Update(t.Context(), manager, theirs.Token.ID, admin.Edit{Owner: new("max")}); problems(t, err) != "owner" {
 		t.Errorf("taking over: %v", err)
 	}
-	_, err := f.Import(t.Context(), manager, admin.Draft{API: admin.ManagementAPI, Name: "i", Type: token.FullAccess, Duration: "1d", Owner: "ann"}, foreign)
+	_, err := f.Import(t.Context(), manager, admin.NewToken{API: admin.ManagementAPI, Name: "i", Type: token.FullAccess, Duration: "1d", Owner: "ann"}, foreign)
 	if problems(t, err) != "owner" {
 		t.Errorf("importing: %v", err)
 	}
@@ -304,12 +304,12 @@ func TestActingTokensOfOthers(t *testing.T) {
 	if _, err := f.Find(t.Context(), mine, "", "x"); !errors.Is(err, admin.ErrSignedOut) {
 		t.Errorf("the token of a removed account acts: %v", err)
 	}
-	ordinary, _ := f.create(t, func(d *admin.Draft) { d.Owner = "ann" })
+	ordinary, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "ann" })
 	if _, err := f.TokenActor(t.Context(), ordinary.ID, home); !errors.Is(err, admin.ErrSignedOut) {
 		t.Errorf("a token of another API acts: %v", err)
 	}
-	lost, _ := f.create(t, func(d *admin.Draft) {
-		*d = admin.Draft{API: admin.ManagementAPI, Name: "lost", Type: token.FullAccess, Duration: "1d", Owner: "root"}
+	lost, _ := f.create(t, func(d *admin.NewToken) {
+		*d = admin.NewToken{API: admin.ManagementAPI, Name: "lost", Type: token.FullAccess, Duration: "1d", Owner: "root"}
 	})
 	if _, err := f.TokenActor(t.Context(), lost.ID, home); outcome(err) != "no" {
 		t.Errorf("a token without an account acts: %v", err)

@@ -42,7 +42,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := f.Import(t.Context(), operator, draft(func(d *admin.Draft) { d.Name = test.token }), test.secret)
+			_, err := f.Import(t.Context(), operator, draft(func(d *admin.NewToken) { d.Name = test.token }), test.secret)
 			if fields := problems(t, err); fields != test.fields {
 				t.Errorf("got fields %q in %q; want %q", fields, err, test.fields)
 			}
@@ -85,9 +85,9 @@ func TestUpdate(t *testing.T) {
 
 func TestUpdateRefuses(t *testing.T) {
 	f := newFixture(t)
-	f.create(t, func(d *admin.Draft) { d.Name = "taken" })
+	f.create(t, func(d *admin.NewToken) { d.Name = "taken" })
 	custom, _ := f.create(t, nil)
-	reader, _ := f.create(t, func(d *admin.Draft) { d.Name, d.Type, d.Grants = "reader", token.ReadOnly, nil })
+	reader, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Type, d.Grants = "reader", token.ReadOnly, nil })
 	customType, badType := token.Custom, token.Type("root")
 	tests := []struct {
 		name   string
@@ -135,7 +135,7 @@ func TestUpdateOfAnOldVersion(t *testing.T) {
 // can add it anew.
 func TestUpdateKeepsGrantsThatAreGone(t *testing.T) {
 	f := newFixture(t)
-	made, _ := f.create(t, func(d *admin.Draft) { d.Grants = []string{"article.find", "article.create", "GET /a"} })
+	made, _ := f.create(t, func(d *admin.NewToken) { d.Grants = []string{"article.find", "article.create", "GET /a"} })
 	less := catalog(t, "articles")
 	less.Permissions = less.Permissions[:1] // article.find
 	saveCatalog(t, f.store, less)

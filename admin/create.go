@@ -17,7 +17,7 @@ type Idempotency struct {
 
 // creation is a token on its way into the store.
 type creation struct {
-	draft    token.Token
+	token    token.Token
 	problems FieldErrors  // of single fields
 	secret   store.Secret // as it will be kept, but for its time
 	action   string
@@ -27,7 +27,7 @@ type creation struct {
 
 // Create makes a token and mints its secret. This is the only time that the
 // secret can be seen. Broken rules are FieldErrors.
-func (s *Service) Create(ctx context.Context, actor Actor, d Draft) (token.Token, token.Secret, error) {
+func (s *Service) Create(ctx context.Context, actor Actor, d NewToken) (token.Token, token.Secret, error) {
 	secret, err := token.Mint(s.random)
 	if err != nil {
 		return token.Token{}, token.Secret{}, err
@@ -43,7 +43,7 @@ func (s *Service) Create(ctx context.Context, actor Actor, d Draft) (token.Token
 // came before, the token of then is returned as it is now, with replayed and
 // without its secret, which nobody keeps; if it is gone, that is ErrCreatedGone.
 // Another request with the key is ErrKeyReused.
-func (s *Service) CreateOnce(ctx context.Context, actor Actor, d Draft, key Idempotency) (t token.Token, secret token.Secret, replayed bool, err error) {
+func (s *Service) CreateOnce(ctx context.Context, actor Actor, d NewToken, key Idempotency) (t token.Token, secret token.Secret, replayed bool, err error) {
 	if err := checkKey(key); err != nil {
 		return t, secret, false, err
 	}
@@ -57,7 +57,7 @@ func (s *Service) CreateOnce(ctx context.Context, actor Actor, d Draft, key Idem
 	return t, secret, replayed, err
 }
 
-func (s *Service) createOnce(ctx context.Context, actor Actor, d Draft, c *creation) (t token.Token, replayed bool, err error) {
+func (s *Service) createOnce(ctx context.Context, actor Actor, d NewToken, c *creation) (t token.Token, replayed bool, err error) {
 	t, err = s.create(ctx, actor, d, c)
 	if errors.Is(err, store.ErrConflict) {
 		t, err = s.create(ctx, actor, d, c) // somebody else was first with this key
@@ -80,7 +80,7 @@ func IsKey(s string) bool {
 
 // Import makes a token for a secret that another system minted, so that its
 // clients need not change. Broken rules are FieldErrors; none has the secret in it.
-func (s *Service) Import(ctx context.Context, actor Actor, d Draft, secretText string) (token.Token, error) {
+func (s *Service) Import(ctx context.Context, actor Actor, d NewToken, secretText string) (token.Token, error) {
 	c, err := importing(secretText)
 	if err != nil {
 		return token.Token{}, err
@@ -89,7 +89,7 @@ func (s *Service) Import(ctx context.Context, actor Actor, d Draft, secretText s
 }
 
 // ImportOnce is Import for requests with an Idempotency-Key, as CreateOnce is Create.
-func (s *Service) ImportOnce(ctx context.Context, actor Actor, d Draft, secretText string, key Idempotency) (t token.Token, replayed bool, err error) {
+func (s *Service) ImportOnce(ctx context.Context, actor Actor, d NewToken, secretText string, key Idempotency) (t token.Token, replayed bool, err error) {
 	if err := checkKey(key); err != nil {
 		return t, false, err
 	}
@@ -116,7 +116,7 @@ func importing(secretText string) (*creation, error) {
 }
 
 // create adds the token that was drafted.
-func (s *Service) create(ctx context.Context, actor Actor, d Draft, c *creation) (token.Token, error) {
+func (s *Service) create(ctx context.Context, actor Actor, d NewToken, c *creation) (token.Token, error) {
 	id, err := token.NewID(s.random)
 	if err != nil {
 		return token.Token{}, err
@@ -125,7 +125,7 @@ func (s *Service) create(ctx context.Context, actor Actor, d Draft, c *creation)
 	if err != nil {
 		return token.Token{}, err
 	}
-	c.draft = drafted
+	c.token = drafted
 	c.problems = append(slices.Clip(c.problems), problems...)
 	var t token.Token
 	err = s.store.Change(ctx, func(tx store.Tx) error {
@@ -186,7 +186,7 @@ func accountID(who *Actor) string {
 
 // add checks the drafted token and adds it with its secret.
 func (s *Service) add(ctx context.Context, tx store.Tx, who *Actor, c *creation) error {
-	t := c.draft
+	t := c.token
 	if t.Owner == "" && !who.command {
 		t.Owner = who.Name()
 	}
@@ -226,7 +226,7 @@ func (s *Service) keepKey(ctx context.Context, tx store.Tx, who *Actor, c *creat
 		return nil
 	}
 	return tx.SaveIdempotent(ctx, store.Idempotent{
-		Account: accountID(who), Key: token.Hash(c.key.Key), Request: c.key.Request, TokenID: c.draft.ID, Created: c.draft.Created,
+		Account: accountID(who), Key: token.Hash(c.key.Key), Request: c.key.Request, TokenID: c.token.ID, Created: c.token.Created,
 	})
 }
 

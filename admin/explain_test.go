@@ -12,7 +12,7 @@ import (
 func TestExplain(t *testing.T) {
 	f := newFixture(t)
 	custom, _ := f.create(t, nil)
-	reader, _ := f.create(t, func(d *admin.Draft) { d.Name, d.Type, d.Grants = "reader", token.ReadOnly, nil })
+	reader, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Type, d.Grants = "reader", token.ReadOnly, nil })
 	for _, test := range []struct {
 		token                      token.Token
 		method, path               string

@@ -152,7 +152,7 @@ func TestSignInExternal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.create(t, func(d *admin.Draft) { d.Owner = "root" })
+	f.create(t, func(d *admin.NewToken) { d.Owner = "root" })
 	for _, test := range []struct {
 		name, subject, as, role string
 		account                 string // empty: refused

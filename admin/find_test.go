@@ -17,8 +17,8 @@ import (
 func TestFind(t *testing.T) {
 	f := newFixture(t)
 	one, secret := f.create(t, nil)
-	other, _ := f.create(t, func(d *admin.Draft) { d.API = "orders" })
-	single, _ := f.create(t, func(d *admin.Draft) { d.Name = "single" })
+	other, _ := f.create(t, func(d *admin.NewToken) { d.API = "orders" })
+	single, _ := f.create(t, func(d *admin.NewToken) { d.Name = "single" })
 	tests := []struct {
 		name, api, token, want string
 		err                    string
@@ -54,9 +54,9 @@ func TestFind(t *testing.T) {
 func TestList(t *testing.T) {
 	f := newFixture(t)
 	f.create(t, nil)
-	f.create(t, func(d *admin.Draft) { d.Name, d.Duration, d.Owner = "short", "1h", "bob" })
-	f.create(t, func(d *admin.Draft) { d.API, d.Type, d.Grants = "orders", token.ReadOnly, nil })
-	off, _ := f.create(t, func(d *admin.Draft) { d.Name = "off" })
+	f.create(t, func(d *admin.NewToken) { d.Name, d.Duration, d.Owner = "short", "1h", "bob" })
+	f.create(t, func(d *admin.NewToken) { d.API, d.Type, d.Grants = "orders", token.ReadOnly, nil })
+	off, _ := f.create(t, func(d *admin.NewToken) { d.Name = "off" })
 	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestList(t *testing.T) {
 // Scripts rely on the names, and on every field being there.
 func TestRecordInJSON(t *testing.T) {
 	f := newFixture(t)
-	made, secret := f.create(t, func(d *admin.Draft) { d.Type, d.Grants, d.Duration = token.FullAccess, nil, "unlimited" })
+	made, secret := f.create(t, func(d *admin.NewToken) { d.Type, d.Grants, d.Duration = token.FullAccess, nil, "unlimited" })
 	got, err := json.Marshal(f.Record(&made))
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func (h halfReadable) Tokens(ctx context.Context, api string) ([]token.Token, er
 func TestListWithAnUnreadableRecord(t *testing.T) {
 	f := newFixture(t)
 	f.create(t, nil)
-	f.create(t, func(d *admin.Draft) { d.Name, d.Owner = "other", "bob" })
+	f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "other", "bob" })
 	half := admin.New(halfReadable{f.store}, time.Now, rand.Reader)
 	tokens, err := half.List(t.Context(), operator, admin.Filter{Owner: "bob"})
 	if len(tokens) != 1 || tokens[0].Name != "other" || !errors.Is(err, store.ErrUnreadable) {

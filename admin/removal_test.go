@@ -63,9 +63,9 @@ func TestHandingOverSaysWhatIsMightier(t *testing.T) {
 	f.account(t, "reader", admin.RoleAuditor)
 	f.account(t, "ann", admin.RoleMember)
 	ann := f.member(t, "boss", admin.RoleOwner)
-	small, _ := f.create(t, func(d *admin.Draft) { d.Name, d.Grants = "small", []string{"article.find"} })
-	big, secret := f.create(t, func(d *admin.Draft) { d.Name = "big" })
-	off, _ := f.create(t, func(d *admin.Draft) { d.Name, d.Type, d.Grants = "off", token.FullAccess, nil })
+	small, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Grants = "small", []string{"article.find"} })
+	big, secret := f.create(t, func(d *admin.NewToken) { d.Name = "big" })
+	off, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Type, d.Grants = "off", token.FullAccess, nil })
 	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ var tokenActions = []struct {
 		return err
 	}},
 	{"create", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
-		_, _, err := f.Create(t.Context(), a, draft(func(d *admin.Draft) { d.Name, d.Owner = "another", made.Owner }))
+		_, _, err := f.Create(t.Context(), a, draft(func(d *admin.NewToken) { d.Name, d.Owner = "another", made.Owner }))
 		return err
 	}},
 }
@@ -145,7 +145,7 @@ func TestRightsOfRoles(t *testing.T) {
 					if test.role == "nobody" && strings.Contains("usage secrets history explain", action.name) {
 						want = "unknown"
 					}
-					made, _ := f.create(t, func(d *admin.Draft) { d.Owner = owner })
+					made, _ := f.create(t, func(d *admin.NewToken) { d.Owner = owner })
 					actor := f.signIn(t, "self")
 					if got := outcome(action.do(t, f, actor, made)); got != want {
 						t.Errorf("%s of %s's token: %s; want %s", action.name, owner, got, want)
@@ -275,7 +275,7 @@ func role(name string) store.Role {
 // What Scope and May show is what the methods do.
 func TestActorShowsWhatItMay(t *testing.T) {
 	f, _ := newManagement(t)
-	made, _ := f.create(t, func(d *admin.Draft) { d.Owner = "ann" })
+	made, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "ann" })
 	for _, test := range []struct {
 		name, role string
 		update     bool
@@ -305,7 +305,7 @@ func TestActorShowsWhatItMay(t *testing.T) {
 // Nobody can tell a token that they may not read from one that is not there.
 func TestHiddenTokensLookLikeNone(t *testing.T) {
 	f, _ := newManagement(t)
-	hidden, _ := f.create(t, func(d *admin.Draft) { d.Owner = "other" })
+	hidden, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "other" })
 	actor := f.member(t, "self", admin.RoleMember)
 	const none = "tok_0123456789abcdef"
 	for _, action := range tokenActions {
@@ -322,7 +322,7 @@ func TestHiddenTokensLookLikeNone(t *testing.T) {
 		}
 	}
 	other := f.member(t, "second", admin.RoleMember)
-	if _, _, err := f.Create(t.Context(), other, draft(func(d *admin.Draft) { d.API, d.Owner = "orders", "" })); err != nil {
+	if _, _, err := f.Create(t.Context(), other, draft(func(d *admin.NewToken) { d.API, d.Owner = "orders", "" })); err != nil {
 		t.Fatal(err)
 	}
 	// A name in two APIs must not be called ambiguous to who sees one of them.
@@ -335,7 +335,7 @@ func TestHiddenTokensLookLikeNone(t *testing.T) {
 func TestChangesOfRightsHoldAtOnce(t *testing.T) {
 	f, _ := newManagement(t)
 	f.role(t, store.Role{Name: "team", Read: store.All, Update: store.All})
-	made, _ := f.create(t, func(d *admin.Draft) { d.Owner = "other" })
+	made, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "other" })
 	actor := f.member(t, "self", "team")
 	script := f.through(t, "self")
 	edit := func(a admin.Actor) string {

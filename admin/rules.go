@@ -11,8 +11,8 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// Draft is a token as somebody asks for it.
-type Draft struct {
+// NewToken is a token as somebody asks for it.
+type NewToken struct {
 	API         string
 	Name        string
 	Description string
@@ -35,7 +35,7 @@ type Edit struct {
 
 // token returns the token that the draft asks for. API and grants are left to
 // checkRights, which has to ask the store.
-func (d Draft) token(id string, now time.Time) (token.Token, FieldErrors, error) {
+func (d NewToken) token(id string, now time.Time) (token.Token, FieldErrors, error) {
 	var p FieldErrors
 	t := token.Token{
 		ID: id, API: d.API, Name: d.Name, Description: d.Description, Type: d.Type, Owner: d.Owner,

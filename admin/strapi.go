@@ -52,7 +52,7 @@ func (s *Service) FromStrapi(ctx context.Context, plan StrapiPlan, tokens []Stra
 	var lost []Unmapped
 	for _, t := range tokens {
 		f := Foreign{
-			Draft: Draft{
+			NewToken: NewToken{
 				API: plan.API, Name: strings.TrimSpace(t.Name), Description: t.Description, Type: token.Type(t.Type),
 				Duration: "unlimited", Owner: plan.Owner,
 			},

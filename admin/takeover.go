@@ -12,7 +12,7 @@ import (
 
 // Foreign is a token of another system as it shall be taken over.
 type Foreign struct {
-	Draft
+	NewToken
 
 	Where string // it was read: "line 3"
 	// Expiry, if set, counts instead of Duration and may be past: clients of the other
@@ -104,7 +104,7 @@ func (s *Service) prepare(ctx context.Context, f *Foreign) (foreign, error) {
 	if err != nil {
 		return foreign{}, err
 	}
-	d := f.Draft
+	d := f.NewToken
 	if !f.Expiry.IsZero() {
 		d.Duration = "unlimited"
 	}
@@ -115,7 +115,7 @@ func (s *Service) prepare(ctx context.Context, f *Foreign) (foreign, error) {
 	if !f.Expiry.IsZero() {
 		drafted.Expiry = f.Expiry.UTC().Truncate(time.Millisecond)
 	}
-	c.draft, c.problems = drafted, append(c.problems, problems...)
+	c.token, c.problems = drafted, append(c.problems, problems...)
 	prepared := foreign{creation: *c, where: f.Where}
 	found, err := s.store.Lookup(ctx, c.secret.Digest)
 	switch {
@@ -154,7 +154,7 @@ func (s *Service) takeOver(ctx context.Context, tx store.Tx, who *Actor, f *fore
 	case len(c.problems) > 0: // its secret may be none
 	case twice:
 		c.problems.addf("secret", "is that of %s as well; every token needs its own", where)
-	case f.there != nil && f.there.API == c.draft.API && who.sees(f.there):
+	case f.there != nil && f.there.API == c.token.API && who.sees(f.there):
 		o.Token, o.There = *f.there, true
 		return o, nil
 	case f.there != nil && who.sees(f.there):

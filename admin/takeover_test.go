@@ -25,8 +25,8 @@ func strapiHash(secret string) string {
 
 func foreignToken(name string, change func(*admin.Foreign)) admin.Foreign {
 	f := admin.Foreign{
-		Draft: admin.Draft{API: "articles", Name: name, Type: token.Custom, Grants: []string{"article.find"}, Duration: "unlimited", Owner: "ann"},
-		Where: "the line of " + name, Secret: "the-foreign-secret-of-" + name,
+		NewToken: admin.NewToken{API: "articles", Name: name, Type: token.Custom, Grants: []string{"article.find"}, Duration: "unlimited", Owner: "ann"},
+		Where:    "the line of " + name, Secret: "the-foreign-secret-of-" + name,
 	}
 	if change != nil {
 		change(&f)
@@ -116,7 +116,7 @@ func TestTakeOverIsAllOrNothing(t *testing.T) {
 		"token of elsewhere": {func(f *admin.Foreign) { f.Secret = "the-foreign-secret-of-elsewhere" }, "secret"},
 	} {
 		f := newFixture(t)
-		other := draft(func(d *admin.Draft) { d.API, d.Name, d.Grants, d.Type = "orders", "elsewhere", nil, token.ReadOnly })
+		other := draft(func(d *admin.NewToken) { d.API, d.Name, d.Grants, d.Type = "orders", "elsewhere", nil, token.ReadOnly })
 		if _, err := f.Import(t.Context(), operator, other, "the-foreign-secret-of-elsewhere"); err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func TestUnreadableTokensOfARemovedAccount(t *testing.T) {
 		}
 	}
 	good, _ := f.create(t, nil)
-	bad, _ := f.create(t, func(d *admin.Draft) { d.Name = "bad" })
+	bad, _ := f.create(t, func(d *admin.NewToken) { d.Name = "bad" })
 	spoil(bad.ID)
 	_, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{})
 	if plan, ok := errors.AsType[*admin.PlanError](err); !ok || plan.Tokens != 2 {
@@ -86,7 +86,7 @@ func TestUnreadableTokensOfARemovedAccount(t *testing.T) {
 			t.Errorf("it is still there: %v", err)
 		}
 	}
-	odd, _ := f.create(t, func(d *admin.Draft) { d.Owner = "carl" })
+	odd, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "carl" })
 	spoil(odd.ID)
 	if _, inherited, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "carl", Role: admin.RoleMember}); err != nil || inherited != 1 {
 		t.Errorf("a new account of that name inherits %d, %v", inherited, err)

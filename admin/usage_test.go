@@ -16,10 +16,10 @@ func TestPermissionUsage(t *testing.T) {
 	f, _ := newManagement(t)
 	day := start.UTC().Truncate(24 * time.Hour)
 	owner, stranger := f.member(t, "ann", admin.RoleMember), f.member(t, "bob", admin.RoleMember)
-	tok, secret := f.create(t, func(d *admin.Draft) {
+	tok, secret := f.create(t, func(d *admin.NewToken) {
 		d.Grants = []string{"article.find", "article.*", "article.delete", "POST /api/search", "GET /a.b"}
 	})
-	readOnly, _ := f.create(t, func(d *admin.Draft) { d.Name, d.Type, d.Grants = "reads", token.ReadOnly, nil })
+	readOnly, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Type, d.Grants = "reads", token.ReadOnly, nil })
 	record := func(id string, days int, uses ...token.PermissionUse) {
 		t.Helper()
 		now := start.AddDate(0, 0, days)
@@ -98,7 +98,7 @@ func TestPermissionUsageSince(t *testing.T) {
 		{2 * time.Hour, time.Hour, 2 * time.Hour},
 	} {
 		f.now = sum.Counted.Add(test.created)
-		tok, _ := f.create(t, func(d *admin.Draft) { d.Name = fmt.Sprint(test.created, test.asked) })
+		tok, _ := f.create(t, func(d *admin.NewToken) { d.Name = fmt.Sprint(test.created, test.asked) })
 		got, err := f.PermissionUsage(t.Context(), operator, tok.ID, sum.Counted.Add(test.asked))
 		if err != nil || !got.Since.Equal(sum.Counted.Add(test.want)) {
 			t.Errorf("since %v, %v; want %v after %v", got.Since, err, test.want, sum.Counted)

@@ -16,7 +16,7 @@ func TestNobodyMakesATokenTheirsToGetARight(t *testing.T) {
 	f.role(t, store.Role{Name: "helpdesk", Read: store.All, Update: store.All, Regenerate: store.Own, Delete: store.Own})
 	helen := f.member(t, "helen", "helpdesk")
 	manager := f.member(t, "max", admin.RoleManager)
-	made, _ := f.create(t, func(d *admin.Draft) { d.Owner = "ann" })
+	made, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "ann" })
 	if _, err := f.Update(t.Context(), helen, made.ID, admin.Edit{Owner: new("helen")}); outcome(err) != "no" {
 		t.Errorf("helen got the token: %v", err)
 	}
@@ -82,7 +82,7 @@ func TestTokensLetNobodySignIn(t *testing.T) {
 // such a name gets them, and so must have the right to.
 func TestTokensOfANameAreNotHadByNamingAnAccount(t *testing.T) {
 	f, _ := newManagement(t)
-	f.create(t, func(d *admin.Draft) { d.Owner = "root" })
+	f.create(t, func(d *admin.NewToken) { d.Owner = "root" })
 	f.role(t, store.Role{Name: "hr", Read: store.Own, Create: store.Own, Update: store.Own, Regenerate: store.Own, Delete: store.Own, Accounts: true})
 	hank := f.member(t, "hank", "hr")
 	if _, _, err := f.CreateAccount(t.Context(), hank, admin.AccountDraft{Name: "root", Role: "hr", Password: password}); outcome(err) != "no" {
@@ -131,7 +131,7 @@ func TestEmptyPasswordTakesNoneAway(t *testing.T) {
 func TestOverreachOfARoleThatHandsOutNothing(t *testing.T) {
 	f, _ := newManagement(t)
 	f.account(t, "bob", admin.RoleMember)
-	made, _ := f.create(t, func(d *admin.Draft) { d.Owner, d.Type, d.Grants = "bob", token.FullAccess, nil })
+	made, _ := f.create(t, func(d *admin.NewToken) { d.Owner, d.Type, d.Grants = "bob", token.FullAccess, nil })
 	change, err := f.UpdateAccount(t.Context(), operator, "bob", admin.AccountEdit{Role: new(admin.RoleAuditor)})
 	if err != nil || len(change.Overreach.Tokens) != 1 || change.Overreach.Tokens[0].ID != made.ID {
 		t.Errorf("%+v, %v", change, err)

@@ -18,7 +18,7 @@ func TestNobodyStrengthensATokenThatActsForAnother(t *testing.T) {
 	f, _ := newManagement(t)
 	f.account(t, "ann", admin.RoleOwner)
 	manager := f.member(t, "max", admin.RoleManager)
-	acting, _ := f.create(t, func(d *admin.Draft) { d.API, d.Grants = admin.ManagementAPI, []string{"token.read"} })
+	acting, _ := f.create(t, func(d *admin.NewToken) { d.API, d.Grants = admin.ManagementAPI, []string{"token.read"} })
 	for name, edit := range map[string]admin.Edit{
 		"grants":          {Grants: &[]string{"token.read", "account.manage"}},
 		"fewer grants":    {Grants: &[]string{"api.read"}},
@@ -32,7 +32,7 @@ func TestNobodyStrengthensATokenThatActsForAnother(t *testing.T) {
 			}
 		}
 	}
-	reading, _ := f.create(t, func(d *admin.Draft) {
+	reading, _ := f.create(t, func(d *admin.NewToken) {
 		d.API, d.Name, d.Type, d.Grants = admin.ManagementAPI, "reading", token.ReadOnly, nil
 	})
 	if _, err := f.Update(t.Context(), manager, reading.ID, admin.Edit{Type: new(token.FullAccess)}); outcome(err) != "no" {
@@ -76,7 +76,7 @@ func TestOverreachTellsAndDisablesOnlyWhatOneMay(t *testing.T) {
 	f.role(t, team)
 	hank := f.member(t, "hank", "hr")
 	f.account(t, "bob", "team")
-	_, secret := f.create(t, func(d *admin.Draft) { d.Owner = "bob" })
+	_, secret := f.create(t, func(d *admin.NewToken) { d.Owner = "bob" })
 	small := team
 	small.Ceiling.APIs = []string{"orders"}
 	hidden := func(what string, over admin.Overreach, err error) {
@@ -116,8 +116,8 @@ func TestTokensOfOthersAreNotHadByTheirPassword(t *testing.T) {
 	boss := f.member(t, "boss", admin.RoleOwner)
 	f.account(t, "bob", admin.RoleMember)
 	f.account(t, "newcomer", admin.RoleMember)
-	f.create(t, func(d *admin.Draft) { d.Owner = "bob" })
-	f.create(t, func(d *admin.Draft) { d.Name, d.Owner = "hank's", "hank" })
+	f.create(t, func(d *admin.NewToken) { d.Owner = "bob" })
+	f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "hank's", "hank" })
 	const changed = "another long one"
 	for what, edit := range map[string]admin.AccountEdit{"password": {Password: new(changed)}, "subject": {Subject: new("oidc:x#1")}} {
 		if _, err := f.UpdateAccount(t.Context(), hank, "bob", edit); outcome(err) != "no" {
@@ -152,7 +152,7 @@ func TestSecretsAreNoNamesOrDescriptions(t *testing.T) {
 	}
 	for _, pasted := range []string{secret.Reveal(), link.Reveal()} {
 		for _, text := range []string{pasted, "for CI: " + pasted, "trv_trv_ TOKEN=" + pasted + ",", "tok_" + pasted} {
-			_, _, err := f.Create(t.Context(), operator, draft(func(d *admin.Draft) { d.Name, d.Description = text, text }))
+			_, _, err := f.Create(t.Context(), operator, draft(func(d *admin.NewToken) { d.Name, d.Description = text, text }))
 			if problems(t, err) != "name description" || strings.Contains(err.Error(), pasted) {
 				t.Errorf("making %q: %v", text, err)
 			}

@@ -62,7 +62,7 @@ func (g *gateway) account(name, role, password string) {
 // id and a client with it.
 func (g *gateway) script(owner string, grants ...string) (id string, c *person) {
 	g.t.Helper()
-	d := admin.Draft{API: admin.ManagementAPI, Name: "script of " + owner + strings.Join(grants, ""), Type: token.FullAccess, Duration: "30d", Owner: owner}
+	d := admin.NewToken{API: admin.ManagementAPI, Name: "script of " + owner + strings.Join(grants, ""), Type: token.FullAccess, Duration: "30d", Owner: owner}
 	if len(grants) > 0 {
 		d.Type, d.Grants = token.Custom, grants
 	}

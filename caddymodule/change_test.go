@@ -66,7 +66,7 @@ func TestChangeHoldsWithTheNextRequest(t *testing.T) {
 	status(401, renewed)
 
 	status(401, g.bearer("unknown")) // now known to be unknown
-	made, secret, err := service.Create(ctx, operator, admin.Draft{API: "articles", Name: "new", Type: token.FullAccess, Duration: "1h"})
+	made, secret, err := service.Create(ctx, operator, admin.NewToken{API: "articles", Name: "new", Type: token.FullAccess, Duration: "1h"})
 	if err != nil {
 		t.Fatal(err)
 	}

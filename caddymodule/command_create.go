@@ -67,9 +67,9 @@ func (o *options) fieldFlags(cmd *cobra.Command, duration string) {
 	flags.StringVar(&o.owner, "owner", "", "Who answers for it (default the system user)")
 }
 
-func (s *session) draft() (admin.Draft, error) {
+func (s *session) draft() (admin.NewToken, error) {
 	o := s.options
-	d := admin.Draft{
+	d := admin.NewToken{
 		API: o.api, Name: o.name, Description: o.description, Type: token.Type(o.kind),
 		Duration: o.duration, Grants: o.grants, Owner: o.owner,
 	}

@@ -43,7 +43,7 @@ func (r *foreignRow) places() map[string]*string {
 // foreign returns the token that the row asks for.
 func (r *foreignRow) foreign(where string) (admin.Foreign, error) {
 	f := admin.Foreign{
-		Draft: admin.Draft{
+		NewToken: admin.NewToken{
 			Name: r.Name, Description: r.Description, Type: token.Type(r.Type), Grants: r.Grants, Owner: r.Owner,
 			Duration: "unlimited",
 		},

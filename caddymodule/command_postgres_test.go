@@ -169,7 +169,7 @@ func fillOld(t *testing.T, path string) map[string]store.Secret {
 	service := admin.New(s, time.Now, rand.Reader, store.Catalog{API: "articles"})
 	secrets := map[string]store.Secret{}
 	for _, name := range []string{"ci", "reader", "legacy"} {
-		_, secret, err := service.Create(t.Context(), operator, admin.Draft{API: "articles", Name: name, Type: "read-only", Duration: "7d"})
+		_, secret, err := service.Create(t.Context(), operator, admin.NewToken{API: "articles", Name: name, Type: "read-only", Duration: "7d"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -74,7 +74,7 @@ func (s *step) run(ctx context.Context, to store.Store) (err error) {
 	var got token.Token
 	switch s.Kind {
 	case "create":
-		got, _, err = service.Create(ctx, by, admin.Draft{API: protected, Name: s.Name, Type: s.Type, Grants: s.Grants, Duration: s.duration()})
+		got, _, err = service.Create(ctx, by, admin.NewToken{API: protected, Name: s.Name, Type: s.Type, Grants: s.Grants, Duration: s.duration()})
 	case "enable", "disable":
 		got, err = service.SetEnabled(ctx, by, s.ID, s.Kind == "enable")
 	case "grants":

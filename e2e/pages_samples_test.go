@@ -99,24 +99,24 @@ var sampleAccounts = map[string]string{
 // sampleTokens are tokens by a key for the specs.
 var sampleTokens = []struct {
 	key string
-	admin.Draft
+	admin.NewToken
 	age      int // days
 	used     int // days ago, 0 is never
 	disabled bool
 }{
-	{key: "site", age: 80, used: 1, Draft: admin.Draft{Name: "Web site", Description: "Reads what is on the front page.", Type: token.ReadOnly, Owner: "manager"}},
-	{key: "import", age: 60, used: 2, Draft: admin.Draft{Name: "Nightly import", Type: token.Custom, Grants: []string{"article.find", "article.create", "POST /api/reports"}, Owner: "member", Duration: "90d"}},
-	{key: "ending", age: 27, used: 1, Draft: admin.Draft{Name: "Ends soon", Type: token.FullAccess, Duration: "30d", Owner: "member"}},
-	{key: "ended", age: 40, used: 20, Draft: admin.Draft{Name: "Has ended", Type: token.ReadOnly, Duration: "30d", Owner: "member"}},
-	{key: "forgotten", age: 300, used: 200, Draft: admin.Draft{Name: "Forgotten", Description: "Nobody knows what this is for.", Type: token.FullAccess, Owner: "manager"}},
-	{key: "disabled", age: 100, used: 95, disabled: true, Draft: admin.Draft{Name: "Disabled", Type: token.ReadOnly, Owner: "manager"}},
-	{key: "shop", age: 10, used: 1, Draft: admin.Draft{API: "shop", Name: "Shop", Type: token.Custom, Grants: []string{"order.find"}, Owner: "manager"}},
-	{key: "script", age: 5, Draft: admin.Draft{Name: "<script>alert(1)</script>", Description: "<script>alert(2)</script>", Type: token.ReadOnly, Owner: "member"}},
-	{key: "image", age: 5, Draft: admin.Draft{Name: `"><img src=x onerror=alert(1)>`, Description: `'"><img src=x onerror=alert(2)>`, Type: token.ReadOnly, Owner: "member"}},
-	{key: "template", age: 5, Draft: admin.Draft{Name: "{{.}} ${7*7} %s %0d%0a javascript:alert(1)", Type: token.ReadOnly, Owner: "member"}},
-	{key: "unicode", age: 5, Draft: admin.Draft{Name: "日本語 Ünïcödé עברית 🔑", Description: "Ελληνικά, русский, العربية", Type: token.ReadOnly, Owner: "member"}},
-	{key: "long", age: 5, Draft: admin.Draft{Name: strings.Repeat("long", 25), Description: strings.Repeat("w", 200), Type: token.ReadOnly, Owner: "member"}},
-	{key: "management", age: 3, Draft: admin.Draft{API: admin.ManagementAPI, Name: "Deployment", Type: token.Custom, Grants: []string{"token.read"}, Owner: "manager"}},
+	{key: "site", age: 80, used: 1, NewToken: admin.NewToken{Name: "Web site", Description: "Reads what is on the front page.", Type: token.ReadOnly, Owner: "manager"}},
+	{key: "import", age: 60, used: 2, NewToken: admin.NewToken{Name: "Nightly import", Type: token.Custom, Grants: []string{"article.find", "article.create", "POST /api/reports"}, Owner: "member", Duration: "90d"}},
+	{key: "ending", age: 27, used: 1, NewToken: admin.NewToken{Name: "Ends soon", Type: token.FullAccess, Duration: "30d", Owner: "member"}},
+	{key: "ended", age: 40, used: 20, NewToken: admin.NewToken{Name: "Has ended", Type: token.ReadOnly, Duration: "30d", Owner: "member"}},
+	{key: "forgotten", age: 300, used: 200, NewToken: admin.NewToken{Name: "Forgotten", Description: "Nobody knows what this is for.", Type: token.FullAccess, Owner: "manager"}},
+	{key: "disabled", age: 100, used: 95, disabled: true, NewToken: admin.NewToken{Name: "Disabled", Type: token.ReadOnly, Owner: "manager"}},
+	{key: "shop", age: 10, used: 1, NewToken: admin.NewToken{API: "shop", Name: "Shop", Type: token.Custom, Grants: []string{"order.find"}, Owner: "manager"}},
+	{key: "script", age: 5, NewToken: admin.NewToken{Name: "<script>alert(1)</script>", Description: "<script>alert(2)</script>", Type: token.ReadOnly, Owner: "member"}},
+	{key: "image", age: 5, NewToken: admin.NewToken{Name: `"><img src=x onerror=alert(1)>`, Description: `'"><img src=x onerror=alert(2)>`, Type: token.ReadOnly, Owner: "member"}},
+	{key: "template", age: 5, NewToken: admin.NewToken{Name: "{{.}} ${7*7} %s %0d%0a javascript:alert(1)", Type: token.ReadOnly, Owner: "member"}},
+	{key: "unicode", age: 5, NewToken: admin.NewToken{Name: "日本語 Ünïcödé עברית 🔑", Description: "Ελληνικά, русский, العربية", Type: token.ReadOnly, Owner: "member"}},
+	{key: "long", age: 5, NewToken: admin.NewToken{Name: strings.Repeat("long", 25), Description: strings.Repeat("w", 200), Type: token.ReadOnly, Owner: "member"}},
+	{key: "management", age: 3, NewToken: admin.NewToken{API: admin.ManagementAPI, Name: "Deployment", Type: token.Custom, Grants: []string{"token.read"}, Owner: "manager"}},
 }
 
 // newSamples runs a gateway, fills its store, and stops it.
@@ -192,7 +192,7 @@ func (s *samples) addTokens(t *testing.T, tokens store.Store) {
 	for _, sample := range sampleTokens {
 		then := func() time.Time { return now.AddDate(0, 0, -sample.age) }
 		service := admin.New(tokens, then, rand.Reader)
-		d := sample.Draft
+		d := sample.NewToken
 		if d.API == "" {
 			d.API = "articles"
 		}

@@ -81,7 +81,7 @@ type Store interface {
 	Clock(ctx context.Context) (time.Time, error)
 
 	// Export calls yield for every token, in the order of their ids, then for every
-	// role, account and event, oldest first; all as of one moment. Sessions and
+	// draft, role, account and event, oldest first; all as of one moment. Sessions and
 	// memories of keys are left behind. It ends with yield's error, if that returns
 	// one. A row that can't be understood ends it with ErrUnreadable.
 	Export(ctx context.Context, yield func(Record) error) error
@@ -98,6 +98,7 @@ type Store interface {
 // Reader has the reads that are the same inside and outside a transaction.
 type Reader interface {
 	Management
+	DraftReader
 
 	// Token returns the token with the given id, or ErrNotFound.
 	Token(ctx context.Context, id string) (token.Token, error)
@@ -120,6 +121,7 @@ type Reader interface {
 type Tx interface {
 	Reader
 	ManagementTx
+	DraftTx
 
 	// CreateToken adds a token as it is (version 1), or returns ErrNameTaken.
 	CreateToken(ctx context.Context, t token.Token) error
@@ -171,7 +173,7 @@ type PermissionDay struct {
 }
 
 // Record is a token with all that a store has about it, for moving it to
-// another store, or else a role, an account or an event.
+// another store, or else a draft, a role, an account or an event.
 type Record struct {
 	Token   token.Token // its last use may be newer than those in Uses
 	Secrets []Secret
@@ -180,13 +182,16 @@ type Record struct {
 	Permissions []PermissionDay
 	Address     string // that the last use came from
 
+	Draft   *Draft
 	Role    *Role
 	Account *Account
 	Event   *Event
 }
 
 // IsToken reports whether the record is one of a token.
-func (r *Record) IsToken() bool { return r.Role == nil && r.Account == nil && r.Event == nil }
+func (r *Record) IsToken() bool {
+	return r.Draft == nil && r.Role == nil && r.Account == nil && r.Event == nil
+}
 
 // Changed names the secrets whose tokens changed. A reader that holds any of
 // them must forget it.
@@ -203,5 +208,6 @@ type Changed struct {
 type Catalog struct {
 	API         string
 	Permissions []permission.Permission
+	Staged      bool // its changes are drafts first
 	Updated     time.Time
 }

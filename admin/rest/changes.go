@@ -30,8 +30,8 @@ type draftBody struct {
 	Owner       string     `json:"owner"` // the creator if empty
 }
 
-func (b draftBody) draft() admin.Draft {
-	return admin.Draft{
+func (b draftBody) draft() admin.NewToken {
+	return admin.NewToken{
 		API: b.API, Name: b.Name, Description: b.Description, Type: b.Type, Duration: b.Duration, Grants: b.Grants, Owner: b.Owner,
 	}
 }

@@ -157,7 +157,7 @@ func draft(name string, more ...object) object {
 // token makes one, past the API.
 func (f *fixture) token(t *testing.T, owner, name string) token.Token {
 	t.Helper()
-	made, _, err := f.Create(context.Background(), operator, admin.Draft{
+	made, _, err := f.Create(context.Background(), operator, admin.NewToken{
 		API: "articles", Name: name, Type: token.Custom, Duration: "30d", Grants: []string{"article.find"}, Owner: owner,
 	})
 	if err != nil {
@@ -169,7 +169,7 @@ func (f *fixture) token(t *testing.T, owner, name string) token.Token {
 // scriptOf makes a token of admin.ManagementAPI that acts for an account.
 func (f *fixture) scriptOf(t *testing.T, owner string, grants ...string) *client {
 	t.Helper()
-	d := admin.Draft{API: admin.ManagementAPI, Name: "script " + rand.Text(), Type: token.FullAccess, Duration: "30d", Owner: owner}
+	d := admin.NewToken{API: admin.ManagementAPI, Name: "script " + rand.Text(), Type: token.FullAccess, Duration: "30d", Owner: owner}
 	if len(grants) > 0 {
 		d.Type, d.Grants = token.Custom, grants
 	}

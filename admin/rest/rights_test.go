@@ -154,7 +154,7 @@ func (m *cells) restore(t *testing.T) {
 // disabledScript makes a token that would act for its owner, were it not disabled.
 func (f *fixture) disabledScript(t *testing.T, owner, name string) token.Token {
 	t.Helper()
-	made, _, err := f.Create(t.Context(), operator, admin.Draft{
+	made, _, err := f.Create(t.Context(), operator, admin.NewToken{
 		API: admin.ManagementAPI, Name: name, Type: token.Custom, Duration: "7d", Grants: []string{"token.read"}, Owner: owner,
 	})
 	if err != nil {

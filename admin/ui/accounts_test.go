@@ -112,7 +112,7 @@ func TestSmallerRoleTellsMightierTokens(t *testing.T) {
 	f := newSite(t)
 	f.role(t, store.Role{Name: "readers", Read: store.Own, Create: store.Own, Ceiling: store.Ceiling{Types: []token.Type{token.ReadOnly}}})
 	ann := f.account(t, "ann", "member")
-	mighty := f.token(t, "<b>mighty</b>", "ann", func(d *admin.Draft) { d.Type = token.FullAccess })
+	mighty := f.token(t, "<b>mighty</b>", "ann", func(d *admin.NewToken) { d.Type = token.FullAccess })
 	f.token(t, "tiny token", "ann", nil)
 	b := f.as(t, "owner")
 	form := []string{"version", version(&ann), "role", "readers", "subject", "sub-1"}
@@ -175,9 +175,9 @@ func TestDeletionTellsOfMightierTokens(t *testing.T) {
 	f.role(t, store.Role{Name: "readers", Read: store.Own, Create: store.Own, Ceiling: store.Ceiling{Types: []token.Type{token.ReadOnly}}})
 	f.account(t, "ann", "member")
 	f.account(t, "bob", "readers")
-	mighty := f.token(t, "mighty", "ann", func(d *admin.Draft) { d.Type = token.FullAccess })
+	mighty := f.token(t, "mighty", "ann", func(d *admin.NewToken) { d.Type = token.FullAccess })
 	f.token(t, "tiny token", "ann", nil)
-	f.token(t, "acting", "ann", func(d *admin.Draft) { d.API = admin.ManagementAPI })
+	f.token(t, "acting", "ann", func(d *admin.NewToken) { d.API = admin.ManagementAPI })
 	b := f.as(t, "owner")
 	b.post("/accounts/ann/delete", "plan", "hand", "hand_to", "bob").saysAll().
 		is(http.StatusOK, "The account ann is deleted", "2 tokens are handed over. 1 token that acted", "the role of bob", "mighty", `name="id" value="`+mighty.ID+`"`).
@@ -194,7 +194,7 @@ func TestDeleteAccount(t *testing.T) {
 		f.account(t, name, "member")
 	}
 	handed := f.token(t, "one", "ann", nil)
-	f.token(t, "two", "ann", func(d *admin.Draft) { d.API = "orders" })
+	f.token(t, "two", "ann", func(d *admin.NewToken) { d.API = "orders" })
 	deleted := f.token(t, "three", "bob", nil)
 	b := f.as(t, "owner")
 	b.get("/accounts/ann/delete").saysAll().is(http.StatusOK, "owns 2 tokens", "<option>member</option>").lacks("<option>ann</option>")

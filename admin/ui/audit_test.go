@@ -58,7 +58,7 @@ func TestAuditFilter(t *testing.T) {
 	f := newSite(t)
 	f.token(t, "one token", "member", nil)
 	f.past.Store(int64(48 * time.Hour))
-	f.token(t, "another token", "member", func(d *admin.Draft) { d.API = "orders" })
+	f.token(t, "another token", "member", func(d *admin.NewToken) { d.API = "orders" })
 	b := f.as(t, "auditor")
 	day := func(ago int) string { return f.now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
 	for _, test := range []struct{ query, has, lacks string }{
@@ -98,7 +98,7 @@ func TestAuditZone(t *testing.T) {
 func TestAuditPagesAndExport(t *testing.T) {
 	f := newSite(t)
 	for i := range 60 {
-		f.token(t, "token "+string(rune('A'+i)), "member", func(d *admin.Draft) { d.Type = token.FullAccess })
+		f.token(t, "token "+string(rune('A'+i)), "member", func(d *admin.NewToken) { d.Type = token.FullAccess })
 	}
 	b := f.as(t, "auditor")
 	first := b.get("/audit?action=token.create").is(http.StatusOK, "Older").lacks("Newest")
@@ -135,7 +135,7 @@ func TestAuditByName(t *testing.T) {
 	f := newSite(t)
 	f.token(t, "one token", "member", nil)
 	made := f.token(t, "same name", "member", nil)
-	f.token(t, "same name", "member", func(d *admin.Draft) { d.API = "orders" })
+	f.token(t, "same name", "member", func(d *admin.NewToken) { d.API = "orders" })
 	f.account(t, "team", "member")
 	f.account(t, "ann", "member")
 	f.role(t, store.Role{Name: "team"})

@@ -67,7 +67,7 @@ func (u *ui) createToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	t, secret, replayed, err := u.Service.CreateOnce(c.r.Context(), c.actor, form.draft(), key)
+	t, secret, replayed, err := u.Service.CreateOnce(c.r.Context(), c.actor, form.newToken(), key)
 	switch {
 	case err == nil && replayed: // the form was sent again, and its answer lost
 		return c.leaveWith("/tokens/"+t.ID, "made-already")

@@ -185,7 +185,7 @@ func TestCreateForAnotherAPI(t *testing.T) {
 
 func TestEdit(t *testing.T) {
 	f := newSite(t)
-	made := f.token(t, "ci", "member", func(d *admin.Draft) {
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) {
 		d.Type, d.Grants = token.Custom, []string{"article.find", "article.*", "POST /api/search"}
 	})
 	b := f.as(t, "member")
@@ -249,7 +249,7 @@ func TestEditChangedMeanwhile(t *testing.T) {
 // What the form did not change is not taken back by it.
 func TestEditTakesOverWhatOthersChanged(t *testing.T) {
 	f := newSite(t)
-	made := f.token(t, "ci", "member", func(d *admin.Draft) {
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) {
 		d.Description, d.Type, d.Grants = "old", token.Custom, []string{"article.find", "GET /x"}
 	})
 	b := f.as(t, "owner")
@@ -345,7 +345,7 @@ func TestEditAfterTheSessionEnded(t *testing.T) {
 // Permissions can go while tokens have them: they are shown as such, and stay until unticked.
 func TestEditWithGoneGrants(t *testing.T) {
 	f := newSite(t)
-	made := f.token(t, "ci", "member", func(d *admin.Draft) { d.Type, d.Grants = token.Custom, []string{"article.find", "article.delete"} })
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, []string{"article.find", "article.delete"} })
 	op, err := permission.ParseOperation("GET /api/articles")
 	if err != nil {
 		t.Fatal(err)
@@ -395,7 +395,7 @@ func TestEditWithinCeiling(t *testing.T) {
 	b.post("/tokens", "api", "articles", "name", "x", "type", "custom", "duration", "7d", "grant", "article.find").is(http.StatusOK)
 
 	// What the token has already is not taken from it by not being sent.
-	mighty := f.token(t, "mighty", "ann", func(d *admin.Draft) { d.Type, d.Grants = token.Custom, []string{"article.delete"} })
+	mighty := f.token(t, "mighty", "ann", func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, []string{"article.delete"} })
 	b.get("/tokens/"+mighty.ID+"/edit").is(http.StatusOK, `value="article.create" disabled`, `value="article.delete" checked aria`)
 	b.post("/tokens/"+mighty.ID+"/edit", "version", strconv.FormatInt(mighty.Version, 10), "name", "mighty", "type", "custom", "duration", "keep", "grant", "article.delete").
 		is(http.StatusUnprocessableEntity, "may not hand out article.delete")

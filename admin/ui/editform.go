@@ -160,15 +160,15 @@ func (f *tokenForm) duration() string {
 	return f.Date
 }
 
-func (f *tokenForm) draft() admin.Draft {
-	return admin.Draft{
+func (f *tokenForm) newToken() admin.NewToken {
+	return admin.NewToken{
 		API: f.API, Name: f.Name, Description: f.Description, Type: f.Type, Duration: f.duration(), Grants: f.grants(), Owner: f.Owner,
 	}
 }
 
 // idempotency tells this form, sent once more, from one with other values.
 func (f *tokenForm) idempotency() (admin.Idempotency, error) {
-	text, err := json.Marshal(f.draft())
+	text, err := json.Marshal(f.newToken())
 	return admin.Idempotency{Key: "page:" + f.Nonce, Request: token.Hash(string(text))}, err
 }
 

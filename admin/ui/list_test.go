@@ -85,7 +85,7 @@ func TestListByRole(t *testing.T) {
 func TestListEscapes(t *testing.T) {
 	f := newSite(t)
 	for i, name := range []string{"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "{{.}} javascript:alert(1)"} {
-		f.token(t, name, "member", func(d *admin.Draft) { d.Description = fmt.Sprint("<b>", i) })
+		f.token(t, name, "member", func(d *admin.NewToken) { d.Description = fmt.Sprint("<b>", i) })
 	}
 	b := f.as(t, "owner")
 	b.get("/tokens").is(http.StatusOK, "<script>alert(1)</script>").lacks("<script>a", `"><img src=x`, `<b>0`)
@@ -98,10 +98,10 @@ func TestListEscapes(t *testing.T) {
 func TestListFilters(t *testing.T) {
 	f := newSite(t)
 	f.past.Store(-int64(100 * 24 * time.Hour))
-	f.token(t, "old", "member", func(d *admin.Draft) { d.Duration = "110d" })
-	f.token(t, "forgotten", "member", func(d *admin.Draft) { d.Duration, d.Type = "unlimited", token.FullAccess })
+	f.token(t, "old", "member", func(d *admin.NewToken) { d.Duration = "110d" })
+	f.token(t, "forgotten", "member", func(d *admin.NewToken) { d.Duration, d.Type = "unlimited", token.FullAccess })
 	f.past.Store(0)
-	f.token(t, "new", "manager", func(d *admin.Draft) { d.API, d.Description = "orders", "for the Warehouse" })
+	f.token(t, "new", "manager", func(d *admin.NewToken) { d.API, d.Description = "orders", "for the Warehouse" })
 	off := f.token(t, "off", "manager", nil)
 	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestSelectedBeyondCeiling(t *testing.T) {
 	f := newSite(t)
 	f.role(t, store.Role{Name: "readers", Read: store.Own, Update: store.Own, Create: store.Own, Ceiling: store.Ceiling{Types: []token.Type{token.ReadOnly}}})
 	f.account(t, "ann", "readers")
-	mighty := f.token(t, "mighty", "ann", func(d *admin.Draft) { d.Type = token.FullAccess })
+	mighty := f.token(t, "mighty", "ann", func(d *admin.NewToken) { d.Type = token.FullAccess })
 	b := f.as(t, "ann")
 	b.post("/tokens/selected", "action", "disable", "id", mighty.ID, "sure", "yes").is(http.StatusOK, "1 token is disabled")
 	b.post("/tokens/selected", "action", "enable", "id", mighty.ID, "sure", "yes").is(http.StatusOK, "0 tokens are enabled", "more than you may hand out")

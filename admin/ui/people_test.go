@@ -124,9 +124,9 @@ func (f *site) role(t *testing.T, role store.Role) {
 	}
 }
 
-func (f *site) token(t *testing.T, name, owner string, change func(*admin.Draft)) token.Token {
+func (f *site) token(t *testing.T, name, owner string, change func(*admin.NewToken)) token.Token {
 	t.Helper()
-	d := admin.Draft{API: "articles", Name: name, Type: token.ReadOnly, Duration: "30d", Owner: owner}
+	d := admin.NewToken{API: "articles", Name: name, Type: token.ReadOnly, Duration: "30d", Owner: owner}
 	if change != nil {
 		change(&d)
 	}

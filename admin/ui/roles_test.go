@@ -48,7 +48,7 @@ func TestSmallerRoleTellsMightierTokensOfMembers(t *testing.T) {
 	f.role(t, store.Role{Name: "team", Read: store.Own, Create: store.Own})
 	f.account(t, "ann", "team")
 	f.account(t, "bob", "team")
-	mighty := f.token(t, "mighty", "ann", func(d *admin.Draft) { d.Type = token.FullAccess })
+	mighty := f.token(t, "mighty", "ann", func(d *admin.NewToken) { d.Type = token.FullAccess })
 	f.token(t, "tiny token", "bob", nil)
 	b := f.as(t, "owner")
 	form := []string{"version", "1", "description", "new", "read", "own", "create", "own", "limit-types", "only", "types", "read-only"}

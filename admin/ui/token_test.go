@@ -16,8 +16,8 @@ import (
 )
 
 // custom makes a draft one of a custom token.
-func custom(grants ...string) func(*admin.Draft) {
-	return func(d *admin.Draft) { d.Type, d.Grants = token.Custom, grants }
+func custom(grants ...string) func(*admin.NewToken) {
+	return func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, grants }
 }
 
 // use records what a token did so many days ago.
@@ -64,7 +64,7 @@ func (f *site) execute(t *testing.T, statement string, args ...any) {
 func TestTokenPage(t *testing.T) {
 	f := newSite(t)
 	f.saveAPI(t, "articles", "article", "comment")
-	made := f.token(t, "ci", "member", func(d *admin.Draft) {
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) {
 		custom("article.find", "comment.*", "PUT /api/cover/{id}")(d)
 		d.Description, d.Duration = "builds at night", "10d"
 	})
@@ -81,7 +81,7 @@ func TestTokenPage(t *testing.T) {
 	b.get("/tokens/"+made.ID).saysAll().is(http.StatusOK, "Gone", "comment.* gone", "GET /api/articles").lacks("DELETE /api/comments/{id}")
 
 	for kind, says := range map[token.Type]string{token.ReadOnly: "It may read everything", token.FullAccess: "It may do everything"} {
-		other := f.token(t, string(kind), "member", func(d *admin.Draft) { d.Type = kind })
+		other := f.token(t, string(kind), "member", func(d *admin.NewToken) { d.Type = kind })
 		b.get("/tokens/"+other.ID).saysAll().is(http.StatusOK, says, "No request has come with it yet")
 	}
 }
@@ -90,7 +90,7 @@ func TestTokenPage(t *testing.T) {
 func TestTokenPageEscapes(t *testing.T) {
 	f := newSite(t)
 	const name = `<script>alert(1)</script>`
-	made := f.token(t, name, "member", func(d *admin.Draft) { d.Description = `"><img src=x onerror=alert(2)>` })
+	made := f.token(t, name, "member", func(d *admin.NewToken) { d.Description = `"><img src=x onerror=alert(2)>` })
 	b := f.as(t, "owner")
 	for _, path := range []string{"", "/regenerate", "/delete"} {
 		b.get("/tokens/"+made.ID+path).is(http.StatusOK, name).lacks("<script>alert", "<img src=x")
@@ -158,7 +158,7 @@ func TestTokenPageByRole(t *testing.T) {
 	f.as(t, "owner").get("/tokens/tok_0123456789abcdef").is(http.StatusNotFound)
 	f.as(t, "owner").get("/tokens/ci").is(http.StatusNotFound)
 
-	own := f.token(t, "script", "manager", func(d *admin.Draft) { d.API, d.Type = admin.ManagementAPI, token.FullAccess })
+	own := f.token(t, "script", "manager", func(d *admin.NewToken) { d.API, d.Type = admin.ManagementAPI, token.FullAccess })
 	f.as(t, "owner").get("/tokens/" + own.ID).is(http.StatusOK).lacks("Regenerate") // it would be the manager
 	f.as(t, "manager").get("/tokens/"+own.ID).is(http.StatusOK, "Regenerate")
 	if f.failed.Load() > 0 {
@@ -333,7 +333,7 @@ func TestWanted(t *testing.T) {
 // and read why.
 func TestRegenerateForOthers(t *testing.T) {
 	f := newSite(t)
-	made := f.token(t, "deploy", "member", func(d *admin.Draft) {
+	made := f.token(t, "deploy", "member", func(d *admin.NewToken) {
 		d.API, d.Type, d.Grants = admin.ManagementAPI, token.Custom, []string{"token.read"}
 	})
 	path := "/tokens/" + made.ID
@@ -346,7 +346,7 @@ func TestRegenerateForOthers(t *testing.T) {
 // zone of the reader.
 func TestHistoryOfFields(t *testing.T) {
 	f := newSite(t)
-	made := f.token(t, "ci", "member", func(d *admin.Draft) { d.Description = "gone soon" })
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) { d.Description = "gone soon" })
 	empty, duration := "", "unlimited"
 	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Description: &empty, Duration: &duration}); err != nil {
 		t.Fatal(err)

@@ -41,8 +41,8 @@ func (f *site) saveShop(t *testing.T) {
 func TestTry(t *testing.T) {
 	f := newSite(t)
 	f.saveShop(t)
-	shop := func(kind token.Type, grants ...string) func(*admin.Draft) {
-		return func(d *admin.Draft) { d.API, d.Type, d.Grants = "shop", kind, grants }
+	shop := func(kind token.Type, grants ...string) func(*admin.NewToken) {
+		return func(d *admin.NewToken) { d.API, d.Type, d.Grants = "shop", kind, grants }
 	}
 	made := f.token(t, "ci", "member", shop(token.Custom, "order.find"))
 	f.token(t, "reader", "member", shop(token.ReadOnly))
@@ -87,7 +87,7 @@ func TestTry(t *testing.T) {
 func TestTryGraphQL(t *testing.T) {
 	f := newSite(t)
 	f.saveShop(t)
-	f.token(t, "ci", "member", func(d *admin.Draft) { d.API, d.Type, d.Grants = "shop", token.Custom, []string{"order.find"} })
+	f.token(t, "ci", "member", func(d *admin.NewToken) { d.API, d.Type, d.Grants = "shop", token.Custom, []string{"order.find"} })
 	b := f.as(t, "member")
 	for document, says := range map[string][]string{
 		`{ orders { id } }`: {"✓ Allowed", "query orders", "granted order.find"},
@@ -110,7 +110,7 @@ func TestTryRefusesForms(t *testing.T) {
 	f := newSite(t)
 	const secret = "trv_0123456789012345678901234567890123456789"
 	f.token(t, "ci", "member", nil)
-	f.token(t, "ci", "member", func(d *admin.Draft) { d.API = "orders" })
+	f.token(t, "ci", "member", func(d *admin.NewToken) { d.API = "orders" })
 	theirs := f.token(t, "theirs", "manager", nil)
 	b := f.as(t, "member")
 	for _, test := range []struct {

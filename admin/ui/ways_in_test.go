@@ -16,7 +16,7 @@ import (
 // mightier, and a form that was made up changes no more than its name.
 func TestTokenThatActsForAnother(t *testing.T) {
 	f := newSite(t)
-	made := f.token(t, "acting", "owner", func(d *admin.Draft) {
+	made := f.token(t, "acting", "owner", func(d *admin.NewToken) {
 		d.API = admin.ManagementAPI
 		custom("token.read")(d)
 	})
@@ -50,7 +50,7 @@ func TestTokenThatActsForAnother(t *testing.T) {
 // browser keeps the page.
 func TestPastedSecretIsNotShownAgain(t *testing.T) {
 	f := newSite(t)
-	made, secret, err := f.Create(t.Context(), operator, admin.Draft{API: "articles", Name: "ci", Type: token.ReadOnly, Duration: "7d", Owner: "member"})
+	made, secret, err := f.Create(t.Context(), operator, admin.NewToken{API: "articles", Name: "ci", Type: token.ReadOnly, Duration: "7d", Owner: "member"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,7 +207,7 @@ func writeSamples(ctx context.Context, file string, tokens store.Store) (secrets
 // addTokens makes the tokens to try.
 func addTokens(ctx context.Context, past *history) (map[token.Type]string, error) {
 	secrets := map[token.Type]string{}
-	for _, d := range []admin.Draft{
+	for _, d := range []admin.NewToken{
 		{Name: "reader", Type: token.ReadOnly},
 		{Name: "editor", Type: token.FullAccess},
 		{Name: "script", Type: token.Custom, Grants: []string{"article.find_one", "POST /api/articles"}},

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// Draft is what shall become of a token. An API whose changes are staged has drafts
+// of them until somebody puts all in force. No look-up finds the secrets of a draft.
+type Draft struct {
+	TokenID string
+	API     string
+	Base    *token.Token // as the token was when its first change was drafted; nil for a new one
+	Token   *token.Token // as it shall be; nil if it shall be gone
+	// Secret is that of a new token, or the one that replaces those which a token has; nil
+	// if they stay.
+	Secret  *Secret
+	Overlap time.Duration // for how long those that are replaced go on to work, from the update on
+	Author  string        // who changed it last
+	Created time.Time
+	Updated time.Time
+	Version int64 // the time of its last change; no version that a token or a draft of it had
+}
+
+// DraftReader are the reads of drafts.
+type DraftReader interface {
+	// Draft returns the draft of a token, or ErrNotFound. One that can't be
+	// understood is ErrUnreadable.
+	Draft(ctx context.Context, tokenID string) (Draft, error)
+	// Drafts returns the drafts of the given API, or of all for "", sorted by API and
+	// id of the token. Those that can't be understood are left out and joined into an
+	// ErrUnreadable error that comes beside the readable ones.
+	Drafts(ctx context.Context, api string) ([]Draft, error)
+}
+
+// DraftTx is the part of a transaction that changes drafts. No watcher is told.
+type DraftTx interface {
+	// SaveDraft adds a draft, if version is 0, or replaces the one of the version. It
+	// returns ErrConflict if there is another one, or none.
+	SaveDraft(ctx context.Context, d Draft, version int64) error
+	// DeleteDraft removes the draft of a token, also one that can't be understood, or
+	// returns ErrNotFound. DeleteToken removes it as well.
+	DeleteDraft(ctx context.Context, tokenID string) error
+}
