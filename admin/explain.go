@@ -13,6 +13,8 @@ type Explanation struct {
 	gate.Explanation
 	// Operations are those of the catalog that the request is, as they are written there.
 	Operations []string
+	// Parts explains each of the requests that a bulk request holds.
+	Parts []Explanation
 }
 
 // Explain decides about a request with a token as the gate would if it came now.
@@ -36,7 +38,15 @@ func (s *Service) Explain(ctx context.Context, actor Actor, id string, asked gat
 	if err != nil {
 		return Explanation{}, problem("path", "%v", err)
 	}
-	return Explanation{Explanation: e, Operations: matched(catalog, e)}, nil
+	return explanation(catalog, e), nil
+}
+
+func explanation(catalog *permission.Catalog, e gate.Explanation) Explanation {
+	told := Explanation{Explanation: e, Operations: matched(catalog, e)}
+	for _, part := range e.Parts {
+		told.Parts = append(told.Parts, explanation(catalog, part))
+	}
+	return told
 }
 
 // matched returns the operations of the explained permissions that the request is.

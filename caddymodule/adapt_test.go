@@ -96,7 +96,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"field twice":                    {inGate("permission a.b {\n\tquery a b a\n}"), "4", "permission a.b has query a twice"},
 		"path of a field":                {inGate("permission a.b {\n\tquery /articles\n}"), "4", `"/articles" is not the name of a root field`},
 		"resource, unknown word":         {inGate("resource a /a singles"), "3", "perhaps single and graphql"},
-		"resource, a word twice":         {inGate("resource a /a single single"), "3", "perhaps single and graphql"},
+		"resource, a word twice":         {inGate("resource a /a single graphql single"), "3", "perhaps single and graphql"},
 		"resource without a path":        {inGate("resource a"), "3", "resource takes a name and a path"},
 		"dialect, unknown":               {inGate("dialect drupal"), "3", `there is no dialect "drupal"`},
 		"dialect, unknown word":          {inGate("dialect strapi {\n\tpepper x\n}"), "4", `unknown word "pepper"; dialect takes salt`},

@@ -59,40 +59,60 @@ func (s *session) explain(args []string, body string) (allowed bool, err error) 
 	}
 	allowed = e.Reason.Allows()
 	if s.json {
-		return allowed, s.printExplanation(e)
+		return allowed, s.printJSON(newExplanation(&e))
 	}
-	verdict := "refused"
-	if allowed {
-		verdict = "allowed"
-	}
-	_, err = fmt.Fprintf(s.out, "%s: %s\n", verdict, escapeControl(because(&t, e)))
-	if err == nil && len(e.Operations) > 0 {
-		_, err = fmt.Fprintf(s.out, "matched: %s (%s)\n", printable(strings.Join(e.Operations, ", ")), strings.Join(e.Permissions, ", "))
+	_, err = fmt.Fprint(s.out, verdict(&t, &e))
+	for i := range e.Parts {
+		part := &e.Parts[i]
+		if err == nil {
+			_, err = fmt.Fprintf(s.out, "%d. %s: %s", i+1, printable(part.Operation), verdict(&t, part))
+		}
 	}
 	return allowed, err
 }
 
-func (s *session) printExplanation(e admin.Explanation) error {
+// verdict is the decision in words, and what the request is in the catalog.
+func verdict(t *token.Token, e *admin.Explanation) string {
+	text := "refused: "
+	if e.Reason.Allows() {
+		text = "allowed: "
+	}
+	text += escapeControl(because(t, e)) + "\n"
+	if len(e.Operations) > 0 {
+		text += fmt.Sprintf("matched: %s (%s)\n", printable(strings.Join(e.Operations, ", ")), strings.Join(e.Permissions, ", "))
+	}
+	return text
+}
+
+// explanation is one as JSON.
+type explanation struct {
+	Allowed     bool          `json:"allowed"`
+	Reason      gate.Reason   `json:"reason"`
+	Problem     string        `json:"problem"`
+	Operation   string        `json:"operation"`
+	Operations  []string      `json:"operations"`
+	Permissions []string      `json:"permissions"`
+	Grants      []string      `json:"grants"`
+	Parts       []explanation `json:"parts"`
+}
+
+func newExplanation(e *admin.Explanation) explanation {
 	problem := ""
 	if e.Err != nil {
 		problem = e.Err.Error()
 	}
-	return s.printJSON(struct {
-		Allowed     bool        `json:"allowed"`
-		Reason      gate.Reason `json:"reason"`
-		Problem     string      `json:"problem"`
-		Operation   string      `json:"operation"`
-		Operations  []string    `json:"operations"`
-		Permissions []string    `json:"permissions"`
-		Grants      []string    `json:"grants"`
-	}{
+	told := explanation{
 		e.Reason.Allows(), e.Reason, problem, e.Operation,
-		append([]string{}, e.Operations...), append([]string{}, e.Permissions...), append([]string{}, e.Grants...),
-	})
+		append([]string{}, e.Operations...), append([]string{}, e.Permissions...), append([]string{}, e.Grants...), []explanation{},
+	}
+	for i := range e.Parts {
+		told.Parts = append(told.Parts, newExplanation(&e.Parts[i]))
+	}
+	return told
 }
 
 // because says in words why a request is decided on as it is.
-func because(t *token.Token, e admin.Explanation) string {
+func because(t *token.Token, e *admin.Explanation) string {
 	switch {
 	case e.Reason == gate.DisabledToken:
 		return "the token is disabled"
@@ -106,6 +126,8 @@ func because(t *token.Token, e admin.Explanation) string {
 		return "requests of this method are never forwarded, for anyone"
 	case !e.Reason.Allows():
 		return string(e.Reason)
+	case len(e.Parts) > 0:
+		return "each of its requests is"
 	case t.Type == token.Custom && len(e.Grants) == 0:
 		return "every token may"
 	case t.Type == token.Custom:
@@ -127,7 +149,7 @@ func opening(err error) string {
 	return fmt.Sprintf("; where a gate opens %s, the token needs to be allowed every reading of it", path.Opening)
 }
 
-func missing(t *token.Token, e admin.Explanation) string {
+func missing(t *token.Token, e *admin.Explanation) string {
 	switch {
 	case t.Type == token.ReadOnly:
 		return e.Operation + " counts as writing, by its method or by a mark, and the token is read-only"

@@ -140,7 +140,8 @@ func readJSONL(in io.Reader) ([]admin.Foreign, error) {
 	var list []admin.Foreign
 	for number := 1; ; number++ {
 		line, err := r.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
+		last := errors.Is(err, io.EOF)
+		if err != nil && !last {
 			return nil, err
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
@@ -157,7 +158,7 @@ func readJSONL(in io.Reader) ([]admin.Foreign, error) {
 			}
 			list = append(list, f)
 		}
-		if err != nil {
+		if last {
 			return list, nil
 		}
 	}

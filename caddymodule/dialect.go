@@ -41,6 +41,20 @@ func withDialect(name string, own []permission.Permission) []permission.Permissi
 	return own
 }
 
+// setDialect finds the dialect, and takes its sources if none are configured.
+func (h *Handler) setDialect() (err error) {
+	if h.dialect, err = findDialect(h.Dialect); err != nil || h.dialect == nil {
+		return err
+	}
+	if h.Errors != "" {
+		return errDialectErrors
+	}
+	if len(h.Sources) == 0 {
+		h.Sources = h.dialect.sources
+	}
+	return nil
+}
+
 // bring sets what the dialect brings.
 func (h *Handler) bring() error {
 	if h.Password != "" && (h.Dialect != dialectKintone || h.Password != passwordPass) {

@@ -28,7 +28,7 @@ func bringKintone(h *Handler) error {
 	for _, path := range permission.KintonePaths() {
 		h.Openings = append(h.Openings, permission.Opening{Kind: permission.PostAsGet, Path: path})
 	}
-	h.bulk, h.oneTokenFor = permission.KintoneBulk(), "app"
+	h.oneTokenFor = "app"
 	h.password = &gate.Password{Header: "X-Cybozu-Authorization", Pass: h.Password == passwordPass}
 	hidden, err := gate.NewSources([]gate.Source{{Place: gate.Header, Name: h.password.Header}}, 1)
 	if err == nil {

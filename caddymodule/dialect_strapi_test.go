@@ -15,9 +15,9 @@ const strapiSite = `http://GATE {
 		dialect strapi {
 			salt {env.API_TOKEN_SALT}
 		}
+		graphql /graphql
 		resource article /api/articles graphql
 		resource homepage /api/homepage single graphql
-		graphql /graphql
 	}
 	reverse_proxy BACKEND
 }

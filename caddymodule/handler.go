@@ -86,8 +86,7 @@ type Handler struct {
 	logger    *zap.Logger
 	opened    atomic.Pointer[openGate]
 
-	bulk        []permission.Pattern // these three are brought by the dialect
-	oneTokenFor string
+	oneTokenFor string // these two are brought by the dialect
 	password    *gate.Password
 
 	takesQueries bool // one of the sources is a query
@@ -164,15 +163,8 @@ func (h *Handler) setDefaults() error {
 	if h.API == "" {
 		h.API = defaultAPI
 	}
-	var err error
-	if h.dialect, err = findDialect(h.Dialect); err != nil {
+	if err := h.setDialect(); err != nil {
 		return err
-	}
-	if h.dialect != nil && h.Errors != "" {
-		return errDialectErrors
-	}
-	if len(h.Sources) == 0 && h.dialect != nil {
-		h.Sources = h.dialect.sources
 	}
 	if len(h.Sources) == 0 {
 		h.Sources = gate.DefaultSources()
@@ -202,7 +194,7 @@ func (h *Handler) open(rt *runtime) *openGate {
 		Gate: gate.Gate{
 			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Salted: h.salted, Recorder: rt.recorder,
 			Openings: h.Openings, GraphQL: h.graphQL, CheckPreflights: h.CheckPreflights, Address: clientAddress, Now: time.Now,
-			Bulk: h.bulk, OneTokenFor: h.oneTokenFor, Password: h.password,
+			OneTokenFor: h.oneTokenFor, Password: h.password,
 		},
 		allowed: decisions[gate.Allow], decisions: decisions,
 	}

@@ -74,6 +74,18 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	return nil
 }
 
+// refusalDetails say what is wrong and what to do about it, for reasons of which that is always the same.
+var refusalDetails = map[gate.Reason]string{
+	gate.AmbiguousCredential:  "The request holds more than one API token, or one in more than one place. Send one, in one place.",
+	gate.TooManyCredentials:   "The request holds more API tokens than are allowed.",
+	gate.OverlappingTokens:    "The request holds two API tokens for the same. Send one.",
+	gate.RefusedMethod:        "Requests of this method are never forwarded.",
+	gate.MethodOverride:       "The request asks for another method than the one that it was sent with, by X-HTTP-Method-Override or _method. Send it with that method.",
+	gate.RefusedIntrospection: "The schema of this API can't be asked for.",
+	gate.StoreUnavailable:     "The API token can't be checked at the moment. Try again in a few seconds.",
+	gate.Failure:              "The API token could not be checked. The log of the gateway says why.",
+}
+
 // describeRefusal says what is wrong and what to do about it. All that is wrong
 // with a token itself gets the same words: what a stranger has in hand is not
 // for them to learn; the log has the reason (security rule 9).
@@ -84,33 +96,20 @@ func describeRefusal(d *gate.Decision) problem {
 	case gate.NoCredential, gate.MalformedCredential, gate.UnknownToken, gate.DisabledToken,
 		gate.ExpiredToken, gate.OtherAPI, gate.UnreadableToken:
 		p.Code, p.Detail = "invalid_token", "A valid API token for this API is needed."
-	case gate.AmbiguousCredential:
-		p.Detail = "The request holds more than one API token, or one in more than one place. Send one, in one place."
-	case gate.TooManyCredentials:
-		p.Detail = "The request holds more API tokens than are allowed."
-	case gate.OverlappingTokens:
-		p.Detail = "The request holds two API tokens for the same. Send one."
 	case gate.AmbiguousRequest:
 		p.Detail = fmt.Sprintf("The request can be read in more than one way and was refused: %v.", d.Err)
 		if _, ok := gate.GraphQLCode(d.Err); ok {
 			p.Detail = fmt.Sprintf("The GraphQL request was refused: %v.", d.Err)
 		}
-	case gate.RefusedMethod:
-		p.Detail = "Requests of this method are never forwarded."
-	case gate.MethodOverride:
-		p.Detail = "The request asks for another method than the one that it was sent with, by X-HTTP-Method-Override or _method. Send it with that method."
 	case gate.TooLarge:
 		p.Detail = fmt.Sprintf("The request was refused: %v.", d.Err)
 	case gate.UnknownDocument: // clients look for these words
 		p.Detail = d.Err.Error()
-	case gate.RefusedIntrospection:
-		p.Detail = "The schema of this API can't be asked for."
 	case gate.MissingPermission:
 		describeMissing(&p, d)
-	case gate.StoreUnavailable:
-		p.Detail = "The API token can't be checked at the moment. Try again in a few seconds."
-	case gate.Failure:
-		p.Detail = "The API token could not be checked. The log of the gateway says why."
+	case gate.AmbiguousCredential, gate.TooManyCredentials, gate.OverlappingTokens, gate.RefusedMethod, gate.MethodOverride,
+		gate.RefusedIntrospection, gate.StoreUnavailable, gate.Failure:
+		p.Detail = refusalDetails[d.Reason]
 	case gate.Allow, gate.Preflight, gate.PasswordPassed:
 	}
 	return p

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -204,9 +205,7 @@ func TestStrapiClient(t *testing.T) {
 		}
 	}
 	delete(secrets, "")
-	for name, secret := range secrets {
-		g.secrets[name] = secret
-	}
+	maps.Copy(g.secrets, secrets)
 	g.process.stop(interrupt)
 	g.filesHaveNoSecret()
 }
@@ -255,9 +254,7 @@ func TestAPITokenClients(t *testing.T) {
 	if got := b.took(t, "viewer"); len(got) != 2 {
 		t.Errorf("the backend got %q of the viewer", got)
 	}
-	for name, secret := range secrets {
-		g.secrets[name] = secret
-	}
+	maps.Copy(g.secrets, secrets)
 	g.process.stop(interrupt)
 	g.filesHaveNoSecret()
 }

@@ -28,11 +28,6 @@ var (
 	errBulkOther = errors.New("a bulk request must be a POST to a path with one reading, and ask for no other method")
 )
 
-// isBulk reports whether what a request does is in the requests that it holds.
-func (g *Gate) isBulk(does *Matches) bool {
-	return does.First.Method == http.MethodPost && slices.ContainsFunc(g.Bulk, func(p permission.Pattern) bool { return p.Covers(does.First.Path) })
-}
-
 // describeBulk says in does what the requests in the body do. If nobody has read
 // that yet, it returns what reads it.
 func (g *Gate) describeBulk(r *http.Request, tokens Tokens, does *Matches) (read func(*http.Request), err error) {
@@ -54,18 +49,13 @@ func (g *Gate) describeBulk(r *http.Request, tokens Tokens, does *Matches) (read
 	if err != nil {
 		return nil, err
 	}
-	does.First, does.Rest = permission.Match{}, nil
+	matches := make([]permission.Match, len(parts))
 	for i, part := range parts {
-		m, err := g.describePart(r, tokens, part)
-		if err != nil {
+		if matches[i], err = g.describePart(r, tokens, part); err != nil {
 			return nil, err
 		}
-		if i == 0 {
-			does.First = m
-		} else {
-			does.Rest = append(does.Rest, m)
-		}
 	}
+	does.First, does.Rest = matches[0], matches[1:]
 	return nil, nil
 }
 
@@ -101,7 +91,7 @@ func (g *Gate) describePart(r *http.Request, tokens Tokens, part json.RawMessage
 	if err != nil {
 		return m, err
 	}
-	if m = g.Catalog.Find(method, path); g.isBulk(&Matches{First: m}) {
+	if m = g.Catalog.Find(method, path); g.Catalog.IsBulk(m) {
 		return m, errBulk
 	}
 	var parameters []jsonMember
@@ -121,11 +111,15 @@ func (g *Gate) withPayload(r *http.Request, tokens Tokens, m permission.Match, m
 		if err == nil && inQuery {
 			err = errParameterTwice(p.Name)
 		}
-		text, found, bad := memberValue(members, p.Name)
-		if err = errors.Join(err, bad); err != nil {
+		var text string
+		var found bool
+		if err == nil {
+			text, found, err = memberFor(members, p)
+		}
+		if err != nil {
 			return m, err
 		}
-		if found && p.Place == permission.InJSON {
+		if found && p.Place != permission.InQuery {
 			values = append(values, permission.Value{Place: p.Place, Name: p.Name, Text: text})
 		}
 	}

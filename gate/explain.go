@@ -26,6 +26,9 @@ type Explanation struct {
 	Grants []string
 	// Match is what the request does, with the values of its parameters.
 	Match permission.Match
+	// Parts explains each of the requests that a bulk request holds: the token must be
+	// allowed all of them.
+	Parts []Explanation
 	// Err says what is ambiguous about the request, or wrong with the token's record.
 	Err error
 }
@@ -38,18 +41,37 @@ type Asked struct{ Method, Target, JSON string }
 // the target is not a URL or a name at all.
 func Explain(t token.Token, catalog *permission.Catalog, asked Asked, now time.Time) (Explanation, error) {
 	tokens, reason := usable(Tokens{First: &Known{Token: t}}, t.API, now)
-	does, described, err := describeFor(asked, catalog, tokens)
+	does, bulk, described, err := describeFor(asked, catalog, tokens)
 	if _, bad := errors.AsType[*targetError](err); bad {
 		return Explanation{}, err
 	}
-	m := does.First
-	e := Explanation{Reason: reason, Operation: m.String(), Permissions: catalog.Names(m), Match: m, Err: err}
-	if e.Reason == "" {
-		e.Reason = described
+	if reason == "" {
+		reason = described
 	}
-	if e.Reason == "" {
+	if bulk == nil || described != "" {
+		return explain(tokens, catalog, &does, reason, err), nil
+	}
+	e := Explanation{Operation: bulk.String(), Match: *bulk}
+	for m := range does.all {
+		if m.IsRequired() {
+			continue
+		}
+		part := explain(tokens, catalog, &Matches{First: m, Rest: catalog.Required(m)}, reason, nil)
+		e.Parts = append(e.Parts, part)
+		if e.Reason == "" || e.Reason == Allow {
+			e.Reason, e.Lacks, e.Err = part.Reason, part.Lacks, part.Err
+		}
+	}
+	return e, nil
+}
+
+// explain decides about what was described, if nothing speaks against it yet.
+func explain(tokens Tokens, catalog *permission.Catalog, does *Matches, reason Reason, err error) Explanation {
+	m, t := does.First, &tokens.First.Token
+	e := Explanation{Reason: reason, Operation: m.String(), Permissions: catalog.Names(m), Match: m, Err: err}
+	if reason == "" {
 		var lacks permission.Match
-		if _, lacks, _, e.Reason = Decide(tokens, catalog, &does); e.Reason == MissingPermission {
+		if _, lacks, _, e.Reason = Decide(tokens, catalog, does); e.Reason == MissingPermission {
 			e.Lacks = catalog.Names(lacks)
 		}
 	}
@@ -59,10 +81,10 @@ func Explain(t token.Token, catalog *permission.Catalog, asked Asked, now time.T
 	if e.Reason == UnreadableToken {
 		_, e.Err = catalog.Compile(t.Grants)
 	}
-	if t.Type == token.Custom && described == "" {
+	if t.Type == token.Custom && err == nil && m.Path != "" {
 		e.Grants = catalog.Matching(t.Grants, m)
 	}
-	return e, nil
+	return e
 }
 
 // targetError is something that no request can be for.
@@ -70,31 +92,24 @@ type targetError struct{ problem string }
 
 func (e *targetError) Error() string { return e.problem }
 
-func describeFor(asked Asked, catalog *permission.Catalog, tokens Tokens) (Matches, Reason, error) {
-	method, target := asked.Method, asked.Target
-	if permission.IsKind(method) {
-		if _, err := permission.ParseOperation(method + " " + target); err != nil {
-			return Matches{}, "", &targetError{err.Error()}
-		}
-		free := method == permission.Query && target == typename
-		return Matches{First: catalog.FindField(method, target), Free: free}, "", nil
+// describeFor says what a request does. bulk is what a request is that holds others,
+// or nil.
+func describeFor(asked Asked, catalog *permission.Catalog, tokens Tokens) (does Matches, bulk *permission.Match, reason Reason, err error) {
+	if permission.IsKind(asked.Method) {
+		does, err = describeField(asked.Method, asked.Target, catalog)
+		return does, nil, "", err
 	}
-	u, err := url.ParseRequestURI(target)
-	if err != nil || target[0] != '/' {
-		return Matches{}, "", &targetError{fmt.Sprintf("%q is not a path; write for example /api/articles/42", target)}
+	r, err := asked.request()
+	if err != nil {
+		return does, nil, "", err
 	}
-	r := &http.Request{Method: method, URL: u, Header: http.Header{}, ProtoMajor: 1}
-	if method == permission.WebSocket {
-		r.Method = http.MethodGet
-		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
-	}
-	if asked.JSON != "" {
-		r.Header["Content-Type"] = []string{"application/json"}
-		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(asked.JSON)), int64(len(asked.JSON))
-	}
-	does, reason, err := Describe(r, catalog, nil)
+	does, reason, err = Describe(r, catalog, nil)
 	if reason != "" || tokens.mayAll() {
-		return does, reason, err
+		return does, nil, reason, err
+	}
+	if catalog.IsBulk(does.First) {
+		whole := does.First
+		bulk = &whole
 	}
 	g := &Gate{Catalog: catalog}
 	read, reason, err := g.readParameters(r, tokens, &does)
@@ -102,5 +117,30 @@ func describeFor(asked Asked, catalog *permission.Catalog, tokens Tokens) (Match
 		read(r)
 		_, reason, err = g.readParameters(r, tokens, &does)
 	}
-	return does, reason, err
+	return does, bulk, reason, err
+}
+
+func describeField(kind, name string, catalog *permission.Catalog) (Matches, error) {
+	if _, err := permission.ParseOperation(kind + " " + name); err != nil {
+		return Matches{}, &targetError{err.Error()}
+	}
+	return Matches{First: catalog.FindField(kind, name), Free: kind == permission.Query && name == typename}, nil
+}
+
+// request returns the request, as it would come.
+func (a Asked) request() (*http.Request, error) {
+	u, err := url.ParseRequestURI(a.Target)
+	if err != nil || a.Target[0] != '/' {
+		return nil, &targetError{fmt.Sprintf("%q is not a path; write for example /api/articles/42", a.Target)}
+	}
+	r := &http.Request{Method: a.Method, URL: u, Header: http.Header{}, ProtoMajor: 1}
+	if a.Method == permission.WebSocket {
+		r.Method = http.MethodGet
+		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
+	}
+	if a.JSON != "" {
+		r.Header["Content-Type"] = []string{"application/json"}
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(a.JSON)), int64(len(a.JSON))
+	}
+	return r, nil
 }

@@ -23,8 +23,6 @@ type Gate struct {
 	Openings permission.Openings
 	// GraphQL is nil if the API has none.
 	GraphQL *GraphQL
-	// Bulk are the paths of requests that hold others, as kintone has them.
-	Bulk []permission.Pattern
 	// OneTokenFor is what a grant can fix for which a request may have one token only:
 	// "app" refuses two tokens that are held to the same app.
 	OneTokenFor string

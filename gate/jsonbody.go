@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tokenreeve/tokenreeve/permission"
 )
 
 // maxParameterBody is the longest body in bytes that is read for what it says
@@ -28,7 +30,7 @@ var (
 type parameterBody struct {
 	text    bytes.Reader
 	closer  io.Closer
-	members []jsonMember // of the object that it is; none if it is something else
+	members []jsonMember // of the object that it is; nil if it is something else
 	form    string       // fields, if it is a form
 	err     error        // what is wrong with it
 	unread  error        // why it could not be read to its end
@@ -96,15 +98,26 @@ func hidesLetters(kind string) bool {
 	return named && set != "utf-8" && set != "utf8"
 }
 
-// value returns the value of the one member or field of a name.
-func (b *parameterBody) value(name string) (text string, found bool, err error) {
+// value returns the value of a parameter, if the body has it.
+func (b *parameterBody) value(p permission.Parameter) (text string, found bool, err error) {
 	switch {
 	case b.err != nil:
 		return "", false, b.err
 	case b.form != "":
-		return queryValue(b.form, name)
+		return queryValue(b.form, p.Name)
+	case p.Place == permission.Flag && b.members == nil && b.text.Size() > 0:
+		return "", true, nil // servers may find an object in what is none
 	}
-	return memberValue(b.members, name)
+	return memberFor(b.members, p)
+}
+
+// memberFor returns the value of a parameter among the members of an object.
+func memberFor(members []jsonMember, p permission.Parameter) (text string, found bool, err error) {
+	if p.Place != permission.Flag {
+		return memberValue(members, p.Name)
+	}
+	raw, err := memberOf(members, p.Name)
+	return "", raw != nil && string(raw) != "false", err
 }
 
 // memberValue returns the value of the one member of a name, if it is a string or a number.
@@ -150,7 +163,7 @@ func alike(key, name string) bool {
 }
 
 // readMembers returns the members of the object that the text is, in their order, and
-// none if it is something else.
+// nil if it is something else.
 func readMembers(text []byte) (members []jsonMember, err error) {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return nil, errJSON
@@ -159,6 +172,7 @@ func readMembers(text []byte) (members []jsonMember, err error) {
 	if t, err := in.Token(); err != nil || t != json.Delim('{') {
 		return nil, err
 	}
+	members = []jsonMember{}
 	for in.More() {
 		name, err := in.Token()
 		if err != nil {

@@ -3,6 +3,7 @@ package gate
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func newKintone(t *testing.T) *Gate {
 	for _, path := range permission.KintonePaths() {
 		g.Openings = append(g.Openings, permission.Opening{Kind: permission.PostAsGet, Path: path})
 	}
-	g.Bulk, g.OneTokenFor, g.Password = permission.KintoneBulk(), "app", &Password{Header: "X-Cybozu-Authorization"}
+	g.OneTokenFor, g.Password = "app", &Password{Header: "X-Cybozu-Authorization"}
 	return g
 }
 
@@ -71,9 +72,7 @@ func (x kintoneRow) decide(t *testing.T, g *Gate) Decision {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range x.more {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, x.more)
 	for _, n := range x.tokens {
 		r.Header.Add("X-Cybozu-API-Token", mint(uint64(n)))
 	}

@@ -29,7 +29,7 @@ func errParameterTwice(name string) error {
 // readParameters adds to what a request does the values that decide about it. If
 // they are in the body and nobody has read it yet, it returns what reads it.
 func (g *Gate) readParameters(r *http.Request, tokens Tokens, does *Matches) (read func(*http.Request), reason Reason, err error) {
-	if g.isBulk(does) {
+	if g.Catalog.IsBulk(does.First) {
 		read, err = g.describeBulk(r, tokens, does)
 	} else if wanted := wantedParameters(tokens, g.Catalog, does); len(wanted) > 0 {
 		read, err = g.addValues(r, wanted, does)
@@ -92,27 +92,38 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 		if _, known := valueOf(values, p); known {
 			continue
 		}
-		text, inQuery, err := queryValue(r.URL.RawQuery, p.Name)
+		text, found, err := readValue(r.URL.RawQuery, body, p, asGet)
 		if err != nil {
 			return nil, nil, err
 		}
-		member, inBody := "", false
-		if body != nil {
-			if member, inBody, err = body.value(p.Name); err != nil {
-				return nil, nil, err
-			}
+		if found {
+			values = append(values, permission.Value{Place: p.Place, Name: p.Name, Text: text})
 		}
-		switch {
-		case inQuery && inBody:
-			return nil, nil, errParameterTwice(p.Name)
-		case inBody && (asGet || p.Place == permission.InJSON):
-			text = member
-		case !inQuery || p.Place != permission.InQuery:
-			continue
-		}
-		values = append(values, permission.Value{Place: p.Place, Name: p.Name, Text: text})
 	}
 	return values, nil, nil
+}
+
+// readValue returns the value of a parameter. body is nil if there is none.
+func readValue(query string, body *parameterBody, p permission.Parameter, asGet bool) (text string, found bool, err error) {
+	text, inQuery, err := queryValue(query, p.Name)
+	if err != nil {
+		return "", false, err
+	}
+	member, inBody := "", false
+	if body != nil {
+		if member, inBody, err = body.value(p); err != nil {
+			return "", false, err
+		}
+	}
+	switch {
+	case p.Place == permission.Flag:
+		return "", inQuery || inBody, nil
+	case inQuery && inBody:
+		return "", false, errParameterTwice(p.Name)
+	case inBody && (asGet || p.Place == permission.InJSON):
+		return member, true, nil
+	}
+	return text, inQuery && p.Place == permission.InQuery, nil
 }
 
 func valueOf(values []permission.Value, p permission.Parameter) (string, bool) {
@@ -153,24 +164,36 @@ func bodyFor(r *http.Request, wanted []permission.Parameter, asGet bool) (body *
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil, false, nil
 	}
-	inQuery := slices.ContainsFunc(wanted, func(p permission.Parameter) bool { return p.Place == permission.InQuery })
 	form, err := formTypeOf(r.Header)
+	if err != nil {
+		return nil, false, errParameterType
+	}
 	kind, _ := contentType(r.Header)
 	switch {
-	case err != nil:
-		return nil, false, errParameterType
 	case kind == "" && r.ContentLength < 0: // HTTP/3 says only at its end whether there is one
 		return nil, true, nil
-	case kind != "" && form == formUrlencoded && asGet:
+	case asGet && kind != "" && form == formUrlencoded:
 		return nil, true, nil
-	case form != noForm && (inQuery || asGet):
-		return nil, false, errParameterForm
-	case isJSON(kind):
-		return nil, true, nil
-	case inQuery && (carriesNothing(r.Method) || asGet || strings.HasPrefix(strings.ToLower(kind), "text/")):
-		return nil, false, errParameterType // there are servers that look for JSON in it all the same
 	}
-	return nil, false, nil
+	return nil, isJSON(kind), refuseBody(r.Method, kind, form, wanted, asGet)
+}
+
+// refuseBody refuses a body that can't be read if a server could find parameters in it.
+func refuseBody(method, kind string, form formType, wanted []permission.Parameter, asGet bool) error {
+	in := func(place permission.ParameterPlace) bool {
+		return slices.ContainsFunc(wanted, func(p permission.Parameter) bool { return p.Place == place })
+	}
+	switch {
+	case form != noForm && (asGet || in(permission.InQuery)):
+		return errParameterForm
+	case isJSON(kind):
+		return nil
+	case in(permission.Flag): // to have none would be to need less
+		return errParameterType
+	case in(permission.InQuery) && (carriesNothing(method) || asGet || strings.HasPrefix(strings.ToLower(kind), "text/")):
+		return errParameterType // there are servers that look for JSON in it all the same
+	}
+	return nil
 }
 
 // carriesNothing reports whether requests with the method have no use for a body but

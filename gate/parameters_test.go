@@ -17,7 +17,7 @@ import (
 func TestParameters(t *testing.T) {
 	store := newMemoryStore()
 	store.put(mint(0), newToken("seven", token.Custom, "record.* app=7", "file.send app=7"))
-	store.put(mint(1), newToken("any", token.Custom, "record.*"))
+	store.put(mint(1), newToken("every", token.Custom, "record.*"))
 	store.put(mint(2), newToken("full", token.FullAccess))
 	store.put(mint(3), newToken("written", token.Custom, "POST /k/v1/record.json json:app={app} app=7"))
 	store.put(mint(4), newToken("adds", token.Custom, "record.add app=7", "record.edit app=7"))
@@ -29,7 +29,7 @@ func TestParameters(t *testing.T) {
 		newPermission(t, "file.send", "", "POST /k/v1/file.json?app={app}"),
 		newPermission(t, "plain.get", "", "GET /plain"),
 	))
-	const seven, any, full, written, adds = 0, 1, 2, 3, 4
+	const seven, every, full, written, adds = 0, 1, 2, 3, 4
 	const form = "application/x-www-form-urlencoded"
 	for _, test := range []struct {
 		token              uint64
@@ -40,7 +40,7 @@ func TestParameters(t *testing.T) {
 		{seven, "GET", "/k/v1/record.json?app=7", "", "", Allow},
 		{seven, "HEAD", "/k/v1/record.json?id=1&app=7", "", "", Allow},
 		{seven, "GET", "/k/v1/record.json?app=%37", "", "", Allow},
-		{any, "GET", "/k/v1/record.json?app=9", "", "", Allow},
+		{every, "GET", "/k/v1/record.json?app=9", "", "", Allow},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "record": {"app": {"value": 8}}}`, Allow},
 		{seven, "POST", "/k/v1/record.json", "application/json; charset=UTF-8", `{"app": "7"}`, Allow},
 		{seven, "POST", "/k/v1/record.json?lang=en", "application/json", `{"\u0061pp": 7}`, Allow},
@@ -66,7 +66,7 @@ func TestParameters(t *testing.T) {
 		{adds, "PUT", "/k/v1/record.json", "application/json", `{"app": 7}`, MissingPermission}, // without view
 
 		{seven, "GET", "/k/v1/record.json?app=7&app=8", "", "", AmbiguousRequest},
-		{any, "GET", "/k/v1/record.json?app=7&app=8", "", "", AmbiguousRequest},
+		{every, "GET", "/k/v1/record.json?app=7&app=8", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=8&app=7", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=7&App=8", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=7&app[]=8", "", "", AmbiguousRequest},
@@ -92,7 +92,7 @@ func TestParameters(t *testing.T) {
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": [7]}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": {"id": 7}}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": null}`, AmbiguousRequest},
-		{any, "POST", "/k/v1/record.json", "application/json", `{"app": 9007199254740993}`, AmbiguousRequest},
+		{every, "POST", "/k/v1/record.json", "application/json", `{"app": 9007199254740993}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7} {"app": 8}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", "\ufeff" + `{"app": 7}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7,}`, AmbiguousRequest},

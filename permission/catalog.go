@@ -13,7 +13,10 @@ import (
 // and safe for concurrent use.
 type Catalog struct {
 	permissions []Permission // sorted by name; their index is their number
-	operations  automaton    // those without parameters
+	numbers     map[string]int32
+	requires    [][]requirement // by the number of the permission
+	bulk        []Pattern       // of requests that hold others
+	operations  automaton       // those without parameters
 	// parametric finds, by method and path, those with parameters; nil if there are none.
 	parametric  *automaton
 	parametrics []parametric
@@ -32,8 +35,7 @@ type parametric struct {
 // NewCatalog checks permissions and makes a catalog of them. It refuses bad and
 // repeated names, permissions without operations, and repeated operations in one.
 func NewCatalog(permissions []Permission) (*Catalog, error) {
-	c := &Catalog{permissions: sorted(permissions)}
-	all, withParameters, writes := newBuilder(), newBuilder(), newBuilder()
+	c := &Catalog{permissions: sorted(permissions), numbers: map[string]int32{}}
 	for i, p := range c.permissions {
 		if i > 0 && p.Name == c.permissions[i-1].Name {
 			return nil, fmt.Errorf("permission %s is defined twice", p.Name)
@@ -41,22 +43,13 @@ func NewCatalog(permissions []Permission) (*Catalog, error) {
 		if err := p.check(); err != nil {
 			return nil, err
 		}
-		for _, op := range p.Operations {
-			if len(op.Parameters) > 0 {
-				withParameters.add(op, int32(len(c.parametrics)))
-				c.parametrics = append(c.parametrics, parametric{int32(i), op})
-			} else {
-				all.add(op, int32(i))
-			}
-			if p.Mark == Write {
-				writes.addFolded(op, int32(i))
-			}
-		}
+		c.numbers[p.Name] = int32(i)
+		c.bulk = append(c.bulk, p.Bulk...)
 	}
-	if err := c.checkRequires(); err != nil {
+	if err := c.compileRequires(); err != nil {
 		return nil, err
 	}
-	if err := c.build(all, withParameters, writes); err != nil {
+	if err := c.compileOperations(); err != nil {
 		return nil, err
 	}
 	var err error
@@ -82,7 +75,23 @@ func sorted(permissions []Permission) []Permission {
 	return list
 }
 
-func (c *Catalog) build(all, withParameters, writes *builder) (err error) {
+func (c *Catalog) compileOperations() (err error) {
+	all, withParameters, writes := newBuilder(), newBuilder(), newBuilder()
+	for i, p := range c.permissions {
+		for _, op := range p.Operations {
+			if len(op.Parameters) > 0 {
+				c.parametrics = append(c.parametrics, parametric{int32(i), op})
+			} else {
+				all.add(op, int32(i))
+			}
+			if p.Mark == Write {
+				writes.addFolded(op, int32(i))
+			}
+		}
+	}
+	for i, p := range c.parametrics {
+		withParameters.add(p.operation, int32(i))
+	}
 	if c.operations, err = all.build(); err != nil {
 		return err
 	}
@@ -91,18 +100,6 @@ func (c *Catalog) build(all, withParameters, writes *builder) (err error) {
 	}
 	c.writes, err = writes.buildAny()
 	return err
-}
-
-// checkRequires refuses names that no permission has.
-func (c *Catalog) checkRequires() error {
-	for _, p := range c.permissions {
-		for _, name := range p.Requires {
-			if name == p.Name || len(c.named(grant{permission: name})) == 0 {
-				return fmt.Errorf("permission %s requires %q, which is no other permission of this API", p.Name, name)
-			}
-		}
-	}
-	return nil
 }
 
 func (p Permission) check() error {
@@ -174,14 +171,23 @@ func (c *Catalog) Find(method, path string) Match {
 // Parameters returns those that decide about a match, beside those that grants
 // write out: With takes their values.
 func (c *Catalog) Parameters(m Match) []Parameter {
-	if m.more == nil {
-		return nil
-	}
 	var all []Parameter
+	for _, n := range m.numbers {
+		all = c.addFlags(all, n)
+	}
+	if m.more == nil {
+		return all
+	}
 	for _, n := range m.more.parametrics {
 		all = append(all, c.parametrics[n].operation.Parameters...)
+		all = c.addFlags(all, c.parametrics[n].permission)
 	}
 	return all
+}
+
+// IsBulk reports whether what was matched is a request that holds others.
+func (c *Catalog) IsBulk(m Match) bool {
+	return m.Method == "POST" && slices.ContainsFunc(c.bulk, func(p Pattern) bool { return p.Covers(m.Path) })
 }
 
 // With returns the match of a request that has these values. Operations whose
@@ -205,25 +211,6 @@ func (c *Catalog) With(m Match, values []Value) Match {
 	}
 	m.numbers = numbers
 	return m
-}
-
-// Required returns what whoever does what was matched must be allowed as well: the
-// permissions that its permissions require, for the same values.
-func (c *Catalog) Required(m Match) (required []Match) {
-	for _, n := range m.numbers {
-		p := &c.permissions[n]
-		for _, name := range p.Requires {
-			other := Match{Method: m.Method, Path: m.Path, more: &more{requiredBy: p}}
-			if m.more != nil {
-				other.more.values = m.more.values
-			}
-			for _, number := range c.named(grant{permission: name}) {
-				other.numbers = append(other.numbers, int32(number))
-			}
-			required = append(required, other)
-		}
-	}
-	return required
 }
 
 // Names returns the names of the permissions that allow the match, the most

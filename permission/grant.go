@@ -2,7 +2,6 @@ package permission
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -75,7 +74,6 @@ func (c *Catalog) Compile(grants []string) (*Grants, error) {
 		case g.operation.Method == "":
 			compiled.add(g, text)
 		case len(g.operation.Parameters)+len(g.fixes) > 0:
-			written.add(g.operation, int32(len(list)))
 			list = append(list, writtenGrant{text, g.operation, g.fixes})
 		default:
 			plain.add(g.operation, int32(i))
@@ -84,6 +82,9 @@ func (c *Catalog) Compile(grants []string) (*Grants, error) {
 	var err error
 	if compiled.operations, err = plain.buildAny(); err != nil {
 		return nil, err
+	}
+	for i, g := range list {
+		written.add(g.operation, int32(i))
 	}
 	if list != nil {
 		compiled.written = &writtenOut{list: list}
@@ -102,7 +103,7 @@ func (g *Grants) add(granted grant, text string) {
 		if g.fixed == nil {
 			g.fixed = &fixed{catalog: g.catalog, one: map[fixKey]string{}, several: map[int32][]severalFixed{}, of: map[int32]bool{}}
 		}
-		g.fixed.add(int32(n), granted.fixes, text)
+		g.fixed.add(n, granted.fixes, text)
 	}
 }
 
@@ -158,19 +159,16 @@ func (g *Grants) By(m Match) (name string, ok bool) {
 }
 
 // named returns the numbers of the permissions that the grant names.
-func (c *Catalog) named(g grant) []int {
+func (c *Catalog) named(g grant) (numbers []int32) {
 	if g.permission != "" {
-		if n, ok := slices.BinarySearchFunc(c.permissions, g.permission, func(p Permission, name string) int {
-			return strings.Compare(p.Name, name)
-		}); ok {
-			return []int{n}
+		if n, ok := c.numbers[g.permission]; ok {
+			return []int32{n}
 		}
 		return nil
 	}
-	var numbers []int
-	for n, p := range c.permissions {
+	for i, p := range c.permissions {
 		if Resource(p.Name) == g.resource {
-			numbers = append(numbers, n)
+			numbers = append(numbers, int32(i))
 		}
 	}
 	return numbers
@@ -204,24 +202,22 @@ func (c *Catalog) CheckGrant(text string) error {
 }
 
 // checkFixes refuses values of what none of the permissions' operations captures.
-func (c *Catalog) checkFixes(numbers []int, fixes []fix) error {
-	captures := map[string]bool{}
+func (c *Catalog) checkFixes(numbers []int32, fixes []fix) error {
+	var captures []string
 	for _, n := range numbers {
-		for _, op := range c.permissions[n].Operations {
-			for _, name := range op.Captures() {
-				captures[name] = true
-			}
-		}
+		captures = append(captures, c.permissions[n].Captures()...)
 	}
+	slices.Sort(captures)
+	captures = slices.Compact(captures)
 	for _, f := range fixes {
-		if captures[f.capture] {
+		if slices.Contains(captures, f.capture) {
 			continue
 		}
 		if len(captures) == 0 {
 			return fmt.Errorf("%s=%s fixes nothing: the operations of %s have nothing in braces", f.capture, f.value, c.permissions[numbers[0]].Name)
 		}
 		return fmt.Errorf("%s=%s fixes nothing: the operations of %s have %s in braces", f.capture, f.value,
-			c.permissions[numbers[0]].Name, strings.Join(slices.Sorted(maps.Keys(captures)), ", "))
+			c.permissions[numbers[0]].Name, strings.Join(captures, ", "))
 	}
 	return nil
 }

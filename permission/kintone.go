@@ -24,7 +24,7 @@ var kintonePermissions = []struct {
 	// A cursor has an id that nobody can guess, and its requests name no app.
 	{"record.cursor", Read, nil, []string{"GET /records/cursor.json", "DELETE /records/cursor.json"}},
 	{"record.add", Unmarked, nil, []string{"POST /record.json app", "POST /records.json app"}},
-	{"record.edit", Unmarked, []string{"record.view"}, []string{
+	{"record.edit", Unmarked, []string{"record.view", "record.add if json:upsert"}, []string{
 		"PUT /record.json app", "PUT /records.json app", "PUT /record/status.json app", "PUT /records/status.json app",
 		"PUT /record/assignees.json app",
 	}},
@@ -52,10 +52,8 @@ var kintoneSettings = []string{
 	"/record/acl.json", "/field/acl.json",
 }
 
-// KintoneBulk returns the paths of kintone's requests that hold several others.
-func KintoneBulk() []Pattern {
-	return kintonePaths("/bulkRequest.json")
-}
+// kintoneBulk are the permissions that the requests within a bulk request are of.
+var kintoneBulk = []string{"record.add", "record.edit", "record.delete"}
 
 // KintonePaths returns the paths of all of kintone's REST API.
 func KintonePaths() []Pattern { return kintonePaths("/*") }
@@ -85,6 +83,9 @@ func ForKintone() (permissions []Permission, err error) {
 			}
 		}
 		p := Permission{Name: k.name, Mark: k.mark, Requires: slices.Clone(k.requires)}
+		if slices.Contains(kintoneBulk, k.name) {
+			p.Bulk = kintonePaths("/bulkRequest.json")
+		}
 		for _, root := range kintoneRoots {
 			for _, text := range operations {
 				if err := p.addKintone(root, text); err != nil {

@@ -23,6 +23,9 @@ type ParameterPlace string
 const (
 	InQuery ParameterPlace = "query"
 	InJSON  ParameterPlace = "json"
+	// Flag is what a requirement depends on: the JSON object has a member of this name,
+	// with any value but false.
+	Flag ParameterPlace = "flag"
 )
 
 // Value is what a request has for a parameter, decoded: a string as it is, a number

@@ -46,7 +46,7 @@ func TestParseParameters(t *testing.T) {
 
 func parameterCatalog(t *testing.T) *Catalog {
 	t.Helper()
-	make := func(name string, operations ...string) Permission {
+	define := func(name string, operations ...string) Permission {
 		p := Permission{Name: name}
 		for _, text := range operations {
 			op, err := ParseOperation(text)
@@ -57,11 +57,11 @@ func parameterCatalog(t *testing.T) *Catalog {
 		}
 		return p
 	}
-	edit := make("record.edit", "PUT /k/v1/record.json json:app={app}")
+	edit := define("record.edit", "PUT /k/v1/record.json json:app={app}")
 	edit.Requires = []string{"record.view"}
 	c, err := NewCatalog([]Permission{
-		make("record.view", "GET /k/v1/record.json?app={app}"), make("record.add", "POST /k/v1/record.json json:app={app}"), edit,
-		make("org.read", "GET /orgs/{org}/*", "GET /orgs/{org}?part={part}"), make("any.read", "GET /k/*"), make("plain.read", "GET /plain"),
+		define("record.view", "GET /k/v1/record.json?app={app}"), define("record.add", "POST /k/v1/record.json json:app={app}"), edit,
+		define("org.read", "GET /orgs/{org}/*", "GET /orgs/{org}?part={part}"), define("any.read", "GET /k/*"), define("plain.read", "GET /plain"),
 	})
 	if err != nil {
 		t.Fatal(err)

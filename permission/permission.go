@@ -6,6 +6,7 @@ package permission
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,22 @@ type Permission struct {
 	Operations []Operation `json:"operations"`
 	// Requires names permissions that whoever runs one of the operations must have
 	// as well, for the same values: an update that answers with the whole record.
+	// One such as "record.add if json:upsert" is needed for requests whose JSON body has
+	// that, with any value but false.
 	Requires []string `json:"requires,omitempty"`
+	// Bulk are the paths of requests that hold several others, as kintone has them: such
+	// a POST does what these do.
+	Bulk []Pattern `json:"bulk,omitempty"`
+}
+
+// Captures returns the names of the values that grants of the permission can fix, sorted.
+func (p Permission) Captures() []string {
+	names := []string{}
+	for _, op := range p.Operations {
+		names = append(names, op.Captures()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 var nameFormat = regexp.MustCompile(`^[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)+$`)

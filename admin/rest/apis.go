@@ -59,6 +59,8 @@ type permissionRecord struct {
 	Name       string           `json:"name"`
 	Mark       *permission.Mark `json:"mark"` // null if unmarked
 	Operations []string         `json:"operations"`
+	Parameters []string         `json:"parameters"` // that grants of it can fix
+	Requires   []string         `json:"requires"`
 }
 
 func (a *api) apis(c *call) error {
@@ -94,7 +96,9 @@ func (a *api) oneAPI(c *call) error {
 func permissionRecords(permissions []permission.Permission) []permissionRecord {
 	records := make([]permissionRecord, len(permissions))
 	for i, p := range permissions {
-		records[i] = permissionRecord{Name: p.Name, Operations: []string{}}
+		records[i] = permissionRecord{
+			Name: p.Name, Operations: []string{}, Parameters: p.Captures(), Requires: append([]string{}, p.Requires...),
+		}
 		if p.Mark != permission.Unmarked {
 			records[i].Mark = &p.Mark
 		}

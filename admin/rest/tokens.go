@@ -188,6 +188,22 @@ type explanation struct {
 	Operations  []string    `json:"operations"`
 	Permissions []string    `json:"permissions"`
 	Grants      []string    `json:"grants"`
+	// Parts are the requests that a bulk request holds.
+	Parts []explanation `json:"parts"`
+}
+
+func newExplanation(e *admin.Explanation) explanation {
+	told := explanation{
+		Allowed: e.Reason.Allows(), Reason: e.Reason, Operation: e.Operation, Operations: append([]string{}, e.Operations...),
+		Permissions: append([]string{}, e.Permissions...), Grants: append([]string{}, e.Grants...), Parts: []explanation{},
+	}
+	if e.Err != nil {
+		told.Problem = e.Err.Error()
+	}
+	for i := range e.Parts {
+		told.Parts = append(told.Parts, newExplanation(&e.Parts[i]))
+	}
+	return told
 }
 
 func (a *api) explain(c *call) error {
@@ -199,13 +215,6 @@ func (a *api) explain(c *call) error {
 	if err != nil {
 		return err
 	}
-	told := explanation{
-		Allowed: e.Reason.Allows(), Reason: e.Reason, Operation: e.Operation, Operations: append([]string{}, e.Operations...),
-		Permissions: append([]string{}, e.Permissions...), Grants: append([]string{}, e.Grants...),
-	}
-	if e.Err != nil {
-		told.Problem = e.Err.Error()
-	}
-	a.answer(c.w, c.r, http.StatusOK, told)
+	a.answer(c.w, c.r, http.StatusOK, newExplanation(&e))
 	return nil
 }

@@ -72,7 +72,9 @@ func (u *ui) try(c *call) error {
 	if strings.HasPrefix(form.Token, token.Prefix) {
 		form.Token = ""
 	}
-	form.Path, form.Document, form.Method = withoutSecrets(form.Path), withoutSecrets(form.Document), withoutSecrets(form.Method)
+	for _, text := range []*string{&form.Path, &form.Document, &form.Body, &form.Method} {
+		*text = withoutSecrets(*text)
+	}
 	return u.showTrial(c, &form, problems)
 }
 

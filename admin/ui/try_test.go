@@ -159,7 +159,7 @@ func TestGrantsOfOneValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := f.as(t, "owner")
-	b.post("/tokens", "api", "shop", "name", "bad", "type", "custom", "duration", "7d", "written", "stock.view\nstock.view store=7").saysAll().
+	b.post("/tokens", "api", "shop", "name", "bad", "type", "custom", "duration", "7d", "written", "stock.add\nstock.view store=7").saysAll().
 		is(http.StatusUnprocessableEntity, "Line 2: store=7 fixes nothing: the operations of stock.view have shop in braces")
 	b.post("/tokens", "api", "shop", "name", "seven", "type", "custom", "duration", "7d", "written", "stock.view shop=7\nstock.add shop=7 ").saysAll().
 		is(http.StatusOK, "Your new token: seven")

@@ -31,8 +31,7 @@ func (u *ui) tryRequest(c *call, t *token.Token, asked gate.Asked) ([]verdict, e
 	if len(asked.Method) > longestMethod {
 		return nil, admin.FieldErrors{{Field: "method", Problem: texts.Get("try.long-method", longestMethod)}}
 	}
-	v, err := u.judge(c, t, asked)
-	return []verdict{v}, err
+	return u.judge(c, t, asked)
 }
 
 // mostFields is how many root fields are judged at once: each is a decision of its
@@ -53,12 +52,12 @@ func (u *ui) tryDocument(c *call, t *token.Token, document string) ([]verdict, e
 	}
 	var verdicts []verdict
 	for _, field := range fields {
-		v, err := u.judge(c, t, gate.Asked{Method: string(field.Kind), Target: field.Name})
+		judged, err := u.judge(c, t, gate.Asked{Method: string(field.Kind), Target: field.Name})
 		if err != nil {
 			return nil, err
 		}
-		v.Schema = field.Name == "__schema" || field.Name == "__type"
-		verdicts = append(verdicts, v)
+		judged[0].Schema = field.Name == "__schema" || field.Name == "__type"
+		verdicts = append(verdicts, judged...)
 	}
 	return verdicts, nil
 }
@@ -101,13 +100,26 @@ func isJSON(text string) bool {
 	return strings.HasPrefix(text, "[") || object && strings.HasPrefix(strings.TrimSpace(inner), `"`)
 }
 
-func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) (verdict, error) {
+// judge returns the verdict about a request; of a bulk request, those about the ones in it.
+func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) ([]verdict, error) {
 	e, err := u.Service.Explain(c.r.Context(), c.actor, t.ID, asked)
 	if err != nil {
-		return verdict{}, err
+		return nil, err
 	}
+	parts := e.Parts
+	if parts == nil {
+		parts = []admin.Explanation{e}
+	}
+	verdicts := make([]verdict, len(parts))
+	for i := range parts {
+		verdicts[i] = newVerdict(t, &parts[i])
+	}
+	return verdicts, nil
+}
+
+func newVerdict(t *token.Token, e *admin.Explanation) verdict {
 	v := verdict{
-		Allowed: e.Reason.Allows(), Operation: e.Operation, Because: because(t, &e), Matched: e.Operations, Permissions: e.Permissions,
+		Allowed: e.Reason.Allows(), Operation: e.Operation, Because: because(t, e), Matched: e.Operations, Permissions: e.Permissions,
 	}
 	if e.Reason == gate.MissingPermission && t.Type == token.Custom {
 		v.Missing = e.Operation
@@ -115,7 +127,7 @@ func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) (verdict, error) {
 			v.Missing = e.Lacks[0]
 		}
 	}
-	return v, nil
+	return v
 }
 
 // because says in words why a request is decided on as it is.

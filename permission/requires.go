@@ -1,0 +1,80 @@
+package permission
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// requirement is a permission that is needed beside another one.
+type requirement struct {
+	permission int32
+	// flag is what a request must have for it to be needed; without a name, it always is.
+	flag Parameter
+}
+
+// parseRequirement parses "record.view", which is always needed, and
+// "record.add if json:upsert".
+func parseRequirement(text string) (name string, flag Parameter, err error) {
+	name, condition, conditional := strings.Cut(text, " if ")
+	if err := CheckName(name); err != nil || !conditional {
+		return name, Parameter{}, err
+	}
+	member, ok := strings.CutPrefix(condition, "json:")
+	if !ok || !parameterName.MatchString(member) {
+		return "", Parameter{}, fmt.Errorf("%q is no condition; write for example if json:upsert", condition)
+	}
+	return name, Parameter{Place: Flag, Name: member}, nil
+}
+
+// compileRequires refuses names that no other permission has.
+func (c *Catalog) compileRequires() error {
+	c.requires = make([][]requirement, len(c.permissions))
+	for i, p := range c.permissions {
+		for _, text := range p.Requires {
+			name, flag, err := parseRequirement(text)
+			if err != nil {
+				return fmt.Errorf("permission %s requires %q: %w", p.Name, text, err)
+			}
+			n, ok := c.numbers[name]
+			if !ok || name == p.Name {
+				return fmt.Errorf("permission %s requires %s, which is no other permission of this API", p.Name, name)
+			}
+			c.requires[i] = append(c.requires[i], requirement{n, flag})
+		}
+	}
+	return nil
+}
+
+// addFlags adds those that decide about what a permission requires.
+func (c *Catalog) addFlags(all []Parameter, permission int32) []Parameter {
+	for _, r := range c.requires[permission] {
+		if r.flag.Name != "" && !slices.Contains(all, r.flag) {
+			all = append(all, r.flag)
+		}
+	}
+	return all
+}
+
+// Required returns what whoever does what was matched must be allowed as well: the
+// permissions that its permissions require, for the same values.
+func (c *Catalog) Required(m Match) (required []Match) {
+	for _, n := range m.numbers {
+		for _, r := range c.requires[n] {
+			if r.flag.Name != "" {
+				if _, there := m.value(r.flag); !there {
+					continue
+				}
+			}
+			other := Match{Method: m.Method, Path: m.Path, numbers: []int32{r.permission}, more: &more{requiredBy: &c.permissions[n]}}
+			if m.more != nil {
+				other.more.values = m.more.values
+			}
+			required = append(required, other)
+		}
+	}
+	return required
+}
+
+// IsRequired reports whether the match is one that Required returned.
+func (m Match) IsRequired() bool { return m.more != nil && m.more.requiredBy != nil }
