@@ -103,7 +103,8 @@ func newExplanation(e *admin.Explanation) explanation {
 	}
 	told := explanation{
 		e.Reason.Allows(), e.Reason, problem, e.Operation,
-		append([]string{}, e.Operations...), append([]string{}, e.Permissions...), append([]string{}, e.Grants...), []explanation{},
+		append([]string{}, e.Operations...), append([]string{}, e.Permissions...), append([]string{}, e.Grants...),
+		[]explanation{},
 	}
 	for i := range e.Parts {
 		told.Parts = append(told.Parts, newExplanation(&e.Parts[i]))

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,10 @@ import (
 
 const kintoneSite = `http://GATE {
 	bind 127.0.0.1
+	log {
+		output file DIR/access.log
+		format api_tokens
+	}
 	api_tokens articles {
 		dialect kintone MORE
 		permission other.get {
@@ -26,7 +31,7 @@ const kintoneSite = `http://GATE {
 
 func newKintone(t *testing.T, b *backend, more string) *gateway {
 	t.Helper()
-	g := newGateway(t, map[string]string{"BACKEND": b.addr(), "MORE": more})
+	g := newGateway(t, map[string]string{"BACKEND": b.addr(), "MORE": more, "level DEBUG": "level debug\n\t\tformat api_tokens"})
 	s, err := sqlite.Open(context.Background(), filepath.Join(g.dir, "tokens.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +165,16 @@ func TestKintonePasswordPass(t *testing.T) {
 	if a := g.ask("GET", "/k/v1/record.json?app=7"); a.status != 401 {
 		t.Errorf("without anything: %v", a)
 	}
-	if !redactor.Load().Names("X-Cybozu-Authorization") {
-		t.Error("logs of format api_tokens would have the password")
+	if a := g.ask("GET", "/k/v1/record.json?app=7", "X_Cybozu_Authorization: "+password); a.status != 401 {
+		t.Errorf("in another spelling: %v", a)
+	}
+	var access string
+	eventually(t, "all requests are logged", func() bool {
+		text, err := os.ReadFile(filepath.Join(g.dir, "access.log"))
+		access = string(text)
+		return err == nil && strings.Count(access, "\n") == 3
+	})
+	if !strings.Contains(access, `"X-Cybozu-Authorization":["REDACTED"]`) || strings.Contains(access+g.log(), password) {
+		t.Errorf("the logs have the password: %s", access)
 	}
 }

@@ -47,15 +47,19 @@ func (a *App) servers() map[string]*caddyhttp.Server {
 	return http.Servers
 }
 
-// loggedSources are those that Caddy writes to logs as they are. It does not for
-// Authorization, unless log_credentials says so.
+// loggedSources are those that Caddy writes to logs as they are, and headers with
+// passwords. It does not for Authorization, unless log_credentials says so.
 func (a *App) loggedSources(servers map[string]*caddyhttp.Server) (names []string) {
 	credentials := false
 	for _, server := range servers {
 		credentials = credentials || server.Logs != nil && server.Logs.ShouldLogCredentials
 	}
 	for _, h := range a.handlers {
-		for _, s := range h.Sources {
+		sources := h.Sources
+		if h.password != nil {
+			sources = append(slices.Clip(sources), gate.Source{Place: gate.Header, Name: h.password.Header})
+		}
+		for _, s := range sources {
 			name := string(s.Place) + " " + s.Name
 			if (s.Place != gate.Authorization || credentials) && !slices.Contains(names, name) {
 				names = append(names, name)

@@ -272,6 +272,10 @@ var hintTests = []struct {
 		name: "log_credentials", servers: "servers {\n\tlog_credentials\n\t}", log: "log", from: "authorization Bearer",
 		level: "warn", sources: `"authorization Bearer"`, loggers: `"http.log.access","http.log.error"`,
 	},
+	{
+		name: "kintone's passwords", log: "log", from: "authorization Bearer\n\tdialect kintone",
+		level: "warn", sources: `"header X-Cybozu-Authorization"`, loggers: `"http.log.access","http.log.error"`,
+	},
 	{name: "log_credentials, default", inDefault: true, servers: "servers {\n\tlog_credentials\n\t}", log: "log", from: "authorization Bearer"},
 }
 

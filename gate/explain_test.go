@@ -30,11 +30,55 @@ func TestExplainParameters(t *testing.T) {
 		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":8}`, MissingPermission, "record.add"},
 		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":7,"app":8}`, AmbiguousRequest, ""},
 		{"record.edit app=7", "PUT", "/k/v1/record.json", `{"app":7}`, MissingPermission, "record.view"},
+		{"record.* app=7", "PUT", "/k/v1/records.json", `{"app":7,"upsert":true}`, Allow, ""},
 	} {
 		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, Asked{test.method, test.target, test.body}, now)
 		if err != nil || e.Reason != test.want || strings.Join(e.Lacks, " ") != test.lacks || (e.Reason == Allow) != (len(e.Grants) > 0 && test.want == Allow) {
 			t.Errorf("%s: %s %s %s: %+v, %v", test.grant, test.method, test.target, test.body, e, err)
 		}
+	}
+}
+
+// Explain looks at each request that a bulk request holds, and decides about all of
+// them as the gate does.
+func TestExplainBulk(t *testing.T) {
+	g := newKintone(t)
+	const path = "/k/v1/bulkRequest.json"
+	const add, edit, other = `{"method":"POST","api":"/k/v1/record.json","payload":{"app":7}}`,
+		`{"method":"PUT","api":"/k/v1/records.json","payload":{"app":7,"upsert":true}}`, `{"method":"POST","api":"/k/v1/record.json","payload":{"app":8}}`
+	secret := mint(50)
+	s := newMemoryStore()
+	g.Resolver = newResolver(t, s, nil)
+	for _, test := range []struct {
+		grants []string
+		body   string
+		parts  string // what is decided about each
+		lacks  string
+	}{
+		{[]string{"record.* app=7"}, add + "," + edit, "allowed allowed", ""},
+		{[]string{"record.* app=7"}, add + "," + other, "allowed missing_permission", "record.add"},
+		{[]string{"record.add app=7", "record.edit app=7"}, add + "," + edit + "," + other, "allowed missing_permission missing_permission", "record.view"},
+		{[]string{"record.view app=7", "record.edit app=7"}, edit, "missing_permission", "record.add"},
+		{[]string{"POST " + path}, add, "missing_permission", "record.add"},
+		{[]string{"nonsense"}, add + "," + edit, "unreadable_token unreadable_token", ""},
+		{[]string{"record.* app=7"}, add + `,{"method":"GET"}`, "", ""},
+	} {
+		body := `{"requests":[` + test.body + `]}`
+		tok := newToken("x", token.Custom, test.grants...)
+		s.put(secret, tok)
+		g.Resolver.Invalidate([]token.Digest{token.Hash(secret)})
+		e, err := Explain(tok, g.Catalog, Asked{"POST", path, body}, time.Now())
+		var parts []string
+		for _, part := range e.Parts {
+			parts = append(parts, string(part.Reason))
+			if (part.Reason == Allow) != (len(part.Grants) > 0) && test.lacks == "" {
+				t.Errorf("%q: %+v", test.grants, part)
+			}
+		}
+		if err != nil || strings.Join(parts, " ") != test.parts || strings.Join(e.Lacks, " ") != test.lacks || test.parts != "" && e.Operation != "POST "+path {
+			t.Errorf("%q, %s: got %q, lacks %q of %q, %v", test.grants, body, parts, e.Lacks, e.Operation, err)
+		}
+		kintoneRow{[]int{50}, "POST", path, jsonType, body, e.Reason, nil}.decide(t, g)
 	}
 }
 

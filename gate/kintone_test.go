@@ -22,7 +22,10 @@ const (
 	all           // all of all apps
 	full
 	readonly
-	manager // app 7
+	manager   // app 7
+	updater   // app 7, view and edit
+	adder     // all apps, add
+	elsewhere // all of app 8
 )
 
 func newKintone(t *testing.T) *Gate {
@@ -38,6 +41,8 @@ func newKintone(t *testing.T) *Gate {
 		both: newToken("both", token.Custom, "record.add app=7", "record.add app=8"),
 		all:  newToken("all", token.Custom, "record.*", "file.*", "app.*"), full: newToken("full", token.FullAccess),
 		readonly: newToken("readonly", token.ReadOnly), manager: newToken("manager", token.Custom, "app.manage app=7"),
+		updater: newToken("updater", token.Custom, "record.view app=7", "record.edit app=7"), adder: newToken("adder", token.Custom, "record.add"),
+		elsewhere: newToken("elsewhere", token.Custom, "record.* app=8"),
 	} {
 		store.put(mint(uint64(n)), tok)
 	}
@@ -141,6 +146,78 @@ func TestKintoneRoutes(t *testing.T) {
 		{[]int{readonly}, "POST", "/k/v1/records/cursor.json", jsonType, `{"app":9}`, Allow, nil},
 		{[]int{readonly}, "POST", "/k/v1/record.json", jsonType, `{"app":9}`, MissingPermission, nil},
 	} {
+		x.decide(t, g)
+	}
+}
+
+// What may add records needs the permission to add: upsert in every spelling that some
+// server may take for it, with whatever it may take for true.
+func TestKintoneUpsert(t *testing.T) {
+	g := newKintone(t)
+	const path, bulk = "/k/v1/records.json", "/k/v1/bulkRequest.json"
+	for _, x := range []struct {
+		query, more string
+		want        Reason // of a token that may view and edit, and not add
+	}{
+		{"", ``, Allow},
+		{"", `,"upsert":false`, Allow},
+		{"", `,"records":[{"record":{"upsert":{"value":true}}}]`, Allow},
+		{"", `,"upsert":true`, MissingPermission},
+		{"", `,"upsert":"true"`, MissingPermission},
+		{"", `,"upsert":"false"`, MissingPermission},
+		{"", `,"upsert":1`, MissingPermission},
+		{"", `,"upsert":0`, MissingPermission},
+		{"", `,"upsert":null`, MissingPermission},
+		{"", `,"upsert":[]`, MissingPermission},
+		{"", `,"upsert":{"a":true}`, MissingPermission},
+		{"", `,"\u0075psert":true`, MissingPermission},
+		{"", `,"upsert":false,"upsert":true`, AmbiguousRequest},
+		{"", `,"upsert":false,"Upsert":true`, AmbiguousRequest},
+		{"", `,"UPSERT":true`, AmbiguousRequest},
+		{"", `,"upsert ":true`, AmbiguousRequest},
+		{"", `,"upsert[]":true`, AmbiguousRequest},
+		{"?upsert=true", ``, MissingPermission},
+		{"?upsert=true", `,"upsert":false`, MissingPermission},
+		{"?upsert=false&upsert=true", ``, AmbiguousRequest},
+	} {
+		body := `{"app":7` + x.more + `}`
+		kintoneRow{[]int{updater}, "PUT", path + x.query, jsonType, body, x.want, nil}.decide(t, g)
+		if x.want != AmbiguousRequest {
+			kintoneRow{[]int{seven}, "PUT", path + x.query, jsonType, body, Allow, nil}.decide(t, g)
+			kintoneRow{[]int{updater, adder}, "PUT", path + x.query, jsonType, body, Allow, nil}.decide(t, g)
+		}
+		if x.query == "" {
+			part := `{"requests":[{"method":"PUT","api":"` + path + `","payload":` + body + `}]}`
+			kintoneRow{[]int{updater}, "POST", bulk, jsonType, part, x.want, nil}.decide(t, g)
+		}
+	}
+	part := `{"requests":[{"method":"PUT","api":"` + path + `","payload":{"app":7}}]}`
+	kintoneRow{[]int{updater}, "POST", bulk + "?upsert=true", jsonType, part, AmbiguousRequest, nil}.decide(t, g)
+	kintoneRow{[]int{adder}, "PUT", path, jsonType, `{"app":7,"upsert":true}`, MissingPermission, nil}.decide(t, g)
+	kintoneRow{[]int{updater, elsewhere}, "PUT", path, jsonType, `{"app":7,"upsert":true}`, MissingPermission, nil}.decide(t, g)
+}
+
+// A body that can't be read may have what asks for more rights.
+func TestFlagsOfUnreadBodies(t *testing.T) {
+	store := newMemoryStore()
+	store.put(mint(0), newToken("edits", token.Custom, "thing.edit"))
+	edit := newPermission(t, "thing.edit", "", "PUT /thing", "GET /thing")
+	edit.Requires = []string{"thing.add if json:force"}
+	g := newGate(t, store, hostileSources(t), newCatalog(t, edit, newPermission(t, "thing.add", "", "POST /thing")))
+	for _, x := range []kintoneRow{
+		{method: "PUT", kind: jsonType, body: `{}`, want: Allow},
+		{method: "PUT", kind: jsonType, body: `{"force":false}`, want: Allow},
+		{method: "PUT", want: Allow},
+		{method: "GET", want: Allow},
+		{method: "PUT", kind: jsonType, body: `{"force":true}`, want: MissingPermission},
+		{method: "PUT", kind: jsonType, body: `[{"force":true}]`, want: MissingPermission},
+		{method: "PUT", kind: "text/plain", body: `{"force":true}`, want: AmbiguousRequest},
+		{method: "PUT", kind: "application/octet-stream", body: `{"force":true}`, want: AmbiguousRequest},
+		{method: "PUT", body: `{"force":true}`, want: AmbiguousRequest},
+		{method: "PUT", kind: "application/x-www-form-urlencoded", body: `force=true`, want: AmbiguousRequest},
+		{method: "PUT", kind: jsonType, body: `{"force":true`, want: AmbiguousRequest},
+	} {
+		x.path, x.tokens = "/thing", []int{0}
 		x.decide(t, g)
 	}
 }
