@@ -25,6 +25,7 @@ type Known struct {
 	retry      atomic.Int64 // no earlier re-read in the background than this; nanoseconds since read
 	compiled   atomic.Pointer[compiled]
 	usage      *usage
+	unsalted   atomic.Pointer[unsalted]
 }
 
 // compiled is a custom token's grants, ready for one catalog.

@@ -160,20 +160,23 @@ func (r *Resolver) resolve(ctx context.Context, secret string, salted *Salted, n
 	digest := token.Hash(secret)
 	generation := r.generations.of(&digest).Load()
 	known := r.cached(&digest)
+	if known == nil && !token.WellFormed(secret) {
+		return nil, MalformedCredential, nil
+	}
+	if salted.concerns(secret) {
+		return r.resolveForeign(ctx, secret, &digest, salted, now)
+	}
+	return r.resolveDigest(ctx, &digest, generation, known, now)
+}
+
+// resolveDigest finds the token of a digest. generation and known are what was read
+// of it in this order.
+func (r *Resolver) resolveDigest(ctx context.Context, digest *token.Digest, generation uint64, known *Known, now time.Time) (*Known, Reason, error) {
 	if known != nil && known.generation == generation && r.fresh(known, now) {
 		r.config.Event(Hit, nil)
 		return known, "", nil
 	}
-	if known == nil && !token.WellFormed(secret) {
-		return nil, MalformedCredential, nil
-	}
-	if known == nil && salted.concerns(secret) {
-		k, reason, err := r.resolveSalted(ctx, secret, &digest, salted, now)
-		if reason != UnknownToken {
-			return k, reason, err
-		}
-	}
-	return r.resolveSlowly(ctx, digest, generation, known, now)
+	return r.resolveSlowly(ctx, *digest, generation, known, now)
 }
 
 // cached returns the entry of the digest. One of an older generation says no
@@ -364,6 +367,9 @@ func (r *Resolver) newKnown(digest token.Digest, generation uint64, old *Known, 
 		}
 	} else {
 		k.usage = &usage{tokenID: t.ID, secret: digest}
+	}
+	if old != nil {
+		k.unsalted.Store(old.unsalted.Load())
 	}
 	if r.config.Attach != nil {
 		k.Attachment = r.config.Attach(&k.Token)

@@ -50,16 +50,36 @@ func (s *Salted) place(plain *token.Digest) *atomic.Pointer[bothDigests] {
 	return &s.found[binary.LittleEndian.Uint64(plain[:])%uint64(len(s.found))]
 }
 
-// resolveSalted finds the token of a secret by its salted digest. That is a digest
-// like any other: what is kept, for how long, and who waits for whom is the same.
-func (r *Resolver) resolveSalted(ctx context.Context, secret string, plain *token.Digest, salted *Salted, now time.Time) (*Known, Reason, error) {
+// unsalted says of a token under the usual digest of a secret that there was none
+// under the salted one, as long as the generation is the same.
+type unsalted struct {
+	digest     token.Digest // the salted one
+	generation uint64
+}
+
+// resolveForeign finds the token of a secret by its salted digest, or by the usual one
+// if there is none under that. So of two tokens with one secret it is always the
+// former, whatever is in memory. Both are digests like any other: what is kept,
+// for how long, and who waits for whom is the same.
+func (r *Resolver) resolveForeign(ctx context.Context, secret string, plain *token.Digest, salted *Salted, now time.Time) (*Known, Reason, error) {
 	digest := salted.digest(secret, plain)
-	generation := r.generations.of(&digest).Load()
-	known := r.cached(&digest)
-	if known != nil && known.generation == generation && r.fresh(known, now) {
-		r.config.Event(Hit, nil)
-		salted.remember(plain, &digest)
-		return known, "", nil
+	without := unsalted{digest, r.generations.of(&digest).Load()}
+	generation := r.generations.of(plain).Load()
+	known := r.cached(plain)
+	if known != nil {
+		if u := known.unsalted.Load(); u != nil && *u == without {
+			return r.resolveDigest(ctx, plain, generation, known, now)
+		}
 	}
-	return r.resolveSlowly(ctx, digest, generation, known, now)
+	k, reason, err := r.resolveDigest(ctx, &digest, without.generation, r.cached(&digest), now)
+	if reason == UnknownToken {
+		if k, reason, err = r.resolveDigest(ctx, plain, generation, known, now); k != nil {
+			kept := without // so that only this is allocated
+			k.unsalted.Store(&kept)
+		}
+	}
+	if k != nil {
+		salted.remember(plain, &digest)
+	}
+	return k, reason, err
 }

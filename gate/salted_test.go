@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tokenreeve/tokenreeve/token"
 )
@@ -104,6 +105,61 @@ func TestSaltedSecretsAreForgotten(t *testing.T) {
 	if k, reason := askSalted(r, salted, strapiSecret); reason != UnknownToken {
 		t.Errorf("after it was deleted: %q, %+v", reason, k)
 	}
+}
+
+// Of two tokens with one secret the one under Strapi's hash is it, in whatever order
+// they came and whatever is in memory; never both.
+func TestSaltedSecretsComeFirst(t *testing.T) {
+	s := newMemoryStore()
+	r, salted := newResolver(t, s, nil), NewSalted("salt")
+	is := func(want string) {
+		t.Helper()
+		for range 3 {
+			if k, reason := askSalted(r, salted, strapiSecret); reason != "" || k.Token.Name != want {
+				t.Errorf("got %q, %+v; want %s", reason, k, want)
+			}
+		}
+	}
+	s.put(strapiSecret, newToken("plain", token.FullAccess))
+	is("plain")
+	off := newToken("strapi", token.ReadOnly)
+	off.Enabled = false
+	digest := s.putStrapi(t, strapiHash(strapiSecret), off)
+	r.Invalidate([]token.Digest{digest})
+	is("strapi")
+	r.Invalidate([]token.Digest{token.Hash(strapiSecret)})
+	is("strapi")
+	if k, _ := askSalted(r, nil, strapiSecret); k.Token.Name != "plain" { // a gate without the salt can't know
+		t.Errorf("without a salt: %+v", k)
+	}
+	is("strapi")
+	s.mu.Lock()
+	delete(s.rows, digest)
+	s.mu.Unlock()
+	r.Invalidate([]token.Digest{digest})
+	is("plain")
+	s.putStrapi(t, strapiHash(strapiSecret), off)
+	r.InvalidateAll()
+	is("strapi")
+}
+
+// A token in use under the usual digest is not looked for under the salted one again.
+func TestUnsaltedTokensStayKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemoryStore()
+		s.put("an-imported-secret-of-others", newToken("plain", token.ReadOnly))
+		r, salted := newResolver(t, s, nil), NewSalted("salt")
+		for range 10 { // it is re-read in the background at half of its bound
+			if k, reason := askSalted(r, salted, "an-imported-secret-of-others"); k == nil {
+				t.Error(reason)
+			}
+			synctest.Wait()
+			time.Sleep(r.config.TTL/2 + time.Millisecond)
+		}
+		if got := s.lookups.Load(); got != 2+9 {
+			t.Errorf("%d look-ups; want one of the salted digest, and one each time of the other", got)
+		}
+	})
 }
 
 // Many at once are one look-up, and a store that fails never makes a secret unknown.
