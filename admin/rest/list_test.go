@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
 )
 
 func TestCursorsWalk(t *testing.T) {
@@ -131,6 +133,75 @@ func TestExplain(t *testing.T) {
 	ann.do(t, "POST", path, object{"method": "POST", "path": "/api/articles", "body": `{"app": 7}`}).want(t, http.StatusOK)
 	ann.do(t, "POST", path, object{"method": "get", "path": "/"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 	ann.do(t, "POST", path, object{"method": "GET", "path": "no path"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+}
+
+// saveKintone adds an API with kintone's permissions.
+func (f *fixture) saveKintone(t *testing.T) {
+	t.Helper()
+	permissions, err := permission.ForKintone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := store.Catalog{API: "shop", Permissions: permissions}
+	if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), c) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each of the requests that a bulk request holds is explained.
+func TestExplainBulk(t *testing.T) {
+	f := newFixture(t)
+	f.saveKintone(t)
+	seven, _, err := f.Create(t.Context(), operator, admin.Draft{
+		API: "shop", Name: "seven", Type: token.Custom, Duration: "30d", Grants: []string{"record.* app=7"}, Owner: "ann",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := read[struct {
+		Allowed   bool
+		Operation string
+		Parts     []struct {
+			Allowed                 bool
+			Operations, Permissions []string
+		}
+	}](t, f.member(t, "ann", admin.RoleMember).do(t, "POST", "/tokens/"+seven.ID+"/explain", object{
+		"method": "POST", "path": "/k/v1/bulkRequest.json",
+		"body": `{"requests": [{"method": "POST", "api": "/k/v1/record.json", "payload": {"app": 7}}, {"method": "PUT", "api": "/k/v1/record.json", "payload": {"app": 8}}]}`,
+	}).want(t, http.StatusOK))
+	if got.Allowed || got.Operation != "POST /k/v1/bulkRequest.json" || len(got.Parts) != 2 || !got.Parts[0].Allowed || got.Parts[1].Allowed ||
+		!slices.Equal(got.Parts[1].Operations, []string{"PUT /k/v1/record.json json:app={app}"}) || !slices.Equal(got.Parts[1].Permissions, []string{"record.edit"}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A permission says what else it takes, and which values grants of it can fix.
+func TestCatalogOfParameters(t *testing.T) {
+	f := newFixture(t)
+	f.saveKintone(t)
+	got := read[struct {
+		Permissions []struct {
+			Name                 string
+			Parameters, Requires []string
+		}
+	}](t, f.member(t, "ann", admin.RoleMember).do(t, "GET", "/apis/shop", nil).want(t, http.StatusOK))
+	for _, p := range got.Permissions {
+		parameters, requires := "app space", ""
+		switch p.Name {
+		case "record.edit":
+			requires = "record.view, record.add if json:upsert"
+		case "record.comment":
+			requires = "record.view"
+		case "record.cursor", "file.download", "file.upload":
+			parameters = "space"
+		}
+		if p.Requires == nil || strings.Join(p.Parameters, " ") != parameters || strings.Join(p.Requires, ", ") != requires {
+			t.Errorf("got %+v; want %s, %s", p, parameters, requires)
+		}
+	}
+	if len(got.Permissions) < 9 {
+		t.Errorf("got %+v", got)
+	}
 }
 
 func TestCatalogs(t *testing.T) {

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -141,6 +142,32 @@ func TestSuggestTokens(t *testing.T) {
 	f.as(t, "member").get("/try/tokens?token=night").is(http.StatusOK, `<datalist id="tokens">`, `value="Nightly build"`).
 		lacks(`value="Web site"`, `value="Nightly report"`, "<html")
 	f.as(t, "owner").get("/try/tokens?token=night").is(http.StatusOK, `value="Nightly build"`, `value="Nightly report"`)
+}
+
+// Of a bulk request each request has its verdict. The body is shown again, without a
+// secret that somebody pasted with it.
+func TestTryBulk(t *testing.T) {
+	f := newSite(t)
+	permissions, err := permission.ForKintone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop := store.Catalog{API: "shop", Permissions: permissions}
+	if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), shop) }); err != nil {
+		t.Fatal(err)
+	}
+	b := f.as(t, "owner")
+	b.post("/tokens", "api", "shop", "name", "seven", "type", "custom", "duration", "7d", "written", "record.* app=7").saysAll().is(http.StatusOK, "seven")
+	const secret = "trv_0123456789012345678901234567890123456789"
+	part := func(app string) string {
+		return `{"method": "POST", "api": "/k/v1/record.json", "payload": {"app": ` + app + `}}`
+	}
+	ask := func(parts ...string) seen {
+		return b.post("/try", "token", "seven", "kind", "rest", "method", "POST", "path", "/k/v1/bulkRequest.json", "body", `{"requests": [`+strings.Join(parts, ",")+`]}`).saysAll()
+	}
+	ask(part("7"), part("8")).is(http.StatusOK, "✕ Refused", "The token was granted record.* app=7.", "The token has no grant of record.add.")
+	ask(part("7"), part(`"7"`)).is(http.StatusOK, "✓ Allowed")
+	ask(part(`"`+secret+`"`)).is(http.StatusOK, "✕ Refused").lacks(secret)
 }
 
 // A token that is held to a value: written into the text area, shown in words, and
