@@ -17,6 +17,34 @@ type Explanation struct {
 	Parts []Explanation
 }
 
+// ExplanationRecord is an explanation as scripts see it: a closed list of fields, all
+// of them always there.
+type ExplanationRecord struct {
+	Allowed     bool                `json:"allowed"`
+	Reason      gate.Reason         `json:"reason"`
+	Problem     string              `json:"problem"`
+	Operation   string              `json:"operation"`
+	Operations  []string            `json:"operations"`
+	Permissions []string            `json:"permissions"`
+	Grants      []string            `json:"grants"`
+	Parts       []ExplanationRecord `json:"parts"`
+}
+
+// Record returns the explanation in the form in which it leaves the service.
+func (e *Explanation) Record() ExplanationRecord {
+	r := ExplanationRecord{
+		Allowed: e.Reason.Allows(), Reason: e.Reason, Operation: e.Operation, Operations: append([]string{}, e.Operations...),
+		Permissions: append([]string{}, e.Permissions...), Grants: append([]string{}, e.Grants...), Parts: []ExplanationRecord{},
+	}
+	if e.Err != nil {
+		r.Problem = e.Err.Error()
+	}
+	for i := range e.Parts {
+		r.Parts = append(r.Parts, e.Parts[i].Record())
+	}
+	return r
+}
+
 // Explain decides about a request with a token as the gate would if it came now.
 func (s *Service) Explain(ctx context.Context, actor Actor, id string, asked gate.Asked) (Explanation, error) {
 	method := asked.Method

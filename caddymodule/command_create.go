@@ -70,15 +70,8 @@ func (o *options) fieldFlags(cmd *cobra.Command, duration string) {
 func (s *session) draft() (admin.NewToken, error) {
 	o := s.options
 	d := admin.NewToken{
-		API: o.api, Name: o.name, Description: o.description, Type: token.Type(o.kind),
+		API: o.api, Name: o.name, Description: o.description, Type: typeOr(o.kind, o.grants),
 		Duration: o.duration, Grants: o.grants, Owner: o.owner,
-	}
-	switch {
-	case o.kind != "":
-	case len(o.grants) > 0:
-		d.Type = token.Custom
-	default:
-		d.Type = token.ReadOnly
 	}
 	switch {
 	case s.cmd.Flags().Changed("owner"):
@@ -217,4 +210,15 @@ func terminal(r io.Reader) (int, bool) {
 	}
 	fd := int(f.Fd())
 	return fd, term.IsTerminal(fd)
+}
+
+// typeOr returns the type that is given, or the usual one: custom for a token with grants.
+func typeOr(given string, grants []string) token.Type {
+	switch {
+	case given != "":
+		return token.Type(given)
+	case len(grants) > 0:
+		return token.Custom
+	}
+	return token.ReadOnly
 }

@@ -59,7 +59,7 @@ func (s *session) explain(args []string, body string) (allowed bool, err error) 
 	}
 	allowed = e.Reason.Allows()
 	if s.json {
-		return allowed, s.printJSON(newExplanation(&e))
+		return allowed, s.printJSON(e.Record())
 	}
 	_, err = fmt.Fprint(s.out, verdict(&t, &e))
 	for i := range e.Parts {
@@ -82,34 +82,6 @@ func verdict(t *token.Token, e *admin.Explanation) string {
 		text += fmt.Sprintf("matched: %s (%s)\n", printable(strings.Join(e.Operations, ", ")), strings.Join(e.Permissions, ", "))
 	}
 	return text
-}
-
-// explanation is one as JSON.
-type explanation struct {
-	Allowed     bool          `json:"allowed"`
-	Reason      gate.Reason   `json:"reason"`
-	Problem     string        `json:"problem"`
-	Operation   string        `json:"operation"`
-	Operations  []string      `json:"operations"`
-	Permissions []string      `json:"permissions"`
-	Grants      []string      `json:"grants"`
-	Parts       []explanation `json:"parts"`
-}
-
-func newExplanation(e *admin.Explanation) explanation {
-	problem := ""
-	if e.Err != nil {
-		problem = e.Err.Error()
-	}
-	told := explanation{
-		e.Reason.Allows(), e.Reason, problem, e.Operation,
-		append([]string{}, e.Operations...), append([]string{}, e.Permissions...), append([]string{}, e.Grants...),
-		[]explanation{},
-	}
-	for i := range e.Parts {
-		told.Parts = append(told.Parts, newExplanation(&e.Parts[i]))
-	}
-	return told
 }
 
 // because says in words why a request is decided on as it is.

@@ -44,17 +44,10 @@ func (r *foreignRow) places() map[string]*string {
 func (r *foreignRow) foreign(where string) (admin.Foreign, error) {
 	f := admin.Foreign{
 		NewToken: admin.NewToken{
-			Name: r.Name, Description: r.Description, Type: token.Type(r.Type), Grants: r.Grants, Owner: r.Owner,
+			Name: r.Name, Description: r.Description, Type: typeOr(r.Type, r.Grants), Grants: r.Grants, Owner: r.Owner,
 			Duration: "unlimited",
 		},
 		Where: where, Secret: r.Secret,
-	}
-	switch {
-	case r.Type != "":
-	case len(r.Grants) > 0:
-		f.Type = token.Custom
-	default:
-		f.Type = token.ReadOnly
 	}
 	switch {
 	case r.Duration != "" && r.Expiry != "":

@@ -53,30 +53,30 @@ func TestExplainBulk(t *testing.T) {
 	for _, test := range []struct {
 		grants []string
 		body   string
-		parts  string // what is decided about each
+		parts  []Reason // what is decided about each
 		lacks  string
 	}{
-		{[]string{"record.* app=7"}, add + "," + edit, "allowed allowed", ""},
-		{[]string{"record.* app=7"}, add + "," + other, "allowed missing_permission", "record.add"},
-		{[]string{"record.add app=7", "record.edit app=7"}, add + "," + edit + "," + other, "allowed missing_permission missing_permission", "record.view"},
-		{[]string{"record.view app=7", "record.edit app=7"}, edit, "missing_permission", "record.add"},
-		{[]string{"POST " + path}, add, "missing_permission", "record.add"},
-		{[]string{"nonsense"}, add + "," + edit, "unreadable_token unreadable_token", ""},
-		{[]string{"record.* app=7"}, add + `,{"method":"GET"}`, "", ""},
+		{[]string{"record.* app=7"}, add + "," + edit, []Reason{Allow, Allow}, ""},
+		{[]string{"record.* app=7"}, add + "," + other, []Reason{Allow, MissingPermission}, "record.add"},
+		{[]string{"record.add app=7", "record.edit app=7"}, add + "," + edit + "," + other, []Reason{Allow, MissingPermission, MissingPermission}, "record.view"},
+		{[]string{"record.view app=7", "record.edit app=7"}, edit, []Reason{MissingPermission}, "record.add"},
+		{[]string{"POST " + path}, add, []Reason{MissingPermission}, "record.add"},
+		{[]string{"nonsense"}, add + "," + edit, []Reason{UnreadableToken, UnreadableToken}, ""},
+		{[]string{"record.* app=7"}, add + `,{"method":"GET"}`, nil, ""},
 	} {
 		body := `{"requests":[` + test.body + `]}`
 		tok := newToken("x", token.Custom, test.grants...)
 		s.put(secret, tok)
 		g.Resolver.Invalidate([]token.Digest{token.Hash(secret)})
 		e, err := Explain(tok, g.Catalog, Asked{"POST", path, body}, time.Now())
-		var parts []string
+		var parts []Reason
 		for _, part := range e.Parts {
-			parts = append(parts, string(part.Reason))
+			parts = append(parts, part.Reason)
 			if (part.Reason == Allow) != (len(part.Grants) > 0) && test.lacks == "" {
 				t.Errorf("%q: %+v", test.grants, part)
 			}
 		}
-		if err != nil || strings.Join(parts, " ") != test.parts || strings.Join(e.Lacks, " ") != test.lacks || test.parts != "" && e.Operation != "POST "+path {
+		if err != nil || !slices.Equal(parts, test.parts) || strings.Join(e.Lacks, " ") != test.lacks || test.parts != nil && e.Operation != "POST "+path {
 			t.Errorf("%q, %s: got %q, lacks %q of %q, %v", test.grants, body, parts, e.Lacks, e.Operation, err)
 		}
 		kintoneRow{[]int{50}, "POST", path, jsonType, body, e.Reason, nil}.decide(t, g)

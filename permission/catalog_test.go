@@ -322,12 +322,7 @@ func TestForResource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := map[string][]string{}
-		for _, p := range permissions {
-			for _, op := range p.Operations {
-				got[p.Name] = append(got[p.Name], op.String())
-			}
-		}
+		got := operationsOf(permissions)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v", path, got)
 		}
@@ -361,12 +356,7 @@ func TestForSingle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string][]string{}
-	for _, p := range permissions {
-		for _, op := range p.Operations {
-			got[p.Name] = append(got[p.Name], op.String())
-		}
-	}
+	got := operationsOf(permissions)
 	want := map[string][]string{
 		"homepage.find":   {"GET /api/homepage", "query homepage"},
 		"homepage.update": {"PUT /api/homepage", "PATCH /api/homepage", "mutation updateHomepage"},
@@ -379,4 +369,15 @@ func TestForSingle(t *testing.T) {
 	if _, err := permission.ForSingle("homepage", "/", false); err == nil {
 		t.Error("a path that is everything was taken")
 	}
+}
+
+// operationsOf returns the operations of permissions by their names.
+func operationsOf(permissions []permission.Permission) map[string][]string {
+	texts := map[string][]string{}
+	for _, p := range permissions {
+		for _, op := range p.Operations {
+			texts[p.Name] = append(texts[p.Name], op.String())
+		}
+	}
+	return texts
 }

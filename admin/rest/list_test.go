@@ -152,7 +152,7 @@ func (f *fixture) saveKintone(t *testing.T) {
 func TestExplainBulk(t *testing.T) {
 	f := newFixture(t)
 	f.saveKintone(t)
-	seven, _, err := f.Create(t.Context(), operator, admin.Draft{
+	seven, _, err := f.Create(t.Context(), operator, admin.NewToken{
 		API: "shop", Name: "seven", Type: token.Custom, Duration: "30d", Grants: []string{"record.* app=7"}, Owner: "ann",
 	})
 	if err != nil {

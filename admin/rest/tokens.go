@@ -179,33 +179,6 @@ type explainBody struct {
 	Body string `json:"body"`
 }
 
-// explanation says what the gate would decide, and why.
-type explanation struct {
-	Allowed     bool        `json:"allowed"`
-	Reason      gate.Reason `json:"reason"`
-	Problem     string      `json:"problem"`
-	Operation   string      `json:"operation"`
-	Operations  []string    `json:"operations"`
-	Permissions []string    `json:"permissions"`
-	Grants      []string    `json:"grants"`
-	// Parts are the requests that a bulk request holds.
-	Parts []explanation `json:"parts"`
-}
-
-func newExplanation(e *admin.Explanation) explanation {
-	told := explanation{
-		Allowed: e.Reason.Allows(), Reason: e.Reason, Operation: e.Operation, Operations: append([]string{}, e.Operations...),
-		Permissions: append([]string{}, e.Permissions...), Grants: append([]string{}, e.Grants...), Parts: []explanation{},
-	}
-	if e.Err != nil {
-		told.Problem = e.Err.Error()
-	}
-	for i := range e.Parts {
-		told.Parts = append(told.Parts, newExplanation(&e.Parts[i]))
-	}
-	return told
-}
-
 func (a *api) explain(c *call) error {
 	var body explainBody
 	if err := c.decode(&body); err != nil {
@@ -215,6 +188,6 @@ func (a *api) explain(c *call) error {
 	if err != nil {
 		return err
 	}
-	a.answer(c.w, c.r, http.StatusOK, newExplanation(&e))
+	a.answer(c.w, c.r, http.StatusOK, e.Record())
 	return nil
 }
