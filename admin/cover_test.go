@@ -103,6 +103,43 @@ func TestCover(t *testing.T) {
 	}
 }
 
+// An operation written out needs nothing that its permissions require, so only who has
+// that as well includes it.
+func TestCoverOfWhatRequires(t *testing.T) {
+	var list []permission.Permission
+	for _, p := range [][]string{
+		{"thing.view", "GET /thing"}, {"thing.add", "POST /thing"}, {"thing.edit", "PUT /thing", "thing.view", "thing.add if json:force"}, {"thing.patch", "PATCH /thing", "thing.view"},
+	} {
+		op, err := permission.ParseOperation(p[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, permission.Permission{Name: p[0], Operations: []permission.Operation{op}, Requires: p[2:]})
+	}
+	catalog, err := permission.NewCatalog(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		list, grant string
+		want        bool
+	}{
+		{"thing.edit", "PUT /thing", false},
+		{"thing.edit,thing.view", "PUT /thing", false},
+		{"thing.edit,thing.view,thing.add", "PUT /thing", true},
+		{"thing.*", "PUT /thing", true},
+		{"PUT /thing", "PUT /thing", true},
+		{"PUT /*", "PUT /thing", true},
+		{"thing.patch", "PATCH /thing", false},
+		{"thing.patch,thing.view", "PATCH /thing", true},
+		{"thing.edit", "thing.edit", true}, // which needs them all the same
+	} {
+		if got := newCover(catalog, strings.Split(test.list, ",")).has(test.grant); got != test.want {
+			t.Errorf("%q includes %q: %v", test.list, test.grant, got)
+		}
+	}
+}
+
 // Whatever is said to be included allows no request that the list does not.
 func TestCoverIsNeverTooMuch(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))

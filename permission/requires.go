@@ -58,13 +58,23 @@ func (c *Catalog) addFlags(all []Parameter, permission int32) []Parameter {
 
 // Required returns what whoever does what was matched must be allowed as well: the
 // permissions that its permissions require, for the same values.
-func (c *Catalog) Required(m Match) (required []Match) {
+func (c *Catalog) Required(m Match) []Match {
+	return c.required(m, func(r requirement) bool {
+		_, there := m.value(r.flag)
+		return there || r.flag.Name == ""
+	})
+}
+
+// RequiredAtMost is Required for a request that has all that it could have.
+func (c *Catalog) RequiredAtMost(m Match) []Match {
+	return c.required(m, func(requirement) bool { return true })
+}
+
+func (c *Catalog) required(m Match, counts func(requirement) bool) (required []Match) {
 	for _, n := range m.numbers {
 		for _, r := range c.requires[n] {
-			if r.flag.Name != "" {
-				if _, there := m.value(r.flag); !there {
-					continue
-				}
+			if !counts(r) {
+				continue
 			}
 			other := Match{Method: m.Method, Path: m.Path, numbers: []int32{r.permission}, more: &more{requiredBy: &c.permissions[n]}}
 			if m.more != nil {
