@@ -166,7 +166,8 @@ const importRetention = `UPDATE usage_retention SET since = min(since, coalesce(
 
 func (t *tx) mustBeEmpty(ctx context.Context) error {
 	var some bool
-	if err := t.sql.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tokens) OR EXISTS (SELECT 1 FROM roles) OR EXISTS (SELECT 1 FROM accounts)`).Scan(&some); err != nil {
+	if err := t.sql.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tokens) OR EXISTS (SELECT 1 FROM drafts)
+		OR EXISTS (SELECT 1 FROM roles) OR EXISTS (SELECT 1 FROM accounts)`).Scan(&some); err != nil {
 		return t.failure(ctx, err)
 	}
 	if some {
@@ -204,6 +205,8 @@ func (i *importer) close() {
 
 func (i *importer) add(ctx context.Context, r store.Record) error {
 	switch {
+	case r.Draft != nil:
+		return i.t.SaveDraft(ctx, *r.Draft, 0)
 	case r.Role != nil:
 		return i.t.CreateRole(ctx, *r.Role)
 	case r.Account != nil:

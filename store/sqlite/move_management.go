@@ -9,6 +9,9 @@ import (
 
 // exportManagement exports what is no token.
 func (r reader) exportManagement(ctx context.Context, yield func(store.Record) error) error {
+	if err := r.exportDrafts(ctx, yield); err != nil {
+		return err
+	}
 	roles, err := r.Roles(ctx)
 	if err != nil {
 		return fmt.Errorf("exporting %w", err)

@@ -40,6 +40,7 @@ func TestConformance(t *testing.T) {
 			},
 			Spoil: func(t *testing.T, id string) {
 				execute(t, s, `UPDATE tokens SET type = 'mighty' WHERE id = ?`, id)
+				execute(t, s, `UPDATE drafts SET draft = replace(draft, '"custom"', '"mighty"') WHERE token_id = ?`, id)
 			},
 		}
 	})

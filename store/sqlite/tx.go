@@ -109,8 +109,12 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	if err := t.touch(ctx, id); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, `DELETE FROM tokens WHERE id = ?`, id) // cascades
-	return t.outcome(ctx, fmt.Sprintf("token %q", id), err)
+	for _, statement := range []string{`DELETE FROM drafts WHERE token_id = ?`, `DELETE FROM tokens WHERE id = ?`} { // the latter cascades
+		if _, err := t.exec(ctx, statement, id); err != nil {
+			return t.outcome(ctx, fmt.Sprintf("token %q", id), err)
+		}
+	}
+	return nil
 }
 
 // AddSecret implements store.Tx. It returns store.ErrNotFound for a token that
@@ -149,9 +153,9 @@ func (t *tx) SaveCatalog(ctx context.Context, c store.Catalog) error {
 	if err != nil {
 		return fmt.Errorf("catalog of API %q: %w", c.API, err)
 	}
-	_, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, updated) VALUES (?, ?, ?)
-		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, updated = excluded.updated`,
-		c.API, string(permissions), c.Updated.UnixMilli())
+	_, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, staged, updated) VALUES (?, ?, ?, ?)
+		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, staged = excluded.staged, updated = excluded.updated`,
+		c.API, string(permissions), c.Staged, c.Updated.UnixMilli())
 	return t.outcome(ctx, fmt.Sprintf("catalog of API %q", c.API), err)
 }
 

@@ -27,12 +27,29 @@ func (s *suite) is(err, want error) {
 func (s *suite) isOnly(err, want error) {
 	s.Helper()
 	s.is(err, want)
-	for _, other := range []error{
-		store.ErrNotFound, store.ErrNameTaken, store.ErrSecretTaken,
-		store.ErrConflict, store.ErrSubjectTaken, store.ErrBadCursor, store.ErrUnreadable, store.ErrUnavailable, store.ErrNotEmpty,
-	} {
+	for _, other := range outcomes {
 		if !errors.Is(want, other) && errors.Is(err, other) {
 			s.Fatalf("error %v is also %v", err, other)
+		}
+	}
+}
+
+// outcomes are those of the contract.
+var outcomes = []error{
+	store.ErrNotFound, store.ErrNameTaken, store.ErrSecretTaken,
+	store.ErrConflict, store.ErrSubjectTaken, store.ErrBadCursor, store.ErrUnreadable, store.ErrUnavailable, store.ErrNotEmpty,
+}
+
+// isOther checks that there is an error, and that it is none of the contract's
+// outcomes: a fault of the caller.
+func (s *suite) isOther(err error) {
+	s.Helper()
+	if err == nil {
+		s.Fatal("there is no error")
+	}
+	for _, outcome := range outcomes {
+		if errors.Is(err, outcome) {
+			s.Fatalf("error %v is %v", err, outcome)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type Subject struct {
 	Second func(t *testing.T) store.Store
 	// Another opens a store of its own, which is empty.
 	Another func(t *testing.T) store.Store
-	// Spoil gives the token with this id a type that nobody knows.
+	// Spoil gives the token with this id, and its draft, a type that nobody knows.
 	Spoil func(t *testing.T, id string)
 }
 
@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"prune", pruneTests},
 		{"clock", clockTests},
 		{"move", moveTests},
+		{"drafts", draftTests},
 		{"catalogs", catalogTests},
 		{"gateways", gatewayTests},
 		{"pages", pageTests},
