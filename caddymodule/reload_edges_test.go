@@ -79,7 +79,7 @@ func TestOvertakenStreamHoldsNoRuntime(t *testing.T) {
 // its own API to feel (rule 16).
 func TestUnreadableCatalogStopsNobodyElse(t *testing.T) {
 	g := newArticles(t, startBackend(t, ""), nil)
-	execute(t, filepath.Join(g.dir, "tokens.db"), `INSERT INTO catalogs VALUES ('other', '[{"name":"a.b","operations":["query articles"]}]', 0)`)
+	execute(t, filepath.Join(g.dir, "tokens.db"), `INSERT INTO catalogs (api, permissions, updated) VALUES ('other', '[{"name":"a.b","operations":["query articles"]}]', 0)`)
 	if err := g.load(articlesSite); err != nil {
 		t.Errorf("a reload: %v", err)
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 // Draft is what shall become of a token. An API whose changes are staged has drafts
-// of them until somebody puts all in force. No look-up finds the secrets of a draft.
+// of them until somebody puts all in force. No look-up finds the secret of a draft, and
+// no read of tokens what it shall become.
 type Draft struct {
 	TokenID string
 	API     string
@@ -17,17 +18,17 @@ type Draft struct {
 	// Secret is that of a new token, or the one that replaces those which a token has; nil
 	// if they stay.
 	Secret  *Secret
-	Overlap time.Duration // for how long those that are replaced go on to work, from the update on
+	Overlap time.Duration // for how long those that are replaced go on to work, from the update on; in milliseconds
 	Author  string        // who changed it last
 	Created time.Time
 	Updated time.Time
-	Version int64 // the time of its last change; no version that a token or a draft of it had
+	Version int64 // the time of its last change; no version that the token or a draft of it had
 }
 
 // DraftReader are the reads of drafts.
 type DraftReader interface {
 	// Draft returns the draft of a token, or ErrNotFound. One that can't be
-	// understood is ErrUnreadable.
+	// understood in all its parts is ErrUnreadable.
 	Draft(ctx context.Context, tokenID string) (Draft, error)
 	// Drafts returns the drafts of the given API, or of all for "", sorted by API and
 	// id of the token. Those that can't be understood are left out and joined into an
@@ -35,10 +36,14 @@ type DraftReader interface {
 	Drafts(ctx context.Context, api string) ([]Draft, error)
 }
 
-// DraftTx is the part of a transaction that changes drafts. No watcher is told.
+// DraftTx is the part of a transaction that changes drafts. No watcher is told, and no
+// version of a token raised.
 type DraftTx interface {
-	// SaveDraft adds a draft, if version is 0, or replaces the one of the version. It
-	// returns ErrConflict if there is another one, or none.
+	// SaveDraft adds a draft, if version is 0, or replaces the one of the version, with
+	// a newer version. It returns ErrConflict if there is another one, or none. What no
+	// store could give back as it is (a text in which a byte is 0 or no UTF-8, a token of
+	// another id or API, no token at all, a version that isn't newer) is an error that
+	// leaves the transaction as it was.
 	SaveDraft(ctx context.Context, d Draft, version int64) error
 	// DeleteDraft removes the draft of a token, also one that can't be understood, or
 	// returns ErrNotFound. DeleteToken removes it as well.

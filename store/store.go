@@ -34,7 +34,7 @@ var (
 	// ErrUnavailable: the store can't be reached or did not answer in time.
 	// Only this failure lets a known token go on for a while (rule 15).
 	ErrUnavailable = errors.New("store is unavailable")
-	// ErrNotEmpty: the store has tokens, roles or accounts already.
+	// ErrNotEmpty: the store has tokens, drafts, roles or accounts already.
 	ErrNotEmpty = errors.New("store is not empty")
 )
 
@@ -80,15 +80,15 @@ type Store interface {
 	// by this machine's. An answer says that the store can be read now.
 	Clock(ctx context.Context) (time.Time, error)
 
-	// Export calls yield for every token, in the order of their ids, then for every
-	// draft, role, account and event, oldest first; all as of one moment. Sessions and
+	// Export calls yield for every token, and then every draft, in the order of their
+	// ids, then for every role, account and event, oldest first; all as of one moment. Sessions and
 	// memories of keys are left behind. It ends with yield's error, if that returns
 	// one. A row that can't be understood ends it with ErrUnreadable.
 	Export(ctx context.Context, yield func(Record) error) error
 
-	// Import adds records to a store that has no tokens, roles and accounts
-	// (ErrNotEmpty otherwise), all or none of them. Versions begin at 1 again, and
-	// events get new numbers.
+	// Import adds records to a store that has no tokens, drafts, roles and accounts
+	// (ErrNotEmpty otherwise), all or none of them. Versions begin at 1 again, but those
+	// of drafts and in them, and events get new numbers.
 	Import(ctx context.Context, records iter.Seq2[Record, error]) error
 
 	// Close releases the store. Calls after it fail.
@@ -129,7 +129,7 @@ type Tx interface {
 	// LastUsed, if t.Version is still the version in the store, and raises
 	// that. It returns ErrNotFound, ErrNameTaken or ErrConflict otherwise.
 	UpdateToken(ctx context.Context, t token.Token) error
-	// DeleteToken removes a token, its secrets and its use, or returns ErrNotFound.
+	// DeleteToken removes a token, its secrets, its use and its draft, or returns ErrNotFound.
 	DeleteToken(ctx context.Context, id string) error
 	// AddSecret gives the token another secret, whose hint becomes the token's,
 	// or returns ErrNotFound or ErrSecretTaken. It raises no version, nor does

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"path/filepath"
@@ -27,7 +28,11 @@ func TestCopyBetweenDrivers(t *testing.T) {
 	const tokens = exportPart + 500
 	check(t, first.Import(t.Context(), many(tokens)))
 	check(t, first.Change(t.Context(), func(tx store.Tx) error {
-		return tx.SaveCatalog(t.Context(), store.Catalog{API: "articles", Updated: now})
+		return errors.Join(
+			tx.SaveCatalog(t.Context(), store.Catalog{API: "articles", Staged: true, Updated: now}),
+			tx.SaveDraft(t.Context(), draft(manyID(1), "renamed"), 0),
+			tx.SaveDraft(t.Context(), draft("tok_new", "new"), 0),
+		)
 	}))
 	for _, step := range []struct{ from, to store.Store }{{first, middle}, {middle, last}} {
 		if n, err := store.Copy(t.Context(), step.from, step.to); n != tokens || err != nil {
@@ -35,10 +40,24 @@ func TestCopyBetweenDrivers(t *testing.T) {
 		}
 	}
 	want := everything(t, first)
+	if n := len(want.Records); n != tokens+2 {
+		t.Errorf("%d records", n)
+	}
 	for name, s := range map[string]store.Store{"Postgres": middle, "SQLite again": last} {
 		if got := everything(t, s); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s has something else", name)
 		}
+	}
+}
+
+// draft returns one that gives a token this name and another secret.
+func draft(id, name string) store.Draft {
+	was := token.Token{ID: id, API: "articles", Name: "naïve 名", Type: token.ReadOnly, Created: now, Updated: now, Version: 1}
+	is := was
+	is.Name, is.Type, is.Grants = name, token.Custom, []string{"article.find", "POST /api/search?<&>"}
+	return store.Draft{
+		TokenID: id, API: "articles", Base: &was, Token: &is, Overlap: time.Hour, Author: "ada", Created: now, Updated: now, Version: now.UnixMilli(),
+		Secret: &store.Secret{Digest: token.Hash(id + " new"), Scheme: token.SHA256, Hint: "trv_…new", Created: now},
 	}
 }
 

@@ -65,7 +65,8 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 func (t *tx) mustBeEmpty(ctx context.Context) error {
 	var some bool
 	err := t.run(ctx, func(ctx context.Context, db queryer) error {
-		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tokens) OR EXISTS (SELECT FROM roles) OR EXISTS (SELECT FROM accounts)`).Scan(&some)
+		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tokens) OR EXISTS (SELECT FROM drafts)
+			OR EXISTS (SELECT FROM roles) OR EXISTS (SELECT FROM accounts)`).Scan(&some)
 	})
 	if err != nil {
 		return fmt.Errorf("importing: %w", err)
@@ -112,6 +113,7 @@ type part struct {
 	records                     int
 	tokens, secrets             [][]any
 	uses, permissions, lastUses [][]any
+	drafts                      [][]any
 	roles, accounts, events     [][]any
 }
 
@@ -161,6 +163,7 @@ func (t *tx) copyPart(ctx context.Context, p *part) error {
 		{"usage", []string{"token_id", "day", "secret", "allowed", "refused", "last_used"}, p.uses},
 		{"permission_usage", []string{"token_id", "day", "permission", "allowed", "refused"}, p.permissions},
 		{"last_uses", []string{"token_id", "last_used", "address"}, p.lastUses},
+		{"drafts", []string{"token_id", "api", "version", "draft"}, p.drafts},
 		{"roles", append(strings.Split(roleColumns, ", "), "version"), p.roles},
 		{"accounts", strings.Split(accountColumns, ", "), p.accounts},
 		{"events", strings.Split(eventColumns, ", "), p.events},

@@ -14,6 +14,9 @@ func (s *Store) exportManagement(ctx context.Context, db queryer, yield func(sto
 		defer cancel()
 		return s.failure(ctx, do(ctx, db))
 	}}
+	if err := exportDrafts(ctx, r, yield); err != nil {
+		return err
+	}
 	roles, err := readAll(ctx, r, selectRoles, nil, scanRole)
 	if err != nil {
 		return fmt.Errorf("exporting roles: %w", err)
@@ -56,6 +59,12 @@ func exportEvents(ctx context.Context, r reader, yield func(store.Record) error)
 // addManagement adds a record that is no token.
 func (p *part) addManagement(r store.Record) error {
 	switch {
+	case r.Draft != nil:
+		text, err := store.WriteDraft(r.Draft, 0)
+		if err != nil {
+			return fmt.Errorf("draft of token %q: %w", r.Draft.TokenID, err)
+		}
+		p.drafts = append(p.drafts, []any{r.Draft.TokenID, r.Draft.API, r.Draft.Version, text})
 	case r.Role != nil:
 		values, err := store.RoleValues(r.Role)
 		if err != nil {

@@ -105,6 +105,7 @@ func subject(t *testing.T, server *pgtest.Server, database, schema string, c Con
 		Spoil: func(t *testing.T, id string) {
 			t.Helper()
 			execute(t, server, database, "UPDATE "+schema+".tokens SET type = 'mighty' WHERE id = '"+id+"'")
+			execute(t, server, database, "UPDATE "+schema+`.drafts SET draft = replace(draft::text, '"custom"', '"mighty"')::jsonb WHERE token_id = '`+id+"'")
 		},
 	}
 }

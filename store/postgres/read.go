@@ -221,30 +221,25 @@ func readCount(n int64) uint64 { return uint64(max(n, 0)) }
 // Catalogs implements store.Reader. Those that can't be understood are left
 // out and joined into the error, as with Tokens.
 func (r reader) Catalogs(ctx context.Context) ([]store.Catalog, error) {
-	var catalogs []store.Catalog
-	var bad []error
-	err := r.run(ctx, func(ctx context.Context, db queryer) error {
-		catalogs, bad = nil, nil
-		return each(ctx, db, `SELECT api, permissions::text, updated FROM catalogs ORDER BY api`, nil, func(rows pgx.Rows) error {
-			var c store.Catalog
-			var permissions string
-			var updated int64
-			if err := rows.Scan(&c.API, &permissions, &updated); err != nil {
-				return err
-			}
-			c.Updated = readTime(updated)
-			if err := json.Unmarshal([]byte(permissions), &c.Permissions); err != nil {
-				bad = append(bad, unreadable("catalog of API "+c.API, err))
-				return nil
-			}
-			catalogs = append(catalogs, c)
-			return nil
-		})
-	})
+	catalogs, err := readAll(ctx, r, `SELECT api, permissions::text, staged, updated FROM catalogs ORDER BY api`, nil, scanCatalog)
 	if err != nil {
-		return nil, fmt.Errorf("catalogs: %w", err)
+		err = fmt.Errorf("catalogs: %w", err)
 	}
-	return catalogs, errors.Join(bad...)
+	return catalogs, err
+}
+
+func scanCatalog(row scanner) (store.Catalog, error) {
+	var c store.Catalog
+	var permissions string
+	var updated int64
+	if err := row.Scan(&c.API, &permissions, &c.Staged, &updated); err != nil {
+		return store.Catalog{}, err
+	}
+	c.Updated = readTime(updated)
+	if err := json.Unmarshal([]byte(permissions), &c.Permissions); err != nil {
+		return store.Catalog{}, unreadable("catalog of API "+c.API, err)
+	}
+	return c, nil
 }
 
 // each calls scan for each row of a query.

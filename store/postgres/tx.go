@@ -155,8 +155,10 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	if err := t.touchExisting(ctx, id); err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, `DELETE FROM tokens WHERE id = $1`, id); err != nil { // cascades to secrets
-		return fmt.Errorf("%s: %w", what, err)
+	for _, statement := range []string{`DELETE FROM drafts WHERE token_id = $1`, `DELETE FROM tokens WHERE id = $1`} { // the latter cascades to secrets
+		if _, err := t.exec(ctx, statement, id); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
 	}
 	if _, err := t.exec(ctx, deleteUses, id); err != nil {
 		return fmt.Errorf("use of %s: %w", what, err)
@@ -207,9 +209,9 @@ func (t *tx) SaveCatalog(ctx context.Context, c store.Catalog) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if _, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, updated) VALUES ($1, $2::jsonb, $3)
-		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, updated = excluded.updated`,
-		c.API, string(permissions), c.Updated.UnixMilli()); err != nil {
+	if _, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, staged, updated) VALUES ($1, $2::jsonb, $3, $4)
+		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, staged = excluded.staged, updated = excluded.updated`,
+		c.API, string(permissions), c.Staged, c.Updated.UnixMilli()); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

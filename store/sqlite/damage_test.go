@@ -211,6 +211,40 @@ func TestUnreadableRows(t *testing.T) {
 	}
 }
 
+// What is not fully understood of a draft must not be put in force.
+func TestUnreadableDrafts(t *testing.T) {
+	for name, draft := range map[string]string{
+		"empty":            ``,
+		"no JSON":          `{`,
+		"null":             `null`,
+		"no token":         `{"base":null,"token":null}`,
+		"type":             `{"token":{"type":"Custom"}}`,
+		"type before":      `{"base":{"type":""},"token":{"type":"custom"}}`,
+		"grants":           `{"token":{"type":"custom","grants":[1]}}`,
+		"a field more":     `{"token":{"type":"custom"},"comment":""}`,
+		"a field inside":   `{"token":{"type":"custom","audience":"x"}}`,
+		"something behind": `{"token":{"type":"custom"}}{}`,
+		"scheme":           `{"token":{"type":"custom"},"secret":{"hash":"` + strings.Repeat("AAAA", 10) + `AAA=","scheme":"md5"}}`,
+		"short hash":       `{"token":{"type":"custom"},"secret":{"hash":"AAAA","scheme":"sha256"}}`,
+		"no hash":          `{"token":{"type":"custom"},"secret":{"scheme":"sha256"}}`,
+		"time":             `{"token":{"type":"custom"},"updated":"yesterday"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, filepath.Join(t.TempDir(), "tokens.db"))
+			const insert = `INSERT INTO drafts (token_id, api, version, draft) VALUES (?, 'articles', 1, ?)`
+			execute(t, s, insert, "bad", draft)
+			execute(t, s, insert, "good", `{"token":{"type":"custom"},"secret":{"hash":"`+strings.Repeat("AAAA", 10)+`AAA=","scheme":"sha256"}}`)
+			if _, err := s.Draft(t.Context(), "bad"); !errors.Is(err, store.ErrUnreadable) {
+				t.Error(err)
+			}
+			drafts, err := s.Drafts(t.Context(), "articles")
+			if !errors.Is(err, store.ErrUnreadable) || len(drafts) != 1 || drafts[0].TokenID != "good" {
+				t.Errorf("%+v, %v", drafts, err)
+			}
+		})
+	}
+}
+
 // The tables themselves refuse what can't be read.
 func TestTablesRefuse(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "tokens.db"))

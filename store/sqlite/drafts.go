@@ -11,8 +11,8 @@ const (
 	selectDrafts = `SELECT token_id, api, version, draft FROM drafts `
 	insertDraft  = `INSERT INTO drafts (token_id, api, version, draft) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING`
 	updateDraft  = `UPDATE drafts SET version = ?3, draft = ?4 WHERE token_id = ?1 AND api = ?2 AND version = ?5`
-	// exportDrafts has few at once, since each may be as large as two tokens.
-	exportDrafts = selectDrafts + `WHERE token_id > ? ORDER BY token_id LIMIT 100`
+	// nextDrafts has few at once, since each may be as large as two tokens.
+	nextDrafts = selectDrafts + `WHERE token_id > ? ORDER BY token_id LIMIT 100`
 )
 
 func scanDraft(row scanner) (store.Draft, error) {
@@ -74,7 +74,7 @@ func (t *tx) DeleteDraft(ctx context.Context, tokenID string) error {
 
 func (r reader) exportDrafts(ctx context.Context, yield func(store.Record) error) error {
 	for last := ""; ; {
-		drafts, err := readAll(ctx, r, exportDrafts, []any{last}, scanDraft)
+		drafts, err := readAll(ctx, r, nextDrafts, []any{last}, scanDraft)
 		if err != nil {
 			return fmt.Errorf("exporting drafts: %w", err)
 		}

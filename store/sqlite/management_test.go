@@ -64,6 +64,10 @@ func TestUnreadableManagement(t *testing.T) {
 		"ceiling": {`UPDATE roles SET apis = 'null' WHERE name = 'bad'`, listRoles},
 		"list":    {`UPDATE roles SET grants = '{}' WHERE name = 'bad'`, listRoles},
 		"no JSON": {`UPDATE roles SET types = '["custom"' WHERE name = 'bad'`, listRoles},
+		"catalog": {`UPDATE catalogs SET staged = 2 WHERE api = 'bad'`, func(ctx context.Context, s *Store) (int, error) {
+			catalogs, err := s.Catalogs(ctx)
+			return len(catalogs), err
+		}},
 		"event": {`DROP TRIGGER events_stay_as_they_are; UPDATE events SET before = '{' WHERE id = 2`, func(ctx context.Context, s *Store) (int, error) {
 			events, err := s.Events(ctx, store.EventQuery{})
 			return len(events), err
@@ -86,6 +90,7 @@ func TestUnreadableManagement(t *testing.T) {
 							Name: name, Read: store.Own, Create: store.None, Update: store.None, Regenerate: store.None, Delete: store.None, Updated: now,
 						}),
 						tx.AppendEvent(t.Context(), store.Event{Time: now}),
+						tx.SaveCatalog(t.Context(), store.Catalog{API: name, Updated: now}),
 					)
 				}
 				errs = append(errs, tx.AddSecret(t.Context(), "good", store.Secret{Digest: token.Hash("bad"), Scheme: token.SHA256, Hint: "bad", Created: now}))

@@ -34,6 +34,15 @@ var catalogTests = []test{
 		s.saveCatalogs(empty)
 		equal(s, s.catalogs(), []store.Catalog{empty})
 	}},
+	{"whether changes are staged comes back, and can be taken back", func(s *suite) {
+		staged, direct := s.catalog("a", "GET /a"), s.catalog("b", "GET /b")
+		staged.Staged = true
+		s.saveCatalogs(staged, direct)
+		equal(s, s.catalogs(), []store.Catalog{staged, direct})
+		staged.Staged, direct.Staged = false, true
+		s.saveCatalogs(staged, direct)
+		equal(s, s.catalogs(), []store.Catalog{staged, direct})
+	}},
 	{"names and marks come back", func(s *suite) {
 		c := s.catalog("a", "POST /search")
 		c.Permissions[0].Mark = permission.Read

@@ -90,6 +90,8 @@ func (s *suite) calls(ctx context.Context) map[string]error {
 	_, errs["Events"] = s.Store.Events(ctx, store.EventQuery{Subject: "nobody"})
 	_, errs["Idempotent"] = s.Store.Idempotent(ctx, "acc_nobody", token.Hash("nothing"))
 	errs["TouchSession"] = s.Store.TouchSession(ctx, "ses_nobody", now)
+	_, errs["Draft"] = s.Store.Draft(ctx, "tok_0000000000000000")
+	_, errs["Drafts"] = s.Store.Drafts(ctx, "")
 	_, errs["Gateways"] = s.Store.Gateways(ctx)
 	_, errs["CountTokens"] = s.Store.CountTokens(ctx, "")
 	errs["SaveGateway"] = s.Store.SaveGateway(ctx, "1", []store.Gateway{sampleGateway("1", "a", "gw")})

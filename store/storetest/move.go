@@ -97,6 +97,16 @@ var moveTests = []test{
 		s.isOnly(s.Store.Export(s.ctx, func(store.Record) error { return nil }), store.ErrUnreadable)
 	}},
 	{"a copy has everything", testCopy},
+	{"a copy has drafts, with the versions that they had", testCopyDrafts},
+	{"a store that has drafts takes no tokens", func(s *suite) {
+		s.saveDrafts(s.draft("ci"))
+		s.isOnly(s.Store.Import(s.ctx, sequence(s.records(1))), store.ErrNotEmpty)
+	}},
+	{"a draft that stores can't keep ends an import", func(s *suite) {
+		d := s.draft("a\x00b")
+		s.isOther(s.Store.Import(s.ctx, sequence(append(s.records(1), store.Record{Draft: &d}))))
+		equal(s, s.export(), nil)
+	}},
 	{"a copy has roles, accounts and events, but no sessions", testCopyManagement},
 	{"a store that has roles or accounts takes no others", func(s *suite) {
 		s.account("ada")
@@ -265,11 +275,52 @@ func testCopyManagement(s *suite) {
 	s.isOnly(err, store.ErrNotEmpty)
 }
 
+// testCopyDrafts also has drafts of tokens, new ones and more than drivers take at once.
+func testCopyDrafts(s *suite) {
+	t, _ := s.create("ci")
+	drafts := make([]store.Draft, 250)
+	for i := range drafts {
+		drafts[i] = s.draft(fmt.Sprint("draft ", i))
+		if i%2 == 1 {
+			drafts[i].Base = nil
+		}
+	}
+	drafts[0].TokenID, drafts[0].Base.ID, drafts[0].Token = t.ID, t.ID, nil
+	s.change(func(tx store.Tx) error {
+		for _, d := range drafts {
+			s.ok(tx.SaveDraft(s.ctx, d, 0))
+		}
+		return nil
+	})
+	s.account("ada")
+
+	into := s.Another(s.T)
+	n, err := store.Copy(s.ctx, s.Store, into)
+	s.ok(err)
+	equal(s, n, 1)
+	slices.SortFunc(drafts, func(a, b store.Draft) int { return compare(a.TokenID, b.TokenID) })
+	there := &suite{T: s.T, ctx: s.ctx, Subject: Subject{Store: into}}
+	equal(s, there.drafts(""), drafts)
+	for _, d := range drafts {
+		if d.Secret != nil {
+			_, err := into.Lookup(s.ctx, d.Secret.Digest)
+			s.isOnly(err, store.ErrNotFound)
+		}
+	}
+	records := there.export()
+	equal(s, records, s.export())
+	equal(s, len(records), 1+len(drafts)+1)
+	for i, d := range drafts { // behind the token, in the order of their ids
+		equal(s, *records[1+i].Draft, d)
+	}
+}
+
 func testCopy(s *suite) {
 	records := s.records(100)
 	s.ok(s.Store.Import(s.ctx, sequence(records)))
 	catalogs := []store.Catalog{s.catalog("a", "GET /a"), s.catalog("b", "POST /b/{id}")}
 	catalogs[1].Permissions[0].Mark = permission.Read
+	catalogs[1].Staged = true
 	s.saveCatalogs(catalogs...)
 
 	into := s.Another(s.T)

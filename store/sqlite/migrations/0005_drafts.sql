@@ -10,4 +10,5 @@ CREATE TABLE drafts (
 
 CREATE INDEX drafts_of_api ON drafts (api, token_id);
 
-ALTER TABLE catalogs ADD COLUMN staged INTEGER NOT NULL DEFAULT 0; -- 0 or 1: changes are drafts first
+-- Whether changes are drafts first: 0 or 1.
+ALTER TABLE catalogs ADD COLUMN staged INTEGER NOT NULL DEFAULT 0;
