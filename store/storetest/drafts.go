@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 var draftTests = []test{
 	{"a draft comes back as it was, inside and outside of a transaction", func(s *suite) {
 		want := s.draft("ci")
+		for _, part := range []any{want, *want.Base, *want.Token, *want.Secret} {
+			s.full(part)
+		}
 		s.saveDrafts(want)
 		equal(s, s.draftOf(want.TokenID), want)
 		equal(s, s.drafts(want.API), []store.Draft{want})
@@ -26,6 +30,13 @@ var draftTests = []test{
 		})
 	}},
 	{"what a draft hasn't stays away", testDraftParts},
+	{"no grants of a draft are none, however they are given", func(s *suite) {
+		want := s.draft("ci")
+		want.Token.Grants = []string{}
+		s.saveDrafts(want)
+		want.Token.Grants = nil
+		equal(s, s.draftOf(want.TokenID), want)
+	}},
 	{"a draft keeps the scheme of its secret's hash", func(s *suite) {
 		want := s.draft("ci")
 		want.Secret.Digest, want.Secret.Scheme = token.HashSalted("salt", "salted"), token.HMACSHA512
@@ -176,6 +187,16 @@ func (s *suite) draft(name string) store.Draft {
 	return store.Draft{
 		TokenID: base.ID, API: base.API, Base: &base, Token: &t, Secret: &secret, Overlap: 90 * time.Minute,
 		Author: "ada", Created: now, Updated: updated, Version: updated.UnixMilli(),
+	}
+}
+
+// full fails if a field is empty that stores keep, so that none is forgotten.
+func (s *suite) full(part any) {
+	s.Helper()
+	for field, value := range reflect.ValueOf(part).Fields() {
+		if field.Name != "Draft" && value.IsZero() { // of a token, which is in no store
+			s.Fatalf("%s of the sample is empty", field.Name)
+		}
 	}
 }
 
