@@ -15,6 +15,7 @@ type API struct {
 
 	Gateways []Gateway // in front of it, sorted by name and start
 	Tokens   *int      // how many of them the actor may read; nil for an actor who may read none
+	Drafts   *int      // how many of its drafts the actor may see; nil as above
 }
 
 // Gateway is a gateway in front of an API.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -19,6 +20,11 @@ const (
 	tokenDisable    = "token.disable"
 	tokenRegenerate = "token.regenerate"
 	tokenDelete     = "token.delete"
+	draftDiscard    = "draft.discard"
+	apiUpdate       = "api.update"
+	apiDiscard      = "api.discard"
+	// drafted is behind those of tokens that are drafts first.
+	drafted         = ".drafted"
 	accountCreate   = "account.create"
 	accountUpdate   = "account.update"
 	accountPassword = "account.password"
@@ -36,11 +42,15 @@ const (
 
 // Actions returns what the audit trail can have, for filters.
 func Actions() []string {
-	return []string{
-		tokenCreate, tokenImport, tokenUpdate, tokenEnable, tokenDisable, tokenRegenerate, tokenDelete,
+	actions := []string{tokenCreate, tokenImport, tokenUpdate, tokenEnable, tokenDisable, tokenRegenerate, tokenDelete}
+	for _, action := range slices.Clone(actions) {
+		actions = append(actions, action+drafted)
+	}
+	return append(actions,
+		draftDiscard, apiUpdate, apiDiscard,
 		accountCreate, accountUpdate, accountPassword, accountDelete, roleCreate, roleUpdate, roleDelete,
 		sessionDelete, signIn, signInRefused, signOut, setUpLink, setUp,
-	}
+	)
 }
 
 // fields is what the audit trail keeps of a record. Nobody puts a secret, a

@@ -27,6 +27,9 @@ var managementRoutes = []struct {
 	{right: TokenUpdate, operations: []string{"PATCH /tokens/{id}", "POST /tokens/{id}/enable", "POST /tokens/{id}/disable"}},
 	{right: TokenRegenerate, operations: []string{"POST /tokens/{id}/regenerate"}},
 	{right: TokenDelete, operations: []string{"DELETE /tokens/{id}"}},
+	{right: DraftRead, operations: []string{"GET /apis/{api}/drafts", "GET /tokens/{id}/draft"}},
+	{right: DraftUpdate, operations: []string{"POST /apis/{api}/drafts/update"}},
+	{right: DraftDiscard, operations: []string{"POST /apis/{api}/drafts/discard", "DELETE /tokens/{id}/draft"}},
 	{right: AccountRead, operations: []string{"GET /account", "GET /accounts", "GET /accounts/{name}"}},
 	{right: AccountManage, operations: []string{
 		"POST /account/password", "POST /accounts", "PATCH /accounts/{name}", "DELETE /accounts/{name}",

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -41,6 +42,27 @@ func (e *ForbiddenError) Error() string { return string(e.Right) + ": " + e.Prob
 
 func forbidden(right Right, format string, args ...any) error {
 	return &ForbiddenError{right, fmt.Sprintf(format, args...)}
+}
+
+// DraftError says why a draft can't be put in force: FieldErrors or a *ForbiddenError.
+type DraftError struct {
+	TokenID, Name string // of its token
+	Err           error
+}
+
+func (e *DraftError) Error() string { return fmt.Sprintf("token %q: %v", e.Name, e.Err) }
+
+func (e *DraftError) Unwrap() error { return e.Err }
+
+// DraftErrors are all drafts that keep an API from being updated. Its text is one line.
+type DraftErrors []*DraftError
+
+func (d DraftErrors) Error() string {
+	lines := make([]string, len(d))
+	for i, one := range d {
+		lines[i] = one.Error()
+	}
+	return strings.Join(lines, "; ")
 }
 
 // ThrottledError says that there were too many attempts to sign in. Nothing was

@@ -24,6 +24,7 @@ type Record struct {
 	Updated     *time.Time   `json:"updated"`
 	LastUsed    *time.Time   `json:"last_used"`
 	Version     int64        `json:"version"`
+	Draft       *token.Draft `json:"draft"` // what becomes of it with the next update of its API; null for nothing
 }
 
 // Record returns the token in the form in which it leaves the service.
@@ -32,10 +33,15 @@ func (s *Service) Record(t *token.Token) Record {
 	if grants == nil {
 		grants = []string{}
 	}
+	var draft *token.Draft
+	if t.Draft != "" {
+		draft = new(t.Draft)
+	}
 	return Record{
 		ID: t.ID, API: t.API, Name: t.Name, Description: t.Description, Type: t.Type, Grants: grants,
 		Owner: t.Owner, Enabled: t.Enabled, Status: t.Status(s.now()), Hint: t.Hint, Version: t.Version,
 		Expiry: moment(t.Expiry), Created: moment(t.Created), Updated: moment(t.Updated), LastUsed: moment(t.LastUsed),
+		Draft: draft,
 	}
 }
 

@@ -21,6 +21,9 @@ const (
 	TokenUpdate     Right = "token.update"
 	TokenRegenerate Right = "token.regenerate"
 	TokenDelete     Right = "token.delete"
+	DraftRead       Right = "draft.read"
+	DraftUpdate     Right = "draft.update" // puts them in force
+	DraftDiscard    Right = "draft.discard"
 	AccountRead     Right = "account.read"
 	AccountManage   Right = "account.manage"
 	RoleRead        Right = "role.read"
@@ -57,7 +60,7 @@ func (a *Actor) ofRole(right Right) store.Scope {
 	switch right {
 	case APIRead:
 		return store.All
-	case TokenRead, TokenExplain:
+	case TokenRead, TokenExplain, DraftRead:
 		return a.role.Read
 	case TokenCreate:
 		return a.role.Create
@@ -67,6 +70,8 @@ func (a *Actor) ofRole(right Right) store.Scope {
 		return a.role.Regenerate
 	case TokenDelete:
 		return a.role.Delete
+	case DraftUpdate, DraftDiscard: // each asks for the right to do what it does besides
+		return widest(a.role.Create, a.role.Update, a.role.Regenerate, a.role.Delete)
 	case AccountRead, RoleRead:
 		return allIf(a.role.Accounts || a.role.Audit, store.Own)
 	case SessionRead, SessionDelete:
@@ -78,6 +83,15 @@ func (a *Actor) ofRole(right Right) store.Scope {
 	default:
 		return store.None
 	}
+}
+
+func widest(scopes ...store.Scope) store.Scope {
+	for _, scope := range []store.Scope{store.All, store.Own} {
+		if slices.Contains(scopes, scope) {
+			return scope
+		}
+	}
+	return store.None
 }
 
 func allIf(all bool, otherwise store.Scope) store.Scope {

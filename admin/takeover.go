@@ -146,7 +146,7 @@ func (f *Foreign) creation() (*creation, error) {
 // takeOver adds one token, unless it is there. first says where each secret was
 // met first.
 func (s *Service) takeOver(ctx context.Context, tx store.Tx, who *Actor, f *foreign, first map[token.Digest]string) (TakenOver, error) {
-	o := TakenOver{Where: f.where, Token: f.draft}
+	o := TakenOver{Where: f.where, Token: f.token}
 	c := f.creation
 	where, twice := first[c.secret.Digest]
 	first[c.secret.Digest] = f.where

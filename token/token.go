@@ -42,6 +42,18 @@ const (
 	Active   Status = "active"
 	Disabled Status = "disabled"
 	Expired  Status = "expired"
+	// Drafted is a new token that is only a draft: no secret of it is known anywhere.
+	Drafted Status = "draft"
+)
+
+// Draft says what becomes of a token with the next update of its API.
+type Draft string
+
+// The closed list of drafts. The empty one is none.
+const (
+	DraftCreate Draft = "create"
+	DraftUpdate Draft = "update"
+	DraftDelete Draft = "delete"
 )
 
 // Token is the managed record. Times are UTC with millisecond resolution, the
@@ -61,12 +73,16 @@ type Token struct {
 	Updated     time.Time
 	LastUsed    time.Time
 	Version     int64 // raised by every change; for optimistic locking
+	Draft       Draft // for those who manage tokens; no store keeps it here
 }
 
 // Status returns what the token is at the given time. A token that was switched
-// off shows as disabled even when it has expired as well.
+// off shows as disabled even when it has expired as well, and a new one that is only
+// a draft as that.
 func (t *Token) Status(now time.Time) Status {
 	switch {
+	case t.Draft == DraftCreate:
+		return Drafted
 	case !t.Enabled:
 		return Disabled
 	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
