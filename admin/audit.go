@@ -23,8 +23,8 @@ const (
 	draftDiscard    = "draft.discard"
 	apiUpdate       = "api.update"
 	apiDiscard      = "api.discard"
-	// drafted is behind those of tokens that are drafts first.
-	drafted         = ".drafted"
+	// asDraft is behind those of tokens that hold with the next update of their API.
+	asDraft         = ".drafted"
 	accountCreate   = "account.create"
 	accountUpdate   = "account.update"
 	accountPassword = "account.password"
@@ -44,7 +44,7 @@ const (
 func Actions() []string {
 	actions := []string{tokenCreate, tokenImport, tokenUpdate, tokenEnable, tokenDisable, tokenRegenerate, tokenDelete}
 	for _, action := range slices.Clone(actions) {
-		actions = append(actions, action+drafted)
+		actions = append(actions, action+asDraft)
 	}
 	return append(actions,
 		draftDiscard, apiUpdate, apiDiscard,

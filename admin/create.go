@@ -22,6 +22,7 @@ type creation struct {
 	secret   store.Secret // as it will be kept, but for its time
 	action   string
 	key      *Idempotency
+	taken    bool // another token has the secret
 	replayed bool // what the key stands for was there
 }
 
@@ -115,40 +116,39 @@ func importing(secretText string) (*creation, error) {
 	return c, nil
 }
 
-// create adds the token that was drafted.
+// create adds the token that is asked for.
 func (s *Service) create(ctx context.Context, actor Actor, d NewToken, c *creation) (token.Token, error) {
 	id, err := token.NewID(s.random)
 	if err != nil {
 		return token.Token{}, err
 	}
-	drafted, problems, err := d.token(id, s.now())
+	asked, problems, err := d.token(id, s.now())
 	if err != nil {
 		return token.Token{}, err
 	}
-	c.token = drafted
+	c.token = asked
 	c.problems = append(slices.Clip(c.problems), problems...)
+	if c.taken, err = s.secretTaken(ctx, c); err != nil {
+		return token.Token{}, err
+	}
 	var t token.Token
-	err = s.store.Change(ctx, func(tx store.Tx) error {
-		who, err := s.fresh(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
+	err = s.changeTokens(ctx, actor, func(tx *staged, who *Actor) (err error) {
 		if err := who.needAny(TokenCreate); err != nil {
 			return err
 		}
 		made := id
 		if c.key != nil {
-			if made, err = s.replay(ctx, tx, &who, c); err != nil {
+			if made, err = s.replay(ctx, tx, who, c); err != nil {
 				return err
 			}
 		}
 		if !c.replayed {
 			made = id
-			if err := s.add(ctx, tx, &who, c); err != nil {
+			if err := s.add(ctx, tx, who, c); err != nil {
 				return err
 			}
 		}
-		t, err = s.seen(ctx, tx, &who, made)
+		t, err = s.seen(ctx, tx, who, made)
 		if c.replayed && errors.Is(err, store.ErrNotFound) {
 			return ErrCreatedGone
 		}
@@ -184,7 +184,23 @@ func accountID(who *Actor) string {
 	return who.Account.ID
 }
 
-// add checks the drafted token and adds it with its secret.
+// secretTaken reports whether a token has the secret that comes from elsewhere. The store would
+// say so as well, but not of a draft until its API is updated.
+func (s *Service) secretTaken(ctx context.Context, c *creation) (bool, error) {
+	if c.action != tokenImport || len(c.problems) > 0 {
+		return false, nil
+	}
+	switch _, err := s.store.Lookup(ctx, c.secret.Digest); {
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	case err == nil || errors.Is(err, store.ErrUnreadable):
+		return true, nil
+	default:
+		return false, err
+	}
+}
+
+// add checks the token that is asked for and adds it with its secret.
 func (s *Service) add(ctx context.Context, tx store.Tx, who *Actor, c *creation) error {
 	t := c.token
 	if t.Owner == "" && !who.command {
@@ -202,6 +218,9 @@ func (s *Service) add(ctx context.Context, tx store.Tx, who *Actor, c *creation)
 	}
 	if err := p.err(); err != nil {
 		return err
+	}
+	if c.taken {
+		return secretProblem(store.ErrSecretTaken)
 	}
 	if err := tx.CreateToken(ctx, t); err != nil {
 		return nameProblem(err, &t)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // Explanation says why a token may or may not make a request.
@@ -57,6 +58,9 @@ func (s *Service) Explain(ctx context.Context, actor Actor, id string, asked gat
 	present, err := s.readable(ctx, &actor, TokenExplain, id)
 	if err != nil {
 		return Explanation{}, err
+	}
+	if present.Draft == token.DraftCreate { // its secret is as unknown as any
+		return Explanation{Explanation: gate.Explanation{Reason: gate.UnknownToken}}, nil
 	}
 	catalog, err := s.compiled(ctx, s.store, present.API)
 	if err != nil {

@@ -75,9 +75,30 @@ func (s *Service) findAnywhere(ctx context.Context, who *Actor, name string) (to
 
 // byName returns the token, or store.ErrNotFound if the actor may not know of it.
 func (s *Service) byName(ctx context.Context, who *Actor, api, name string) (token.Token, error) {
-	t, err := s.store.TokenByName(ctx, api, name)
+	t, err := s.byNameOrDraft(ctx, api, name)
 	if errors.Is(err, store.ErrUnreadable) && who.ofRole(TokenRead) != store.All || err == nil && !who.sees(&t) {
 		return token.Token{}, store.ErrNotFound
+	}
+	return t, err
+}
+
+// byNameOrDraft finds a token by its name, or else a new one that is only a draft.
+func (s *Service) byNameOrDraft(ctx context.Context, api, name string) (token.Token, error) {
+	t, err := s.store.TokenByName(ctx, api, name)
+	if err == nil {
+		return withDraft(ctx, s.store, t.ID)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return t, err
+	}
+	drafts, draftsErr := s.store.Drafts(ctx, api)
+	if draftsErr != nil && !errors.Is(draftsErr, store.ErrUnreadable) {
+		return t, draftsErr
+	}
+	for i := range drafts {
+		if d := &drafts[i]; d.Base == nil && d.Token != nil && d.Token.Name == name {
+			return withDraft(ctx, s.store, d.TokenID)
+		}
 	}
 	return t, err
 }

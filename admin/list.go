@@ -45,7 +45,30 @@ func (s *Service) List(ctx context.Context, actor Actor, f Filter) ([]token.Toke
 		return nil, err
 	}
 	now := s.now()
-	return slices.DeleteFunc(tokens, func(t token.Token) bool { return !f.picks(&t, now) || !who.May(TokenRead, &t) }), err
+	tokens = slices.DeleteFunc(tokens, func(t token.Token) bool { return !f.picks(&t, now) || !who.May(TokenRead, &t) })
+	if err := markDrafts(ctx, s.store, f.API, tokens); err != nil {
+		return nil, err
+	}
+	return tokens, err
+}
+
+// markDrafts says of the tokens what is drafted of them.
+func markDrafts(ctx context.Context, r store.Reader, api string, tokens []token.Token) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	drafts, err := r.Drafts(ctx, api)
+	if err != nil && !errors.Is(err, store.ErrUnreadable) {
+		return err
+	}
+	kinds := make(map[string]token.Draft, len(drafts))
+	for i := range drafts {
+		kinds[drafts[i].TokenID] = draftKind(&drafts[i])
+	}
+	for i := range tokens {
+		tokens[i].Draft = kinds[tokens[i].ID]
+	}
+	return nil
 }
 
 // Tokens returns a page of the tokens that the actor may read. q.Now is set here, and
@@ -68,7 +91,11 @@ func (s *Service) Tokens(ctx context.Context, actor Actor, q store.TokenQuery) (
 		return store.TokenPage{}, err
 	}
 	q.Now, q.Limit = s.now(), Paging{Limit: q.Limit}.limit()
-	return s.store.TokenPage(ctx, q)
+	page, err := s.store.TokenPage(ctx, q)
+	if err != nil {
+		return store.TokenPage{}, err
+	}
+	return page, markDrafts(ctx, s.store, q.API, page.Tokens)
 }
 
 // checkQuery refuses what could pick nothing by a typing error.

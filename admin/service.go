@@ -117,7 +117,8 @@ func (s *Service) catalogs(ctx context.Context, r store.Reader) ([]store.Catalog
 		}
 	}
 	if i := indexAPI(all, ManagementAPI); i >= 0 {
-		all[i].Permissions = ManagementPermissions() // what its tokens may do is said here alone
+		// What its tokens may do is said here alone, and what changes about them holds at once.
+		all[i].Permissions, all[i].Staged = ManagementPermissions(), false
 	}
 	slices.SortFunc(all, func(a, b store.Catalog) int { return strings.Compare(a.API, b.API) })
 	return all, nil

@@ -28,7 +28,7 @@ type Foreign struct {
 // TakenOver is what became of a Foreign token.
 type TakenOver struct {
 	Where    string
-	Token    token.Token // with the id and name of the one that is there, or as it was drafted
+	Token    token.Token // with the id and name of the one that is there, or as it was asked for
 	There    bool        // its secret was here already; nothing was done
 	Problems FieldErrors // why it can't be taken over
 }
@@ -57,19 +57,15 @@ func (s *Service) TakeOver(ctx context.Context, actor Actor, list []Foreign, app
 		}
 	}
 	var outcome []TakenOver
-	err := s.store.Change(ctx, func(tx store.Tx) error {
+	err := s.changeTokens(ctx, actor, func(tx *staged, who *Actor) error {
 		outcome = nil // the transaction may run more than once
-		who, err := s.fresh(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
 		if err := who.needAny(TokenCreate); err != nil {
 			return err
 		}
 		wanted := apply
 		first := map[token.Digest]string{}
 		for i := range prepared {
-			o, err := s.takeOver(ctx, tx, &who, &prepared[i], first)
+			o, err := s.takeOver(ctx, tx, who, &prepared[i], first)
 			if err != nil {
 				return err
 			}
@@ -108,14 +104,14 @@ func (s *Service) prepare(ctx context.Context, f *Foreign) (foreign, error) {
 	if !f.Expiry.IsZero() {
 		d.Duration = "unlimited"
 	}
-	drafted, problems, err := d.token(id, s.now())
+	asked, problems, err := d.token(id, s.now())
 	if err != nil {
 		return foreign{}, err
 	}
 	if !f.Expiry.IsZero() {
-		drafted.Expiry = f.Expiry.UTC().Truncate(time.Millisecond)
+		asked.Expiry = f.Expiry.UTC().Truncate(time.Millisecond)
 	}
-	c.token, c.problems = drafted, append(c.problems, problems...)
+	c.token, c.problems = asked, append(c.problems, problems...)
 	prepared := foreign{creation: *c, where: f.Where}
 	found, err := s.store.Lookup(ctx, c.secret.Digest)
 	switch {
@@ -145,25 +141,51 @@ func (f *Foreign) creation() (*creation, error) {
 
 // takeOver adds one token, unless it is there. first says where each secret was
 // met first.
-func (s *Service) takeOver(ctx context.Context, tx store.Tx, who *Actor, f *foreign, first map[token.Digest]string) (TakenOver, error) {
+func (s *Service) takeOver(ctx context.Context, tx *staged, who *Actor, f *foreign, first map[token.Digest]string) (TakenOver, error) {
 	o := TakenOver{Where: f.where, Token: f.token}
 	c := f.creation
+	there, err := f.found(ctx, tx)
+	if err != nil {
+		return o, err
+	}
 	where, twice := first[c.secret.Digest]
 	first[c.secret.Digest] = f.where
 	switch {
 	case len(c.problems) > 0: // its secret may be none
 	case twice:
 		c.problems.addf("secret", "is that of %s as well; every token needs its own", where)
-	case f.there != nil && f.there.API == c.token.API && who.sees(f.there):
-		o.Token, o.There = *f.there, true
+	case there != nil && there.API == c.token.API && who.sees(there):
+		o.Token, o.There = *there, true
 		return o, nil
-	case f.there != nil && who.sees(f.there):
-		c.problems.addf("secret", "belongs to token %q of API %s already", f.there.Name, f.there.API)
+	case there != nil && who.sees(there):
+		c.problems.addf("secret", "belongs to token %q of API %s already", there.Name, there.API)
+	case there != nil:
+		c.taken = true
 	}
-	err := s.add(ctx, tx, who, &c)
+	staged, err := tx.isStaged(ctx, c.token.API)
+	if err != nil {
+		return o, err
+	}
+	if staged {
+		o.Token.Draft = token.DraftCreate
+	}
+	err = s.add(ctx, tx, who, &c)
 	if problems, ok := errors.AsType[FieldErrors](err); ok {
 		o.Problems = problems
 		return o, nil
 	}
 	return o, err
+}
+
+// found returns the token, or the draft of one, that has the secret; nil if there is none.
+func (f *foreign) found(ctx context.Context, tx *staged) (*token.Token, error) {
+	if f.there != nil {
+		return f.there, nil
+	}
+	d, err := tx.withSecret(ctx, f.secret.Digest)
+	if err != nil || d == nil || len(f.problems) > 0 {
+		return nil, err
+	}
+	t, err := tx.Token(ctx, d.TokenID)
+	return &t, err
 }

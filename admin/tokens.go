@@ -185,11 +185,7 @@ func (s *Service) replaceSecret(ctx context.Context, tx store.Tx, who *Actor, ol
 // can't be understood only the id.
 func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Token, error) {
 	var t token.Token
-	err := s.store.Change(ctx, func(tx store.Tx) error {
-		who, err := s.fresh(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
+	err := s.changeTokens(ctx, actor, func(tx *staged, who *Actor) (err error) {
 		t, err = tx.Token(ctx, id)
 		switch {
 		case errors.Is(err, store.ErrUnreadable) && who.Scope(TokenDelete) == store.All:
@@ -204,7 +200,10 @@ func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Tok
 		if err := who.need(TokenDelete, &t); err != nil {
 			return err
 		}
-		return s.remove(ctx, tx, &who, &t)
+		if err := tx.mayLive(ctx, TokenDelete, id); err != nil && !errors.Is(err, store.ErrUnreadable) {
+			return err
+		}
+		return s.remove(ctx, tx, who, &t)
 	})
 	if err != nil {
 		return token.Token{}, wrapNotFound(err, "", id)
@@ -223,19 +222,18 @@ func (s *Service) remove(ctx context.Context, tx store.Tx, who *Actor, t *token.
 // right for the token, and returns the token as it is at its end.
 func (s *Service) change(ctx context.Context, actor Actor, id string, right Right, fn func(store.Tx, *Actor, *token.Token) error) (token.Token, error) {
 	var t token.Token
-	err := s.store.Change(ctx, func(tx store.Tx) error {
-		who, err := s.fresh(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
-		old, err := s.seen(ctx, tx, &who, id)
+	err := s.changeTokens(ctx, actor, func(tx *staged, who *Actor) error {
+		old, err := s.seen(ctx, tx, who, id)
 		if err != nil {
 			return err
 		}
 		if err := who.need(right, &old); err != nil {
 			return err
 		}
-		if err := fn(tx, &who, &old); err != nil {
+		if err := tx.mayLive(ctx, right, id); err != nil {
+			return err
+		}
+		if err := fn(tx, who, &old); err != nil {
 			return err
 		}
 		t, err = tx.Token(ctx, id)
@@ -248,13 +246,34 @@ func (s *Service) change(ctx context.Context, actor Actor, id string, right Righ
 }
 
 // seen returns the token, or store.ErrNotFound if the actor may not know of it.
-// Nobody can tell the one from the other.
+// Nobody can tell the one from the other. Of a new one that is only a draft it returns that.
 func (s *Service) seen(ctx context.Context, r store.Reader, who *Actor, id string) (token.Token, error) {
-	t, err := r.Token(ctx, id)
+	t, err := withDraft(ctx, r, id)
 	if errors.Is(err, store.ErrUnreadable) && who.ofRole(TokenRead) != store.All || err == nil && !who.sees(&t) {
 		return token.Token{}, wrapNotFound(store.ErrNotFound, "", id)
 	}
 	return t, wrapNotFound(err, "", id)
+}
+
+// withDraft returns a token and says what is drafted of it, or a new one as it is drafted.
+func withDraft(ctx context.Context, r store.Reader, id string) (token.Token, error) {
+	if tx, ok := r.(*staged); ok {
+		return tx.Token(ctx, id)
+	}
+	t, err := r.Token(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return t, err
+	}
+	d, draftErr := r.Draft(ctx, id)
+	switch {
+	case draftErr == nil && err == nil:
+		t.Draft = draftKind(&d)
+	case draftErr == nil && d.Token != nil:
+		return (&overlaid{draft: &d}).token(true), nil
+	case draftErr != nil && !errors.Is(draftErr, store.ErrNotFound) && !errors.Is(draftErr, store.ErrUnreadable):
+		return t, draftErr
+	}
+	return t, err
 }
 
 // stored is the only form in which a secret goes to the store, but for its time.
