@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -91,7 +92,7 @@ func present(api string, gateways []store.Gateway) (list []store.Gateway) {
 	return list
 }
 
-// countTokens counts those that the actor may read.
+// countTokens counts those that the actor may read, and their drafts.
 func (s *Service) countTokens(ctx context.Context, who *Actor, apis []API) error {
 	owner := ""
 	switch who.Scope(TokenRead) {
@@ -107,8 +108,34 @@ func (s *Service) countTokens(ctx context.Context, who *Actor, apis []API) error
 	if err != nil {
 		return err
 	}
+	drafts, err := s.countDrafts(ctx, who, owner)
+	if err != nil {
+		return err
+	}
 	for i := range apis {
-		apis[i].Tokens = new(counts[apis[i].API])
+		apis[i].Tokens, apis[i].Drafts = new(counts[apis[i].API]), new(drafts[apis[i].API])
 	}
 	return nil
+}
+
+// countDrafts counts those that the actor may see: all, unless an owner is named.
+func (s *Service) countDrafts(ctx context.Context, who *Actor, owner string) (map[string]int, error) {
+	drafts, err := s.store.Drafts(ctx, "")
+	if err != nil && !errors.Is(err, store.ErrUnreadable) {
+		return nil, err
+	}
+	counts := map[string]int{}
+	for _, d := range drafts {
+		if owner != "" {
+			full, err := withLive(ctx, s.store, d)
+			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) || err == nil && !full.seenBy(who) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		counts[d.API]++
+	}
+	return counts, nil
 }

@@ -30,6 +30,9 @@ func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *
 			return Overreach{}, err
 		}
 	}
+	if err := markDrafts(ctx, tx, "", tokens); err != nil {
+		return Overreach{}, err
+	}
 	var over Overreach
 	for i := range tokens {
 		if who.May(TokenRead, &tokens[i]) {
@@ -112,9 +115,10 @@ func (s *Service) mightierThanOwner(ctx context.Context, tx store.Tx, t *token.T
 type owned struct {
 	tokens     []token.Token
 	unreadable []string // ids of those that can't be understood
+	drafts     []string // ids of new ones that are only drafts
 }
 
-func (o *owned) count() int { return len(o.tokens) + len(o.unreadable) }
+func (o *owned) count() int { return len(o.tokens) + len(o.unreadable) + len(o.drafts) }
 
 func (s *Service) ownedBy(ctx context.Context, r store.Reader, owner string) (owned, error) {
 	var all owned
@@ -126,8 +130,18 @@ func (s *Service) ownedBy(ctx context.Context, r store.Reader, owner string) (ow
 		}
 		all.tokens, all.unreadable = append(all.tokens, page.Tokens...), append(all.unreadable, page.Unreadable...)
 		if page.Next == "" {
-			return all, nil
+			break
 		}
 		q.After = page.Next
 	}
+	drafts, err := r.Drafts(ctx, "")
+	if err != nil && !errors.Is(err, store.ErrUnreadable) {
+		return owned{}, err
+	}
+	for i := range drafts {
+		if d := &drafts[i]; d.Base == nil && d.Token != nil && d.Token.Owner == owner {
+			all.drafts = append(all.drafts, d.TokenID)
+		}
+	}
+	return all, nil
 }

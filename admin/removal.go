@@ -61,8 +61,11 @@ func (s *Service) DeleteAccount(ctx context.Context, actor Actor, name string, p
 // clear leaves the account without tokens.
 func (s *Service) clear(ctx context.Context, tx store.Tx, who *Actor, a *store.Account, plan TokenPlan, done *Removal) error {
 	owned, err := s.ownedBy(ctx, tx, a.Name)
-	if err != nil || owned.count() == 0 {
+	if err != nil {
 		return err
+	}
+	if owned.count() == 0 {
+		return s.clearDrafts(ctx, tx, who, a, plan, done)
 	}
 	if err := s.checkPlan(ctx, tx, who, a, plan, &owned); err != nil {
 		return err
@@ -86,7 +89,63 @@ func (s *Service) clear(ctx context.Context, tx store.Tx, who *Actor, a *store.A
 			return err
 		}
 	}
+	return s.clearDrafts(ctx, tx, who, a, plan, done)
+}
+
+// clearDrafts leaves no draft by which the account would have a token: the next account of
+// its name would be its owner.
+func (s *Service) clearDrafts(ctx context.Context, tx store.Tx, who *Actor, a *store.Account, plan TokenPlan, done *Removal) error {
+	drafts, err := tx.Drafts(ctx, "")
+	if err != nil && !errors.Is(err, store.ErrUnreadable) { // that is never put in force
+		return err
+	}
+	for _, draft := range drafts {
+		if draft.Token == nil || draft.Token.Owner != a.Name || draft.Base != nil && draft.Base.Owner == a.Name {
+			continue
+		}
+		d, err := withLive(ctx, tx, draft)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) {
+			err = tx.DeleteDraft(ctx, draft.TokenID) // it is of no token
+		} else if err == nil {
+			err = s.clearDraft(ctx, tx, who, &d, plan, done)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// clearDraft hands a new token over that is only a draft, or drops it; a token that works
+// stays with whom it belongs to.
+func (s *Service) clearDraft(ctx context.Context, tx store.Tx, who *Actor, d *drafted, plan TokenPlan, done *Removal) error {
+	if d.live == nil && plan.HandTo == "" {
+		done.Deleted++
+		if err := tx.DeleteDraft(ctx, d.TokenID); err != nil {
+			return err
+		}
+		return s.noteDiscarded(ctx, tx, who, d)
+	}
+	stage := s.stage(tx, who)
+	stage.always = true
+	old, err := stage.Token(ctx, d.TokenID)
+	if err != nil {
+		return err
+	}
+	t := old
+	t.Owner, t.Updated = plan.HandTo, s.now()
+	if d.live == nil {
+		done.HandedOver++
+		if err := who.gainsNothing(&old, &t); err != nil {
+			return err
+		}
+	} else {
+		t.Owner = d.live.Owner
+	}
+	if err := stage.UpdateToken(ctx, t); err != nil {
+		return err
+	}
+	return s.noteToken(ctx, stage, who, tokenUpdate, &old, &t)
 }
 
 // checkPlan refuses a plan that does not say what becomes of all tokens, or asks

@@ -1,0 +1,457 @@
+package admin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// UpdateAPI puts all drafts of an API in force, or none: then the error is DraftErrors, or
+// store.ErrConflict if the drafts are not those that were seen, see Drafts.Seen. The actor
+// answers for all of them, as if they had made the changes now.
+func (s *Service) UpdateAPI(ctx context.Context, actor Actor, api, seen string) (Updated, error) {
+	var done Updated
+	err := s.withDrafts(ctx, actor, DraftUpdate, api, seen, func(tx store.Tx, who *Actor, list []drafted) error {
+		done = Updated{} // the transaction may run more than once
+		if err := s.parkNames(ctx, tx, list); err != nil {
+			return err
+		}
+		var failed DraftErrors
+		for i := range list {
+			err := s.putInForce(ctx, tx, who, &list[i], &done)
+			if wrong(err) {
+				failed = append(failed, &DraftError{list[i].TokenID, list[i].token().Name, err})
+			} else if err != nil {
+				return err
+			}
+		}
+		if len(failed) > 0 {
+			return failed
+		}
+		return s.noteAPI(ctx, tx, who, apiUpdate, api, len(list))
+	})
+	if err != nil {
+		return Updated{}, err
+	}
+	return done, nil
+}
+
+// wrong reports whether an error says that a draft breaks a rule.
+func wrong(err error) bool {
+	_, fields := errors.AsType[FieldErrors](err)
+	_, right := errors.AsType[*ForbiddenError](err)
+	return fields || right
+}
+
+// DiscardAPI drops all drafts of an API and returns how many there were. If they are not
+// those that were seen, that is store.ErrConflict.
+func (s *Service) DiscardAPI(ctx context.Context, actor Actor, api, seen string) (int, error) {
+	n := 0
+	err := s.withDrafts(ctx, actor, DraftDiscard, api, seen, func(tx store.Tx, who *Actor, list []drafted) error {
+		n = len(list)
+		var failed DraftErrors
+		for i := range list {
+			err := s.discard(ctx, tx, who, &list[i])
+			if wrong(err) {
+				failed = append(failed, &DraftError{list[i].TokenID, list[i].token().Name, err})
+			} else if err != nil {
+				return err
+			}
+		}
+		if len(failed) > 0 {
+			return failed
+		}
+		return s.noteAPI(ctx, tx, who, apiDiscard, api, n)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// withDrafts runs fn in one transaction with all drafts of an API, if they are those that
+// the actor has seen, and there is none that they may not see.
+func (s *Service) withDrafts(ctx context.Context, actor Actor, right Right, api, seen string, fn func(store.Tx, *Actor, []drafted) error) error {
+	return s.store.Change(ctx, func(tx store.Tx) error {
+		who, err := s.fresh(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		if err := who.needAny(right); err != nil {
+			return err
+		}
+		if _, err := s.catalog(ctx, tx, api); err != nil {
+			return err
+		}
+		list, gone, err := draftsOf(ctx, tx, api)
+		if errors.Is(err, store.ErrUnreadable) && who.ofRole(TokenRead) != store.All {
+			return errUnseen(right)
+		}
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if !list[i].seenBy(&who) {
+				return errUnseen(right)
+			}
+		}
+		present, err := seenDrafts(list)
+		if err != nil {
+			return err
+		}
+		if present != seen {
+			return store.ErrConflict
+		}
+		for _, id := range gone {
+			if err := tx.DeleteDraft(ctx, id); err != nil {
+				return err
+			}
+		}
+		return fn(tx, &who, list)
+	})
+}
+
+func errUnseen(right Right) error {
+	return forbidden(right, "there are drafts of tokens that you may not see; ask somebody who may")
+}
+
+func (s *Service) noteAPI(ctx context.Context, tx store.Tx, who *Actor, action, api string, drafts int) error {
+	if drafts == 0 {
+		return nil
+	}
+	return s.note(ctx, tx, who, store.Event{Action: action, Subject: api, Name: api, API: api}, nil, fields{"drafts": drafts})
+}
+
+// parkNames gives tokens that get another name one that nobody else can have, until all
+// have let go of theirs: two may take each other's.
+func (s *Service) parkNames(ctx context.Context, tx store.Tx, list []drafted) error {
+	for i := range list {
+		d := &list[i]
+		if d.live == nil || d.result == nil || d.live.Name == d.result.Name {
+			continue
+		}
+		parked := *d.live
+		parked.Name = d.TokenID
+		if err := tx.UpdateToken(ctx, parked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putInForce does what a draft says, if the actor may do that.
+func (s *Service) putInForce(ctx context.Context, tx store.Tx, who *Actor, d *drafted, done *Updated) error {
+	done.Drafts++
+	switch draftKind(&d.Draft) {
+	case token.DraftDelete:
+		if err := who.need(TokenDelete, d.live); err != nil {
+			return err
+		}
+		if err := tx.DeleteToken(ctx, d.TokenID); err != nil { // with its draft
+			return err
+		}
+		return s.noteInForce(ctx, tx, who, tokenDelete, d, nil)
+	case token.DraftCreate:
+		return s.putNewInForce(ctx, tx, who, d)
+	default:
+		return s.putEditInForce(ctx, tx, who, d, done)
+	}
+}
+
+func (s *Service) putNewInForce(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
+	t := *d.result
+	t.Version, t.Draft, t.Updated = 1, "", s.now()
+	if err := who.needAny(TokenCreate); err != nil {
+		return err
+	}
+	p, err := checkText(&t)
+	if err != nil {
+		return err
+	}
+	if err := s.checkOwner(ctx, tx, who, TokenCreate, &t, &p); err != nil {
+		return err
+	}
+	if err := s.checkNew(ctx, tx, &t, &p); err != nil {
+		return err
+	}
+	if err := s.checkCeiling(ctx, tx, who, &t, &p); err != nil {
+		return err
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	if err := tx.DeleteDraft(ctx, t.ID); err != nil {
+		return err
+	}
+	if err := tx.CreateToken(ctx, t); err != nil {
+		return nameProblem(err, &t)
+	}
+	if d.Secret != nil {
+		if err := s.addSecret(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	if err := s.keepCatalog(ctx, tx, t.API); err != nil {
+		return err
+	}
+	return s.noteInForce(ctx, tx, who, tokenCreate, d, &t)
+}
+
+// checkText checks the fields of a token alone, once more: a draft may be of an older version.
+func checkText(t *token.Token) (FieldErrors, error) {
+	var p FieldErrors
+	return p, checkFields(t, &p)
+}
+
+func (s *Service) addSecret(ctx context.Context, tx store.Tx, d *drafted) error {
+	secret := *d.Secret
+	secret.Created = s.now()
+	return secretProblem(tx.AddSecret(ctx, d.TokenID, secret))
+}
+
+func (s *Service) putEditInForce(ctx context.Context, tx store.Tx, who *Actor, d *drafted, done *Updated) error {
+	present, err := tx.Token(ctx, d.TokenID) // its name may be parked
+	if err != nil {
+		return err
+	}
+	t := *d.result
+	t.Version, t.Draft, t.Updated = present.Version, "", s.now()
+	if err := s.checkEdit(ctx, tx, who, d, &t); err != nil {
+		return err
+	}
+	if err := tx.DeleteDraft(ctx, d.TokenID); err != nil {
+		return err
+	}
+	before, after := d.differing()
+	if len(before)+len(after) == 0 {
+		return nil // was done at once meanwhile
+	}
+	if d.Secret != nil {
+		if err := tx.EndSecrets(ctx, d.TokenID, s.now(), s.now().Add(d.Overlap)); err != nil {
+			return err
+		}
+		if err := s.addSecret(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	if err := tx.UpdateToken(ctx, t); err != nil {
+		return nameProblem(err, &t)
+	}
+	if t.Owner != d.live.Owner {
+		if err := s.noteOverreach(ctx, tx, &t, done); err != nil {
+			return err
+		}
+	}
+	return s.noteInForce(ctx, tx, who, d.action(before), d, &t)
+}
+
+func (s *Service) noteOverreach(ctx context.Context, tx store.Tx, t *token.Token, done *Updated) error {
+	mightier, err := s.mightierThanOwner(ctx, tx, t)
+	if err != nil || !mightier {
+		return err
+	}
+	present, err := tx.Token(ctx, t.ID)
+	done.Overreach = append(done.Overreach, present)
+	return err
+}
+
+// checkEdit checks what the rules ask of who makes this edit now.
+func (s *Service) checkEdit(ctx context.Context, tx store.Tx, who *Actor, d *drafted, t *token.Token) error {
+	rights, disables := d.needs()
+	for _, right := range rights {
+		if err := who.need(right, d.live); err != nil {
+			return err
+		}
+	}
+	p, err := checkText(t)
+	if err != nil {
+		return err
+	}
+	if t.Owner != d.live.Owner {
+		if err := s.checkOwner(ctx, tx, who, TokenUpdate, t, &p); err != nil {
+			return err
+		}
+		if err := who.gainsNothing(d.live, t); err != nil {
+			return err
+		}
+	}
+	if err := checkNameFree(ctx, tx, t, &p); err != nil {
+		return err
+	}
+	if err := s.checkRights(ctx, tx, t, d.live.Grants, &p); err != nil {
+		return err
+	}
+	if !disables { // which everybody may do who may change it at all
+		if err := s.checkCeiling(ctx, tx, who, t, &p); err != nil {
+			return err
+		}
+	}
+	return p.err()
+}
+
+// needs returns the rights that it takes to make the edit, and whether it only disables.
+func (d *drafted) needs() (rights []Right, disables bool) {
+	before, _ := d.differing()
+	delete(before, "hint")
+	if d.Secret != nil {
+		rights = append(rights, TokenRegenerate)
+	}
+	if len(before) > 0 || d.Secret == nil {
+		rights = append(rights, TokenUpdate)
+	}
+	return rights, len(before) == 1 && before["enabled"] == true && d.Secret == nil
+}
+
+// action returns what the edit is in the audit trail.
+func (d *drafted) action(before fields) string {
+	enabled, switched := before["enabled"]
+	switch {
+	case d.Secret != nil:
+		return tokenRegenerate
+	case len(before) == 1 && switched && enabled == true:
+		return tokenDisable
+	case len(before) == 1 && switched:
+		return tokenEnable
+	default:
+		return tokenUpdate
+	}
+}
+
+// noteInForce is noteToken for a draft that was put in force, with who drafted it.
+func (s *Service) noteInForce(ctx context.Context, tx store.Tx, who *Actor, action string, d *drafted, after *token.Token) error {
+	var was, is fields
+	subject := d.token()
+	if d.live != nil {
+		was = tokenFields(d.live)
+	}
+	if after != nil {
+		is, subject = tokenFields(after), after
+		is["drafted_by"] = d.Author
+	} else {
+		was["drafted_by"] = d.Author
+	}
+	e := store.Event{Action: action, Subject: d.TokenID, Name: subject.Name, API: d.API, Owner: subject.Owner}
+	return s.note(ctx, tx, who, e, was, is)
+}
+
+// DiscardDraft drops the draft of a token, or returns store.ErrNotFound.
+func (s *Service) DiscardDraft(ctx context.Context, actor Actor, id string) error {
+	return s.store.Change(ctx, func(tx store.Tx) error {
+		who, err := s.fresh(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		if err := who.needAny(DraftDiscard); err != nil {
+			return err
+		}
+		d, err := s.seenDraft(ctx, tx, &who, id)
+		if errors.Is(err, store.ErrUnreadable) { // so who asks may see all tokens
+			return s.discardUnreadable(ctx, tx, &who, id)
+		}
+		if err != nil {
+			return err
+		}
+		return s.discard(ctx, tx, &who, &d)
+	})
+}
+
+// discard drops a draft. It takes the rights to do what the draft does.
+func (s *Service) discard(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
+	rights := []Right{TokenDelete}
+	switch draftKind(&d.Draft) {
+	case token.DraftCreate:
+		rights = []Right{TokenCreate}
+	case token.DraftUpdate:
+		rights, _ = d.needs()
+	}
+	for _, right := range rights {
+		if err := who.need(right, d.token()); err != nil {
+			return err
+		}
+	}
+	if err := tx.DeleteDraft(ctx, d.TokenID); err != nil {
+		return err
+	}
+	return s.noteDiscarded(ctx, tx, who, d)
+}
+
+// noteDiscarded has in the audit trail what was drafted, and by whom.
+func (s *Service) noteDiscarded(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
+	was := fields{"kind": draftKind(&d.Draft), "drafted_by": d.Author}
+	if _, after := d.differing(); after != nil {
+		for name, value := range after {
+			was[name] = value
+		}
+	}
+	t := d.token()
+	return s.note(ctx, tx, who, store.Event{Action: draftDiscard, Subject: d.TokenID, Name: t.Name, API: d.API, Owner: t.Owner}, was, nil)
+}
+
+// discardUnreadable drops a draft of which nobody can tell what it does.
+func (s *Service) discardUnreadable(ctx context.Context, tx store.Tx, who *Actor, id string) error {
+	for _, right := range []Right{TokenCreate, TokenUpdate, TokenRegenerate, TokenDelete} {
+		if err := who.needAll(right); err != nil {
+			return err
+		}
+	}
+	if err := tx.DeleteDraft(ctx, id); err != nil {
+		return wrapNotFound(err, "", id)
+	}
+	return s.note(ctx, tx, who, store.Event{Action: draftDiscard, Subject: id}, fields{}, nil)
+}
+
+// DisableNow disables a token at once, also if changes of its API are drafts first, and so
+// that its draft doesn't enable it again: a leak is no time for a second step.
+func (s *Service) DisableNow(ctx context.Context, actor Actor, id string) (token.Token, error) {
+	var t token.Token
+	err := s.store.Change(ctx, func(tx store.Tx) error {
+		who, err := s.fresh(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		old, err := s.seen(ctx, tx, &who, id)
+		if err != nil {
+			return err
+		}
+		if err := who.need(TokenUpdate, &old); err != nil {
+			return err
+		}
+		if old.Draft != token.DraftCreate && old.Enabled {
+			if err := s.switchTo(ctx, tx, &who, &old, false); err != nil {
+				return err
+			}
+		}
+		if err := s.disableDraft(ctx, tx, &who, id); err != nil {
+			return err
+		}
+		t, err = s.seen(ctx, tx, &who, id)
+		return err
+	})
+	if err != nil {
+		return token.Token{}, wrapNotFound(err, "", id)
+	}
+	return t, nil
+}
+
+// disableDraft sees to it that the draft of a token, if there is one, leaves it disabled.
+func (s *Service) disableDraft(ctx context.Context, tx store.Tx, who *Actor, id string) error {
+	d, err := tx.Draft(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) || err == nil && d.Token == nil {
+		return nil // the draft that can't be understood is never put in force
+	}
+	if err != nil {
+		return err
+	}
+	if !d.Token.Enabled && (d.Base == nil || d.Base.Enabled) {
+		return nil
+	}
+	stage := s.stage(tx, who)
+	stage.always = true
+	t, err := stage.Token(ctx, id)
+	if err != nil || !t.Enabled {
+		return err
+	}
+	return s.switchTo(ctx, stage, who, &t, false)
+}

@@ -1,0 +1,125 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// foresight tells, from what tokens did, which of their requests would be answered otherwise
+// with their drafts in force.
+type foresight struct {
+	service  *Service
+	since    time.Time // a UTC day
+	catalogs map[string]*permission.Catalog
+}
+
+func (s *Service) foresight(days int) *foresight {
+	if days <= 0 {
+		days = DefaultDraftDays
+	}
+	return &foresight{
+		service: s, since: s.now().AddDate(0, 0, 1-days).Truncate(24 * time.Hour), catalogs: map[string]*permission.Catalog{},
+	}
+}
+
+// answers tells it of one draft.
+func (f *foresight) answers(ctx context.Context, d *drafted) (Answers, error) {
+	a := Answers{Since: f.since, Permissions: []PermissionAnswer{}}
+	if d.live == nil || d.sameAnswers(f.service.now()) {
+		return a, nil
+	}
+	sum, err := f.service.store.UseSummary(ctx, d.TokenID, f.since)
+	if err != nil {
+		return a, err
+	}
+	uses, err := f.service.store.Usage(ctx, d.TokenID, f.since)
+	if err != nil {
+		return a, err
+	}
+	var total token.PermissionUse
+	for _, u := range uses {
+		total.Allowed, total.Refused = total.Allowed+u.Allowed, total.Refused+u.Refused
+	}
+	if d.Secret != nil {
+		a.OldSecret = total.Allowed
+	}
+	catalog, err := f.catalog(ctx, d.API)
+	if err != nil {
+		return a, err
+	}
+	now := f.service.now()
+	was, will := newAllowance(catalog, d.live, now), newAllowance(catalog, d.result, now)
+	for _, use := range sum.Permissions {
+		a.add(use, was, will)
+	}
+	a.addUncounted(total, sum.Permissions, was, will)
+	return a, nil
+}
+
+// sameAnswers reports whether the draft changes nothing that a request is decided by.
+func (d *drafted) sameAnswers(now time.Time) bool {
+	return d.result != nil && d.Secret == nil && d.live.Status(now) == d.result.Status(now) &&
+		d.live.Type == d.result.Type && slices.Equal(d.live.Grants, d.result.Grants)
+}
+
+func (f *foresight) catalog(ctx context.Context, api string) (*permission.Catalog, error) {
+	if known := f.catalogs[api]; known != nil {
+		return known, nil
+	}
+	catalog, err := f.service.compiled(ctx, f.service.store, api)
+	if _, unknown := errors.AsType[FieldErrors](err); unknown {
+		catalog, err = permission.NewCatalog(nil)
+	}
+	f.catalogs[api] = catalog
+	return catalog, err
+}
+
+// add adds what becomes of the requests that count for one permission.
+func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
+	p := PermissionAnswer{Permission: use.Permission}
+	before, after := was.of(use.Permission), will.of(use.Permission)
+	switch {
+	case before != no && after == no:
+		p.Refused = use.Allowed
+	case before != yes && after == yes:
+		p.Allowed = use.Refused
+	case before == yes && after == unsure:
+		p.Unsure = use.Allowed
+	case before == no && after == unsure:
+		p.Unsure = use.Refused
+	case before == unsure && after == unsure:
+		if !will.includes(was) {
+			p.Unsure += use.Allowed
+		}
+		if !was.includes(will) {
+			p.Unsure += use.Refused
+		}
+	}
+	if p.Refused+p.Allowed+p.Unsure == 0 {
+		return
+	}
+	a.Refused, a.Allowed, a.Unsure = a.Refused+p.Refused, a.Allowed+p.Allowed, a.Unsure+p.Unsure
+	a.Permissions = append(a.Permissions, p)
+}
+
+// addUncounted adds what becomes of requests that count for no permission: they were
+// refused for another reason than a missing one, or came before permissions were counted.
+func (a *Answers) addUncounted(total token.PermissionUse, counted []token.PermissionUse, was, will *allowance) {
+	for _, use := range counted {
+		total.Allowed -= min(total.Allowed, use.Allowed)
+		total.Refused -= min(total.Refused, use.Refused)
+	}
+	switch {
+	case was.active && !will.active:
+		a.Refused += total.Allowed
+	case !was.active && will.active:
+		a.Unsure += total.Refused
+	case was.active && will.active && !will.includes(was):
+		a.Unsure += total.Allowed
+	}
+}
