@@ -8,9 +8,9 @@ import (
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
-// AccountDraft is an account as somebody asks for it. One with neither password
+// NewAccount is an account as somebody asks for it. One with neither password
 // nor subject is for the first who comes by single sign-on under its name.
-type AccountDraft struct {
+type NewAccount struct {
 	Name     string // lower-cased
 	Role     string
 	Password string // may be empty
@@ -19,8 +19,8 @@ type AccountDraft struct {
 
 // CreateAccount makes an account, and returns how many tokens have this name as
 // owner already: they are the account's from now on.
-func (s *Service) CreateAccount(ctx context.Context, actor Actor, d AccountDraft) (account AccountRecord, inherited int, err error) {
-	made, p, err := s.draftAccount(d)
+func (s *Service) CreateAccount(ctx context.Context, actor Actor, d NewAccount) (account AccountRecord, inherited int, err error) {
+	made, p, err := s.newAccount(d)
 	if err != nil {
 		return AccountRecord{}, 0, err
 	}
@@ -53,8 +53,8 @@ func (s *Service) CreateAccount(ctx context.Context, actor Actor, d AccountDraft
 	return accountRecord(&made), inherited, nil
 }
 
-// draftAccount returns the account that was drafted, but for its password.
-func (s *Service) draftAccount(d AccountDraft) (store.Account, FieldErrors, error) {
+// newAccount returns the account that is asked for, but for its password.
+func (s *Service) newAccount(d NewAccount) (store.Account, FieldErrors, error) {
 	var p FieldErrors
 	id, err := s.newID("acc_")
 	if err != nil {

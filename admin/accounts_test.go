@@ -17,30 +17,30 @@ import (
 func TestCreateAccount(t *testing.T) {
 	f, _ := newManagement(t)
 	f.create(t, func(d *admin.NewToken) { d.Owner = "ann@example.com" })
-	made, inherited, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: " Ann@Example.com ", Role: admin.RoleMember, Password: password})
+	made, inherited, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: " Ann@Example.com ", Role: admin.RoleMember, Password: password})
 	if err != nil || made.Name != "ann@example.com" || inherited != 1 || !made.HasPassword || !made.Enabled || made.Version != 1 {
 		t.Fatalf("got %+v, %d, %v", made, inherited, err)
 	}
 	for _, test := range []struct {
 		name   string
-		draft  admin.AccountDraft
+		asked  admin.NewAccount
 		fields string
 	}{
-		{"taken", admin.AccountDraft{Name: "ANN@example.com", Role: "member"}, "name"},
-		{"empty name", admin.AccountDraft{Role: "member"}, "name"},
-		{"blank", admin.AccountDraft{Name: "a b", Role: "member"}, "name"},
-		{"first a dot", admin.AccountDraft{Name: ".a", Role: "member"}, "name"},
-		{"long", admin.AccountDraft{Name: strings.Repeat("a", 65), Role: "member"}, "name"},
-		{"letters of elsewhere", admin.AccountDraft{Name: "ѕam", Role: "member"}, "name"},
-		{"wildcard", admin.AccountDraft{Name: "*", Role: "member"}, "name"},
-		{"no role", admin.AccountDraft{Name: "bob"}, "role"},
-		{"unknown role", admin.AccountDraft{Name: "bob", Role: "Owner"}, "role"},
-		{"short password", admin.AccountDraft{Name: "bob", Role: "member", Password: "elevenchars"}, "password"},
-		{"long password", admin.AccountDraft{Name: "bob", Role: "member", Password: strings.Repeat("x", 257)}, "password"},
-		{"subject with a line break", admin.AccountDraft{Name: "bob", Role: "member", Subject: "a\nb"}, "subject"},
-		{"everything", admin.AccountDraft{Name: "?", Role: "?", Password: "?"}, "name password role"},
+		{"taken", admin.NewAccount{Name: "ANN@example.com", Role: "member"}, "name"},
+		{"empty name", admin.NewAccount{Role: "member"}, "name"},
+		{"blank", admin.NewAccount{Name: "a b", Role: "member"}, "name"},
+		{"first a dot", admin.NewAccount{Name: ".a", Role: "member"}, "name"},
+		{"long", admin.NewAccount{Name: strings.Repeat("a", 65), Role: "member"}, "name"},
+		{"letters of elsewhere", admin.NewAccount{Name: "ѕam", Role: "member"}, "name"},
+		{"wildcard", admin.NewAccount{Name: "*", Role: "member"}, "name"},
+		{"no role", admin.NewAccount{Name: "bob"}, "role"},
+		{"unknown role", admin.NewAccount{Name: "bob", Role: "Owner"}, "role"},
+		{"short password", admin.NewAccount{Name: "bob", Role: "member", Password: "elevenchars"}, "password"},
+		{"long password", admin.NewAccount{Name: "bob", Role: "member", Password: strings.Repeat("x", 257)}, "password"},
+		{"subject with a line break", admin.NewAccount{Name: "bob", Role: "member", Subject: "a\nb"}, "subject"},
+		{"everything", admin.NewAccount{Name: "?", Role: "?", Password: "?"}, "name password role"},
 	} {
-		_, _, err := f.CreateAccount(t.Context(), operator, test.draft)
+		_, _, err := f.CreateAccount(t.Context(), operator, test.asked)
 		if got := problems(t, err); got != test.fields {
 			t.Errorf("%s: problems with %q (%v); want %q", test.name, got, err, test.fields)
 		}
@@ -103,7 +103,7 @@ func TestLastOwner(t *testing.T) {
 func TestLastOwnerCanSignIn(t *testing.T) {
 	f, _ := newManagement(t)
 	f.account(t, "ann", admin.RoleOwner)
-	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "waiting", Role: admin.RoleOwner}); err != nil {
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "waiting", Role: admin.RoleOwner}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{}); !errors.Is(err, admin.ErrLastOwner) {

@@ -54,7 +54,7 @@ func newManagement(t *testing.T) (*fixture, *quickPasswords) {
 
 func (f *fixture) account(t *testing.T, name, role string) {
 	t.Helper()
-	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: name, Role: role, Password: password}); err != nil {
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: name, Role: role, Password: password}); err != nil {
 		t.Fatal(err)
 	}
 }

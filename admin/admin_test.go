@@ -66,8 +66,8 @@ func catalog(t *testing.T, api string) store.Catalog {
 	return store.Catalog{API: api, Permissions: permissions, Updated: start.UTC().Truncate(time.Millisecond)}
 }
 
-// draft is valid; tests change what they are about.
-func draft(change func(*admin.NewToken)) admin.NewToken {
+// newToken is valid; tests change what they are about.
+func newToken(change func(*admin.NewToken)) admin.NewToken {
 	d := admin.NewToken{
 		API: "articles", Name: "ci", Type: token.Custom, Duration: "30d",
 		Grants: []string{"article.find", "POST /api/search"}, Owner: "ann",
@@ -80,7 +80,7 @@ func draft(change func(*admin.NewToken)) admin.NewToken {
 
 func (f *fixture) create(t *testing.T, change func(*admin.NewToken)) (token.Token, token.Secret) {
 	t.Helper()
-	made, secret, err := f.Create(t.Context(), operator, draft(change))
+	made, secret, err := f.Create(t.Context(), operator, newToken(change))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, err := f.Create(t.Context(), operator, draft(test.change))
+			_, _, err := f.Create(t.Context(), operator, newToken(test.change))
 			if fields := problems(t, err); fields != test.fields || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("got fields %q in %q; want %q with %q", fields, err, test.fields, test.text)
 			}
@@ -195,7 +195,7 @@ func TestCreateRefuses(t *testing.T) {
 func TestCreateWithoutRandomness(t *testing.T) {
 	f := newFixture(t)
 	broken := admin.New(f.store, time.Now, io.LimitReader(rand.Reader, 40))
-	if _, _, err := broken.Create(t.Context(), operator, draft(nil)); err == nil {
+	if _, _, err := broken.Create(t.Context(), operator, newToken(nil)); err == nil {
 		t.Error("a token was made without randomness")
 	}
 }
@@ -204,7 +204,7 @@ func TestCatalogOfTheConfigurationCounts(t *testing.T) {
 	f := newFixture(t)
 	configured := catalog(t, "new")
 	known := admin.New(f.store, func() time.Time { return f.now }, rand.Reader, configured)
-	made, _, err := known.Create(t.Context(), operator, draft(func(d *admin.NewToken) { d.API = "new" }))
+	made, _, err := known.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.API = "new" }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,11 +221,11 @@ func TestCatalogOfTheConfigurationCounts(t *testing.T) {
 func TestCatalogOfTheConfigurationReplacesTheStored(t *testing.T) {
 	f := newFixture(t)
 	known := admin.New(f.store, func() time.Time { return f.now }, rand.Reader, store.Catalog{API: "articles"})
-	_, _, err := known.Create(t.Context(), operator, draft(nil))
+	_, _, err := known.Create(t.Context(), operator, newToken(nil))
 	if fields := problems(t, err); fields != "grants" {
 		t.Errorf("got problems with %q; want the permission to be unknown", fields)
 	}
-	_, _, err = known.Create(t.Context(), operator, draft(func(d *admin.NewToken) { d.Grants = []string{"GET /a"} }))
+	_, _, err = known.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Grants = []string{"GET /a"} }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestFirstTokenWithoutAnyAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	_, _, err = admin.New(s, time.Now, rand.Reader).Create(context.Background(), operator, draft(nil))
+	_, _, err = admin.New(s, time.Now, rand.Reader).Create(context.Background(), operator, newToken(nil))
 	if fields := problems(t, err); fields != "api" || !strings.Contains(err.Error(), "start the gateway once") {
 		t.Errorf("got %v", err)
 	}
@@ -254,7 +254,7 @@ func TestCreateAtOnce(t *testing.T) {
 	errs := make(chan error, people)
 	for range people {
 		go func() {
-			_, _, err := f.Create(t.Context(), operator, draft(nil))
+			_, _, err := f.Create(t.Context(), operator, newToken(nil))
 			errs <- err
 		}()
 	}

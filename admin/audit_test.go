@@ -30,9 +30,9 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	in, err := f.SetUp(t.Context(), link.Reveal(), "ann", password, admin.From{Address: home})
 	check(err)
 	ann := f.session(t, in.Secret)
-	made, secret, err := f.Create(t.Context(), ann, draft(func(d *admin.NewToken) { d.Owner = "" }))
+	made, secret, err := f.Create(t.Context(), ann, newToken(func(d *admin.NewToken) { d.Owner = "" }))
 	check(err)
-	_, err = f.Import(t.Context(), ann, draft(func(d *admin.NewToken) { d.Name = "imported" }), foreign)
+	_, err = f.Import(t.Context(), ann, newToken(func(d *admin.NewToken) { d.Name = "imported" }), foreign)
 	check(err)
 	_, err = f.Update(t.Context(), ann, made.ID, admin.Edit{Name: new("renamed"), Grants: &[]string{"article.find"}})
 	check(err)
@@ -42,7 +42,7 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	check(err)
 	_, second, err := f.Regenerate(t.Context(), ann, made.ID, 0, time.Hour)
 	check(err)
-	_, _, err = f.CreateAccount(t.Context(), ann, admin.AccountDraft{Name: "bob", Role: admin.RoleMember, Password: password + "2"})
+	_, _, err = f.CreateAccount(t.Context(), ann, admin.NewAccount{Name: "bob", Role: admin.RoleMember, Password: password + "2"})
 	check(err)
 	_, err = f.UpdateAccount(t.Context(), ann, "bob", admin.AccountEdit{Role: new(admin.RoleManager), Password: new(password + "3")})
 	check(err)
@@ -173,7 +173,7 @@ func TestChangesAndEventsAreOne(t *testing.T) {
 	made, _ := f.create(t, nil)
 	before := len(f.events(t))
 	// Refused changes leave no event.
-	_, _, err := f.Create(t.Context(), operator, draft(nil))
+	_, _, err := f.Create(t.Context(), operator, newToken(nil))
 	if outcome(err) != "invalid" || len(f.events(t)) != before {
 		t.Errorf("%v, %d events; had %d", err, len(f.events(t)), before)
 	}
@@ -221,7 +221,7 @@ func TestTokenEvents(t *testing.T) {
 	f, _ := newManagement(t)
 	ann := f.member(t, "ann", admin.RoleMember)
 	boss := f.member(t, "boss", admin.RoleOwner)
-	made, _, err := f.Create(t.Context(), ann, draft(nil))
+	made, _, err := f.Create(t.Context(), ann, newToken(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestCreateOnce(t *testing.T) {
 	ann, bob := f.member(t, "ann", admin.RoleMember), f.member(t, "bob", admin.RoleMember)
 	key := admin.Idempotency{Key: "6f1c", Request: token.Hash("request")}
 	own := func(name string) admin.NewToken {
-		return draft(func(d *admin.NewToken) { d.Name, d.Owner = name, "" })
+		return newToken(func(d *admin.NewToken) { d.Name, d.Owner = name, "" })
 	}
 	made, secret, replayed, err := f.CreateOnce(t.Context(), ann, own("a"), key)
 	if err != nil || replayed || !f.works(t, secret) {
@@ -292,7 +292,7 @@ func TestCreateOnceAtOnce(t *testing.T) {
 	ids := make(chan string, 8)
 	for range cap(ids) {
 		go func() {
-			made, _, _, err := f.CreateOnce(t.Context(), operator, draft(nil), admin.Idempotency{Key: "k"})
+			made, _, _, err := f.CreateOnce(t.Context(), operator, newToken(nil), admin.Idempotency{Key: "k"})
 			if err != nil {
 				t.Error(err)
 			}

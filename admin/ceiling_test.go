@@ -47,7 +47,7 @@ func TestCeiling(t *testing.T) {
 			made, _ := f.create(t, test.change) // by somebody else, and handed over
 			calls := map[string]func() error{
 				"create": func() error {
-					_, _, err := f.Create(t.Context(), actor, draft(func(d *admin.NewToken) {
+					_, _, err := f.Create(t.Context(), actor, newToken(func(d *admin.NewToken) {
 						if test.change != nil {
 							test.change(d)
 						}
@@ -151,7 +151,7 @@ func TestNobodyGivesMoreThanTheyHold(t *testing.T) {
 			}
 		}
 		f.role(t, r)
-		_, _, err = f.CreateAccount(t.Context(), actor, admin.AccountDraft{Name: "new", Role: "made"})
+		_, _, err = f.CreateAccount(t.Context(), actor, admin.NewAccount{Name: "new", Role: "made"})
 		_, errEdit := f.UpdateAccount(t.Context(), actor, "low", admin.AccountEdit{Role: new("made")})
 		if test.more != "" {
 			r.Description = "mine now"
@@ -239,7 +239,7 @@ func TestActingThroughATokenStaysWithinIt(t *testing.T) {
 		{"for another by full access", full, func(d *admin.NewToken) { d.Owner = "bob" }, "owner"},
 		{"for nobody known", full, func(d *admin.NewToken) { d.Owner = "nobody" }, "owner"},
 	} {
-		made, _, err := f.Create(t.Context(), test.actor, draft(acts(test.change)))
+		made, _, err := f.Create(t.Context(), test.actor, newToken(acts(test.change)))
 		if test.fields == "" && err != nil || test.fields != "" && problems(t, err) != test.fields {
 			t.Errorf("%s: %v", test.name, err)
 		}
@@ -265,7 +265,7 @@ func TestActingThroughATokenStaysWithinIt(t *testing.T) {
 		t.Errorf("an operation of a permission: %v", err)
 	}
 	// Nor by way of an account that may do more, to sign in to.
-	_, _, err := f.CreateAccount(t.Context(), some, admin.AccountDraft{Name: "mighty", Role: admin.RoleOwner, Password: password})
+	_, _, err := f.CreateAccount(t.Context(), some, admin.NewAccount{Name: "mighty", Role: admin.RoleOwner, Password: password})
 	_, errPassword := f.UpdateAccount(t.Context(), some, "bob", admin.AccountEdit{Password: new(password + "!")})
 	if outcome(err) != "no" || outcome(errPassword) != "no" {
 		t.Errorf("an account: %v, the password of another: %v", err, errPassword)

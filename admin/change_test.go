@@ -16,7 +16,7 @@ const foreign = "legacy-secret-0123456789"
 
 func TestImport(t *testing.T) {
 	f := newFixture(t)
-	made, err := f.Import(t.Context(), operator, draft(nil), foreign)
+	made, err := f.Import(t.Context(), operator, newToken(nil), foreign)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestImport(t *testing.T) {
 
 func TestImportRefuses(t *testing.T) {
 	f := newFixture(t)
-	if _, err := f.Import(t.Context(), operator, draft(nil), foreign); err != nil {
+	if _, err := f.Import(t.Context(), operator, newToken(nil), foreign); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct{ name, secret, token, fields string }{
@@ -42,7 +42,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := f.Import(t.Context(), operator, draft(func(d *admin.NewToken) { d.Name = test.token }), test.secret)
+			_, err := f.Import(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = test.token }), test.secret)
 			if fields := problems(t, err); fields != test.fields {
 				t.Errorf("got fields %q in %q; want %q", fields, err, test.fields)
 			}

@@ -28,7 +28,7 @@ func (s *Service) SignInExternal(ctx context.Context, who ExternalIdentity, defa
 	if who.Subject == "" || len(who.Subject) > 255 || who.Method == byPassword || who.Method == bySetUp {
 		return SignedIn{}, fmt.Errorf("single sign-on by %q gave no subject that can be kept", who.Method)
 	}
-	draft, _, err := s.draftAccount(AccountDraft{Name: who.Name, Role: defaultRole, Subject: who.Subject})
+	asked, _, err := s.newAccount(NewAccount{Name: who.Name, Role: defaultRole, Subject: who.Subject})
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -38,7 +38,7 @@ func (s *Service) SignInExternal(ctx context.Context, who ExternalIdentity, defa
 	}
 	var account store.Account
 	err = s.store.Change(ctx, func(tx store.Tx) error {
-		account, err = s.externalAccount(ctx, tx, who, draft, from)
+		account, err = s.externalAccount(ctx, tx, who, asked, from)
 		if err != nil {
 			return err
 		}
@@ -57,10 +57,10 @@ func (s *Service) SignInExternal(ctx context.Context, who ExternalIdentity, defa
 }
 
 // externalAccount returns the account that an identity is here.
-func (s *Service) externalAccount(ctx context.Context, tx store.Tx, who ExternalIdentity, draft store.Account, from From) (store.Account, error) {
+func (s *Service) externalAccount(ctx context.Context, tx store.Tx, who ExternalIdentity, asked store.Account, from From) (store.Account, error) {
 	account, err := tx.AccountBySubject(ctx, who.Subject)
 	if errors.Is(err, store.ErrNotFound) {
-		return s.firstUse(ctx, tx, who, draft, from)
+		return s.firstUse(ctx, tx, who, asked, from)
 	}
 	if err == nil && !account.Enabled {
 		return account, &refusal{"disabled"}
@@ -69,7 +69,7 @@ func (s *Service) externalAccount(ctx context.Context, tx store.Tx, who External
 }
 
 // firstUse links an identity to the account that waits for it, or makes one.
-func (s *Service) firstUse(ctx context.Context, tx store.Tx, who ExternalIdentity, draft store.Account, from From) (store.Account, error) {
+func (s *Service) firstUse(ctx context.Context, tx store.Tx, who ExternalIdentity, asked store.Account, from From) (store.Account, error) {
 	if !accountName.MatchString(who.Name) {
 		return store.Account{}, &refusal{"the name can't name an account"}
 	}
@@ -77,7 +77,7 @@ func (s *Service) firstUse(ctx context.Context, tx store.Tx, who ExternalIdentit
 	account, err := tx.AccountByName(ctx, who.Name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return draft, s.makeOnFirstUse(ctx, tx, &actor, &draft)
+		return asked, s.makeOnFirstUse(ctx, tx, &actor, &asked)
 	case err != nil:
 		return account, err
 	case account.Subject != "" || account.Password != "":
@@ -97,20 +97,20 @@ func (s *Service) firstUse(ctx context.Context, tx store.Tx, who ExternalIdentit
 	return tx.Account(ctx, account.ID)
 }
 
-func (s *Service) makeOnFirstUse(ctx context.Context, tx store.Tx, actor *Actor, draft *store.Account) error {
-	if draft.Role == "" {
+func (s *Service) makeOnFirstUse(ctx context.Context, tx store.Tx, actor *Actor, asked *store.Account) error {
+	if asked.Role == "" {
 		return &refusal{"no account for this subject"}
 	}
-	if _, err := s.role(ctx, tx, draft.Role); err != nil {
+	if _, err := s.role(ctx, tx, asked.Role); err != nil {
 		return fmt.Errorf("default role of single sign-on: %w", err)
 	}
-	owned, err := s.ownedBy(ctx, tx, draft.Name)
+	owned, err := s.ownedBy(ctx, tx, asked.Name)
 	if err != nil {
 		return err
 	}
 	if owned.count() > 0 {
 		return &refusal{"the name owns tokens already; somebody who manages accounts has to make this one"}
 	}
-	_, err = s.addAccount(ctx, tx, actor, draft, accountCreate)
+	_, err = s.addAccount(ctx, tx, actor, asked, accountCreate)
 	return err
 }

@@ -76,7 +76,7 @@ func TestSetUpIsForAnOwnerWhoCanSignIn(t *testing.T) {
 	if _, err := f.SignInExternal(t.Context(), admin.ExternalIdentity{Subject: "s", Name: "eve", Method: "header"}, admin.RoleMember, admin.From{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "waiting", Role: admin.RoleOwner}); err != nil {
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "waiting", Role: admin.RoleOwner}); err != nil {
 		t.Fatal(err)
 	}
 	disabled := func(tx store.Tx) error {
@@ -137,7 +137,7 @@ func TestSetUpAtOnce(t *testing.T) {
 func TestSignInExternal(t *testing.T) {
 	f, _ := newManagement(t)
 	f.account(t, "local", admin.RoleOwner)
-	for _, d := range []admin.AccountDraft{
+	for _, d := range []admin.NewAccount{
 		{Name: "waiting", Role: admin.RoleManager},
 		{Name: "known", Role: admin.RoleMember, Subject: "sub-known"},
 		{Name: "off", Role: admin.RoleMember, Subject: "sub-off"},

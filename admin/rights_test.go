@@ -83,7 +83,7 @@ var tokenActions = []struct {
 		return err
 	}},
 	{"create", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
-		_, _, err := f.Create(t.Context(), a, draft(func(d *admin.NewToken) { d.Name, d.Owner = "another", made.Owner }))
+		_, _, err := f.Create(t.Context(), a, newToken(func(d *admin.NewToken) { d.Name, d.Owner = "another", made.Owner }))
 		return err
 	}},
 }
@@ -212,7 +212,7 @@ func TestRightsBeyondTokens(t *testing.T) {
 			return f.DeleteSession(t.Context(), a, f.signIn(t, "other").Session)
 		}},
 		{"create account", func(a admin.Actor, i int) error {
-			_, _, err := f.CreateAccount(t.Context(), a, admin.AccountDraft{Name: fmt.Sprint("new", i), Role: admin.RoleMember})
+			_, _, err := f.CreateAccount(t.Context(), a, admin.NewAccount{Name: fmt.Sprint("new", i), Role: admin.RoleMember})
 			return err
 		}},
 		{"update account", func(a admin.Actor, _ int) error {
@@ -322,7 +322,7 @@ func TestHiddenTokensLookLikeNone(t *testing.T) {
 		}
 	}
 	other := f.member(t, "second", admin.RoleMember)
-	if _, _, err := f.Create(t.Context(), other, draft(func(d *admin.NewToken) { d.API, d.Owner = "orders", "" })); err != nil {
+	if _, _, err := f.Create(t.Context(), other, newToken(func(d *admin.NewToken) { d.API, d.Owner = "orders", "" })); err != nil {
 		t.Fatal(err)
 	}
 	// A name in two APIs must not be called ambiguous to who sees one of them.

@@ -33,7 +33,7 @@ type Edit struct {
 	Owner       *string
 }
 
-// token returns the token that the draft asks for. API and grants are left to
+// token returns the token that is asked for. API and grants are left to
 // checkRights, which has to ask the store.
 func (d NewToken) token(id string, now time.Time) (token.Token, FieldErrors, error) {
 	var p FieldErrors

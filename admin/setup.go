@@ -59,7 +59,7 @@ func (s *Service) SetUp(ctx context.Context, secret, name, password string, from
 	if _, err := s.setUpLink(ctx, s.store, secret); err != nil {
 		return SignedIn{}, err // before any work on the password
 	}
-	owner, p, err := s.draftAccount(AccountDraft{Name: name, Role: RoleOwner})
+	owner, p, err := s.newAccount(NewAccount{Name: name, Role: RoleOwner})
 	if err != nil {
 		return SignedIn{}, err
 	}

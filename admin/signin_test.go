@@ -27,7 +27,7 @@ func TestSignIn(t *testing.T) {
 	f, quick := newManagement(t)
 	f.account(t, "ann", admin.RoleMember)
 	f.account(t, "off", admin.RoleMember)
-	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "sso", Role: admin.RoleMember}); err != nil {
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "sso", Role: admin.RoleMember}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.UpdateAccount(t.Context(), operator, "off", admin.AccountEdit{Enabled: new(false)}); err != nil {

@@ -116,7 +116,7 @@ func TestTakeOverIsAllOrNothing(t *testing.T) {
 		"token of elsewhere": {func(f *admin.Foreign) { f.Secret = "the-foreign-secret-of-elsewhere" }, "secret"},
 	} {
 		f := newFixture(t)
-		other := draft(func(d *admin.NewToken) { d.API, d.Name, d.Grants, d.Type = "orders", "elsewhere", nil, token.ReadOnly })
+		other := newToken(func(d *admin.NewToken) { d.API, d.Name, d.Grants, d.Type = "orders", "elsewhere", nil, token.ReadOnly })
 		if _, err := f.Import(t.Context(), operator, other, "the-foreign-secret-of-elsewhere"); err != nil {
 			t.Fatal(err)
 		}

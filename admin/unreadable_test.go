@@ -47,13 +47,13 @@ func TestUnreadableTokenCanBeDeleted(t *testing.T) {
 	made, _ := f.create(t, nil)
 	spoil(made.ID)
 	var taken *token.FieldError
-	if _, _, err := f.Create(t.Context(), operator, draft(nil)); !errors.As(err, &taken) || taken.Field != "name" {
+	if _, _, err := f.Create(t.Context(), operator, newToken(nil)); !errors.As(err, &taken) || taken.Field != "name" {
 		t.Errorf("another of the same name: %v", err)
 	}
 	if gone, err := f.Delete(t.Context(), operator, made.ID); err != nil || gone.ID != made.ID {
 		t.Errorf("deleting: %v, %v", gone, err)
 	}
-	if _, _, err := f.Create(t.Context(), operator, draft(nil)); err != nil {
+	if _, _, err := f.Create(t.Context(), operator, newToken(nil)); err != nil {
 		t.Errorf("the name is free again: %v", err)
 	}
 }
@@ -62,7 +62,7 @@ func TestUnreadableTokenCanBeDeleted(t *testing.T) {
 func TestUnreadableTokensOfARemovedAccount(t *testing.T) {
 	f, spoil := newSpoilable(t)
 	for _, name := range []string{"ann", "bob"} {
-		if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: name, Role: admin.RoleMember}); err != nil {
+		if _, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: name, Role: admin.RoleMember}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +88,7 @@ func TestUnreadableTokensOfARemovedAccount(t *testing.T) {
 	}
 	odd, _ := f.create(t, func(d *admin.NewToken) { d.Owner = "carl" })
 	spoil(odd.ID)
-	if _, inherited, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "carl", Role: admin.RoleMember}); err != nil || inherited != 1 {
+	if _, inherited, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "carl", Role: admin.RoleMember}); err != nil || inherited != 1 {
 		t.Errorf("a new account of that name inherits %d, %v", inherited, err)
 	}
 }

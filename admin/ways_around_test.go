@@ -34,13 +34,13 @@ func TestPartOfARightIsNotGivenAsAWhole(t *testing.T) {
 	f, _ := newManagement(t)
 	f.account(t, "ann", admin.RoleOwner)
 	f.role(t, store.Role{Name: "ops", Read: store.All, Update: store.All})
-	draft := admin.AccountDraft{Name: "mallory", Role: "ops"}
+	asked := admin.NewAccount{Name: "mallory", Role: "ops"}
 	part := f.through(t, "ann", "GET /api/v1/tokens", "POST /api/v1/tokens/{id}/disable", "account.manage")
-	if _, _, err := f.CreateAccount(t.Context(), part, draft); err == nil {
+	if _, _, err := f.CreateAccount(t.Context(), part, asked); err == nil {
 		t.Error("a part of token.update was enough for the role ops")
 	}
 	whole := f.through(t, "ann", "token.read", "token.update", "account.manage", "role.manage")
-	if _, _, err := f.CreateAccount(t.Context(), whole, draft); err != nil {
+	if _, _, err := f.CreateAccount(t.Context(), whole, asked); err != nil {
 		t.Errorf("with all of it: %v", err)
 	}
 }
@@ -52,11 +52,11 @@ func TestTokensLetNobodySignIn(t *testing.T) {
 	f.account(t, "bob", admin.RoleMember)
 	script := f.through(t, "ann")
 	before := quick.hashed.Load()
-	for field, draft := range map[string]admin.AccountDraft{
+	for field, asked := range map[string]admin.NewAccount{
 		"password": {Name: "mallory", Role: admin.RoleOwner, Password: password},
 		"subject":  {Name: "mallory", Role: admin.RoleOwner, Subject: "header:mallory"},
 	} {
-		if _, _, err := f.CreateAccount(t.Context(), script, draft); problems(t, err) != field {
+		if _, _, err := f.CreateAccount(t.Context(), script, asked); problems(t, err) != field {
 			t.Errorf("an account with a %s: %v", field, err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestTokensLetNobodySignIn(t *testing.T) {
 	if hashed := quick.hashed.Load() - before; hashed != 0 {
 		t.Errorf("%d passwords were hashed for nothing", hashed)
 	}
-	if _, _, err := f.CreateAccount(t.Context(), script, admin.AccountDraft{Name: "newcomer", Role: admin.RoleMember}); err != nil {
+	if _, _, err := f.CreateAccount(t.Context(), script, admin.NewAccount{Name: "newcomer", Role: admin.RoleMember}); err != nil {
 		t.Errorf("an account that waits for single sign-on: %v", err)
 	}
 	if _, err := f.UpdateAccount(t.Context(), script, "bob", admin.AccountEdit{Role: new(admin.RoleAuditor)}); err != nil {
@@ -85,14 +85,14 @@ func TestTokensOfANameAreNotHadByNamingAnAccount(t *testing.T) {
 	f.create(t, func(d *admin.NewToken) { d.Owner = "root" })
 	f.role(t, store.Role{Name: "hr", Read: store.Own, Create: store.Own, Update: store.Own, Regenerate: store.Own, Delete: store.Own, Accounts: true})
 	hank := f.member(t, "hank", "hr")
-	if _, _, err := f.CreateAccount(t.Context(), hank, admin.AccountDraft{Name: "root", Role: "hr", Password: password}); outcome(err) != "no" {
+	if _, _, err := f.CreateAccount(t.Context(), hank, admin.NewAccount{Name: "root", Role: "hr", Password: password}); outcome(err) != "no" {
 		t.Errorf("hank made root: %v", err)
 	}
 	if _, err := f.Account(t.Context(), operator, "root"); err == nil {
 		t.Error("the account was made all the same")
 	}
 	ann := f.member(t, "ann", admin.RoleOwner)
-	if _, inherited, err := f.CreateAccount(t.Context(), ann, admin.AccountDraft{Name: "root", Role: admin.RoleMember, Password: password}); err != nil || inherited != 1 {
+	if _, inherited, err := f.CreateAccount(t.Context(), ann, admin.NewAccount{Name: "root", Role: admin.RoleMember, Password: password}); err != nil || inherited != 1 {
 		t.Errorf("an owner: %d, %v", inherited, err)
 	}
 }
@@ -100,7 +100,7 @@ func TestTokensOfANameAreNotHadByNamingAnAccount(t *testing.T) {
 // The Kelvin sign is k in lower case, and would be somebody else at a proxy.
 func TestOnlyASCIILettersNameAccounts(t *testing.T) {
 	f, _ := newManagement(t)
-	if _, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "kim", Role: admin.RoleManager}); err != nil {
+	if _, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "kim", Role: admin.RoleManager}); err != nil {
 		t.Fatal(err)
 	}
 	who := admin.ExternalIdentity{Subject: "header:\u212Aim", Name: "\u212Aim", Method: "header"}

@@ -152,7 +152,7 @@ func TestSecretsAreNoNamesOrDescriptions(t *testing.T) {
 	}
 	for _, pasted := range []string{secret.Reveal(), link.Reveal()} {
 		for _, text := range []string{pasted, "for CI: " + pasted, "trv_trv_ TOKEN=" + pasted + ",", "tok_" + pasted} {
-			_, _, err := f.Create(t.Context(), operator, draft(func(d *admin.NewToken) { d.Name, d.Description = text, text }))
+			_, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name, d.Description = text, text }))
 			if problems(t, err) != "name description" || strings.Contains(err.Error(), pasted) {
 				t.Errorf("making %q: %v", text, err)
 			}

@@ -52,7 +52,7 @@ func newManagement(t *testing.T, words map[string]string) *gateway {
 func (g *gateway) account(name, role, password string) {
 	g.t.Helper()
 	s := g.runtime().managing.service.Load()
-	_, _, err := s.CreateAccount(g.t.Context(), admin.Operator("root"), admin.AccountDraft{Name: name, Role: role, Password: password})
+	_, _, err := s.CreateAccount(g.t.Context(), admin.Operator("root"), admin.NewAccount{Name: name, Role: role, Password: password})
 	if err != nil {
 		g.t.Fatal(err)
 	}

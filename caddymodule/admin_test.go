@@ -24,14 +24,14 @@ func TestAdminFromSetUpToRevocation(t *testing.T) {
 	g.ask("POST", "/set-up").want(t, http.StatusUnprocessableEntity)
 	g.ask("GET", "/nothing").want(t, http.StatusNotFound)
 
-	draft := object{"api": "articles", "name": "ci", "type": "custom", "duration": "30d", "grants": []string{"article.find"}}
-	g.anyone().do("POST", "tokens", draft).refused(t, http.StatusUnauthorized, "not_signed_in")
+	asked := object{"api": "articles", "name": "ci", "type": "custom", "duration": "30d", "grants": []string{"article.find"}}
+	g.anyone().do("POST", "tokens", asked).refused(t, http.StatusUnauthorized, "not_signed_in")
 	owner := object{"link": link, "name": "ann", "password": adminPassword}
 	in := g.anyone().do("POST", "set-up", owner).want(t, http.StatusCreated)
 	g.anyone().do("POST", "set-up", owner).refused(t, http.StatusForbidden, "set_up_link_invalid")
 
 	ann := g.anyone("Cookie: " + in.cookie(t))
-	made := readAs[issued](t, ann.do("POST", "tokens", draft).want(t, http.StatusCreated))
+	made := readAs[issued](t, ann.do("POST", "tokens", asked).want(t, http.StatusCreated))
 	bearer := "Authorization: Bearer " + made.Secret
 	if a := g.ask("GET", "/api/articles", bearer); a.status != http.StatusOK || a.body != "backend" {
 		t.Fatal(a)
@@ -87,15 +87,15 @@ func TestAdminByToken(t *testing.T) {
 	ann := g.signIn("ann")
 	id, script := g.script("mia")
 	_, reader := g.script("mia", "token.read")
-	draft := object{"api": "articles", "name": "ci", "type": "read-only", "duration": "7d"}
+	asked := object{"api": "articles", "name": "ci", "type": "read-only", "duration": "7d"}
 
-	made := readAs[issued](t, script.do("POST", "tokens", draft).want(t, http.StatusCreated))
+	made := readAs[issued](t, script.do("POST", "tokens", asked).want(t, http.StatusCreated))
 	if made.Token.Owner != "mia" {
 		t.Errorf("the token belongs to %q", made.Token.Owner)
 	}
 	script.do("GET", "accounts", nil).refused(t, http.StatusForbidden, "forbidden") // mia may not either
 	reader.do("GET", "tokens/"+made.Token.ID, nil).want(t, http.StatusOK)
-	a := reader.do("POST", "tokens", draft).refused(t, http.StatusForbidden, "missing_permission")
+	a := reader.do("POST", "tokens", asked).refused(t, http.StatusForbidden, "missing_permission")
 	if p := readAs[problem](t, a); p.Permission != "token.create" || !strings.Contains(a.header.Get("WWW-Authenticate"), `scope="token.create"`) {
 		t.Error(a)
 	}

@@ -102,7 +102,7 @@ func createAccount(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	d := admin.AccountDraft{Name: args[0], Role: s.account.role, Subject: s.account.subject, Password: password}
+	d := admin.NewAccount{Name: args[0], Role: s.account.role, Subject: s.account.subject, Password: password}
 	account, inherited, err := s.service.CreateAccount(s.cmd.Context(), s.actor, d)
 	if err != nil {
 		return err

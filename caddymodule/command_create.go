@@ -29,7 +29,7 @@ func createCommand(o *options) *cobra.Command {
 		Args: none,
 		RunE: o.run(create),
 	}
-	o.draftFlags(cmd, "30d")
+	o.newTokenFlags(cmd, "30d")
 	return cmd
 }
 
@@ -44,13 +44,13 @@ argument it would show in process lists.`,
 		Args:    none,
 		RunE:    o.run(importSecret),
 	}
-	o.draftFlags(cmd, "unlimited")
+	o.newTokenFlags(cmd, "unlimited")
 	cmd.Flags().StringVar(&o.secretFile, "secret-file", "", "File to read the secret from, instead of standard input")
 	addCommands(cmd, "", importStrapiCommand, importCSVCommand, importJSONLCommand)
 	return cmd
 }
 
-func (o *options) draftFlags(cmd *cobra.Command, duration string) {
+func (o *options) newTokenFlags(cmd *cobra.Command, duration string) {
 	o.makesStore = true
 	cmd.Flags().StringVar(&o.api, "api", defaultAPI, "API that the token belongs to")
 	o.fieldFlags(cmd, duration)
@@ -67,7 +67,7 @@ func (o *options) fieldFlags(cmd *cobra.Command, duration string) {
 	flags.StringVar(&o.owner, "owner", "", "Who answers for it (default the system user)")
 }
 
-func (s *session) draft() (admin.NewToken, error) {
+func (s *session) newToken() (admin.NewToken, error) {
 	o := s.options
 	d := admin.NewToken{
 		API: o.api, Name: o.name, Description: o.description, Type: typeOr(o.kind, o.grants),
@@ -93,7 +93,7 @@ func systemUser() string {
 }
 
 func create(s *session, _ []string) error {
-	d, err := s.draft()
+	d, err := s.newToken()
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func importSecret(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.draft()
+	d, err := s.newToken()
 	if err != nil {
 		return err
 	}

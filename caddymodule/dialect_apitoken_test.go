@@ -29,8 +29,8 @@ func TestAPITokenAnswers(t *testing.T) {
 	g.mustLoad(apiTokenSite)
 	// Tokens may hold any visible character, a colon among them.
 	const odd = "versio:user:4f2a,b;c=d/e+f~!\"#$%&'()*<>?@[\\]^`{|}"
-	draft := admin.NewToken{API: "articles", Name: "odd", Type: token.ReadOnly, Duration: "unlimited"}
-	if _, err := g.manage().Import(t.Context(), admin.Operator("ann"), draft, odd); err != nil {
+	asked := admin.NewToken{API: "articles", Name: "odd", Type: token.ReadOnly, Duration: "unlimited"}
+	if _, err := g.manage().Import(t.Context(), admin.Operator("ann"), asked, odd); err != nil {
 		t.Fatal(err)
 	}
 	with := func(kind string) string { return "Authorization: apiToken " + g.tokens[kind].secret }

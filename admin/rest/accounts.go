@@ -49,7 +49,7 @@ func (a *api) createAccount(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	account, inherited, err := a.Service.CreateAccount(c.r.Context(), c.actor, admin.AccountDraft(body))
+	account, inherited, err := a.Service.CreateAccount(c.r.Context(), c.actor, admin.NewAccount(body))
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func TestRoles(t *testing.T) {
 func TestAudit(t *testing.T) {
 	f := newFixture(t)
 	ann := f.member(t, "ann", admin.RoleOwner)
-	made := read[issued](t, ann.do(t, "POST", "/tokens", draft("ci")).want(t, http.StatusCreated))
+	made := read[issued](t, ann.do(t, "POST", "/tokens", newToken("ci")).want(t, http.StatusCreated))
 	ann.do(t, "PATCH", "/tokens/"+made.Token.ID, object{"name": "<b>build</b>"}, "If-Match", "*").want(t, http.StatusOK)
 	events := ann.do(t, "GET", "/events?action=token.update&actor=ann", nil).want(t, http.StatusOK)
 	if p := read[page[admin.EventRecord]](t, events); len(p.Items) != 1 || p.Items[0].Subject != made.Token.ID || p.Items[0].Via != "api" {

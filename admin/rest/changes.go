@@ -10,7 +10,7 @@ import (
 )
 
 var tokenChangeRoutes = []route{
-	{method: "POST", path: "/tokens", body: draftBody{}, handle: (*api).create},
+	{method: "POST", path: "/tokens", body: newTokenBody{}, handle: (*api).create},
 	{method: "POST", path: "/tokens/import", body: importBody{}, handle: (*api).importToken},
 	{method: "PATCH", path: "/tokens/{id}", body: editBody{}, handle: (*api).update},
 	{method: "POST", path: "/tokens/{id}/enable", handle: (*api).enable},
@@ -19,8 +19,8 @@ var tokenChangeRoutes = []route{
 	{method: "DELETE", path: "/tokens/{id}", handle: (*api).deleteToken},
 }
 
-// draftBody is a token as somebody asks for it.
-type draftBody struct {
+// newTokenBody is a token as somebody asks for it.
+type newTokenBody struct {
 	API         string     `json:"api"`
 	Name        string     `json:"name"`
 	Description string     `json:"description"`
@@ -30,7 +30,7 @@ type draftBody struct {
 	Owner       string     `json:"owner"` // the creator if empty
 }
 
-func (b draftBody) draft() admin.NewToken {
+func (b newTokenBody) newToken() admin.NewToken {
 	return admin.NewToken{
 		API: b.API, Name: b.Name, Description: b.Description, Type: b.Type, Duration: b.Duration, Grants: b.Grants, Owner: b.Owner,
 	}
@@ -54,7 +54,7 @@ func (a *api) issue(c *call, status int, t *token.Token, secret token.Secret) {
 // that did not hear the answer. The secret was in that answer and nowhere else:
 // who lost it regenerates the token.
 func (a *api) create(c *call) error {
-	var body draftBody
+	var body newTokenBody
 	if err := c.decode(&body); err != nil {
 		return err
 	}
@@ -66,9 +66,9 @@ func (a *api) create(c *call) error {
 	var t token.Token
 	var secret token.Secret
 	if key == nil {
-		t, secret, err = a.Service.Create(ctx, c.actor, body.draft())
+		t, secret, err = a.Service.Create(ctx, c.actor, body.newToken())
 	} else {
-		t, secret, replayed, err = a.Service.CreateOnce(ctx, c.actor, body.draft(), *key)
+		t, secret, replayed, err = a.Service.CreateOnce(ctx, c.actor, body.newToken(), *key)
 	}
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (c *call) idempotency(body any) (*admin.Idempotency, error) {
 }
 
 type importBody struct {
-	draftBody
+	newTokenBody
 
 	Secret string `json:"secret"` // that another system minted
 }
@@ -113,9 +113,9 @@ func (a *api) importToken(c *call) error {
 	ctx, status, replayed := c.r.Context(), http.StatusCreated, false
 	var t token.Token
 	if key == nil {
-		t, err = a.Service.Import(ctx, c.actor, body.draft(), body.Secret)
+		t, err = a.Service.Import(ctx, c.actor, body.newToken(), body.Secret)
 	} else {
-		t, replayed, err = a.Service.ImportOnce(ctx, c.actor, body.draft(), body.Secret, *key)
+		t, replayed, err = a.Service.ImportOnce(ctx, c.actor, body.newToken(), body.Secret, *key)
 	}
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (f *fixture) anyone() *client { return &client{f: f} }
 // member makes an account and signs it in.
 func (f *fixture) member(t *testing.T, name, role string) *client {
 	t.Helper()
-	_, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: name, Role: role, Password: password})
+	_, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: name, Role: role, Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,10 +85,10 @@ func TestBodies(t *testing.T) {
 		})
 	}
 	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/json; charset=latin1", "application/json+x"} {
-		ann.do(t, "POST", "/tokens", draft("x"), "Content-Type", kind).refused(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
+		ann.do(t, "POST", "/tokens", newToken("x"), "Content-Type", kind).refused(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
 	}
-	ann.do(t, "POST", "/tokens", draft("x"), "Content-Encoding", "gzip").refused(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
-	ann.do(t, "POST", "/tokens", draft("x"), "Content-Type", "Application/JSON; charset=UTF-8").want(t, http.StatusCreated)
+	ann.do(t, "POST", "/tokens", newToken("x"), "Content-Encoding", "gzip").refused(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
+	ann.do(t, "POST", "/tokens", newToken("x"), "Content-Type", "Application/JSON; charset=UTF-8").want(t, http.StatusCreated)
 	id := f.token(t, "ann", "ci").ID
 	ann.do(t, "DELETE", "/tokens/"+id, `{"sure":true}`).refused(t, http.StatusBadRequest, "malformed_body")
 	ann.do(t, "POST", "/tokens/"+id+"/disable", "a=b", "Content-Type", "text/plain").refused(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
@@ -125,7 +125,7 @@ func TestPathsAndMethods(t *testing.T) {
 		t.Errorf("got %v", head.Header)
 	}
 	f.anyone().do(t, "TRACE", "/tokens", nil).want(t, http.StatusMethodNotAllowed)
-	ann.do(t, "POST", "/tokens?dry=1", draft("x")).refused(t, http.StatusBadRequest, "invalid_parameter")
+	ann.do(t, "POST", "/tokens?dry=1", newToken("x")).refused(t, http.StatusBadRequest, "invalid_parameter")
 }
 
 func TestRateLimit(t *testing.T) {
@@ -198,7 +198,7 @@ func TestGoodCookiesAreNotCounted(t *testing.T) {
 	f := newFixture(t, rate)
 	for i := range 10 {
 		name := fmt.Sprint("ann", i)
-		f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: name, Role: admin.RoleMember, Password: password})
+		f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: name, Role: admin.RoleMember, Password: password})
 		in, err := f.SignIn(t.Context(), name, password, admin.From{Address: fmt.Sprint("198.51.100.", i)})
 		if err != nil {
 			t.Fatal(err)

@@ -145,8 +145,8 @@ type page[T any] struct {
 // object is a JSON object.
 type object map[string]any
 
-// draft is a valid one of a name; the rest can be overwritten.
-func draft(name string, more ...object) object {
+// newToken is a valid one of a name; the rest can be overwritten.
+func newToken(name string, more ...object) object {
 	d := object{"api": "articles", "name": name, "type": "custom", "duration": "30d", "grants": []string{"article.find"}}
 	for _, more := range more {
 		maps.Copy(d, more)

@@ -131,7 +131,7 @@ func (m *cells) restore(t *testing.T) {
 	ctx, f := t.Context(), m.f
 	m.count++
 	if _, err := f.Account(ctx, operator, "ben"); err != nil {
-		if _, _, err := f.CreateAccount(ctx, operator, admin.AccountDraft{Name: "ben", Role: admin.RoleMember, Password: password}); err != nil {
+		if _, _, err := f.CreateAccount(ctx, operator, admin.NewAccount{Name: "ben", Role: admin.RoleMember, Password: password}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,9 +182,9 @@ func (m *cells) ask(t *testing.T, who *client, method, path string, more []strin
 	case "PATCH /tokens/{}":
 		body = changed(more, name)
 	case "POST /tokens":
-		body = draft(name, object{"owner": owner})
+		body = newToken(name, object{"owner": owner})
 	case "POST /tokens/import":
-		body = draft(name, object{"owner": owner, "secret": fmt.Sprintf("minted-elsewhere-%06d", m.count)})
+		body = newToken(name, object{"owner": owner, "secret": fmt.Sprintf("minted-elsewhere-%06d", m.count)})
 	case "POST /accounts":
 		body = object{"name": fmt.Sprintf("made%d", m.count), "role": "member"} // a token sets no password
 	case "PATCH /accounts/ben":
@@ -238,7 +238,7 @@ func TestScriptIsBoundToItsToken(t *testing.T) {
 	_ = f.member(t, "ann", admin.RoleOwner)
 	script := f.scriptOf(t, "ann", "token.read", "token.create")
 	script.do(t, "GET", "/tokens", nil).want(t, http.StatusOK)
-	made := read[issued](t, script.do(t, "POST", "/tokens", draft("made")).want(t, http.StatusCreated))
+	made := read[issued](t, script.do(t, "POST", "/tokens", newToken("made")).want(t, http.StatusCreated))
 	if made.Token.Owner != "ann" {
 		t.Errorf("owner is %q", made.Token.Owner)
 	}
@@ -246,7 +246,7 @@ func TestScriptIsBoundToItsToken(t *testing.T) {
 	if p.Permission != "token.delete" {
 		t.Errorf("permission is %q", p.Permission)
 	}
-	own := draft("mightier", object{"api": admin.ManagementAPI, "grants": []string{"account.manage"}, "duration": "7d"})
+	own := newToken("mightier", object{"api": admin.ManagementAPI, "grants": []string{"account.manage"}, "duration": "7d"})
 	p = script.do(t, "POST", "/tokens", own).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 	if p.Errors[0].Field != "grants" {
 		t.Errorf("errors are %v", p.Errors)
@@ -265,7 +265,7 @@ func TestRoleChangesWhileMemberWorks(t *testing.T) {
 	owner := f.member(t, "ann", admin.RoleOwner)
 	owner.do(t, "POST", "/roles", object{"name": "team", "read": "own", "create": "own", "update": "own"}).want(t, http.StatusCreated)
 	ben := f.member(t, "ben", "team")
-	made := read[issued](t, ben.do(t, "POST", "/tokens", draft("ben's", object{"type": "full-access", "grants": []string{}})).want(t, http.StatusCreated))
+	made := read[issued](t, ben.do(t, "POST", "/tokens", newToken("ben's", object{"type": "full-access", "grants": []string{}})).want(t, http.StatusCreated))
 
 	shrunk := object{"read": "own", "ceiling": object{"apis": []string{"articles"}, "types": []string{"read-only"}, "grants": nil}}
 	over := read[page[admin.Record]](t, owner.do(t, "POST", "/roles/team/overreach", shrunk).want(t, http.StatusOK))
@@ -282,7 +282,7 @@ func TestRoleChangesWhileMemberWorks(t *testing.T) {
 		t.Errorf("overreach is %+v", changed.Overreach)
 	}
 	ben.do(t, "PATCH", "/tokens/"+made.Token.ID, object{"description": "no more"}, "If-Match", "*").refused(t, http.StatusForbidden, "forbidden")
-	ben.do(t, "POST", "/tokens", draft("another")).refused(t, http.StatusForbidden, "forbidden")
+	ben.do(t, "POST", "/tokens", newToken("another")).refused(t, http.StatusForbidden, "forbidden")
 	owner.do(t, "PUT", "/roles/team", object{"read": "own"}, "If-Match", role.Header.Get("ETag")).refused(t, http.StatusPreconditionFailed, "version_mismatch")
 }
 

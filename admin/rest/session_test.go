@@ -66,14 +66,14 @@ func TestSignInAndOut(t *testing.T) {
 		t.Errorf("the cookie stays: %q", out.Header.Get("Set-Cookie"))
 	}
 	renewed.do(t, "GET", "/session", nil).refused(t, http.StatusUnauthorized, "not_signed_in")
-	renewed.do(t, "POST", "/tokens", draft("ci")).refused(t, http.StatusUnauthorized, "not_signed_in")
+	renewed.do(t, "POST", "/tokens", newToken("ci")).refused(t, http.StatusUnauthorized, "not_signed_in")
 	f.scriptOf(t, "ann").do(t, "DELETE", "/session", nil).refused(t, http.StatusConflict, "no_session")
 	f.script("trv_nonsense").do(t, "GET", "/tokens", nil).refused(t, http.StatusUnauthorized, "invalid_token")
 }
 
 func TestHostCookie(t *testing.T) {
 	f := newFixture(t, func(c *rest.Config) { c.Cookie = "" })
-	_, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: "ann", Role: "member", Password: password})
+	_, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "ann", Role: "member", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}

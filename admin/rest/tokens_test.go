@@ -15,7 +15,7 @@ import (
 func TestLifeOfAToken(t *testing.T) {
 	f := newFixture(t)
 	ann := f.member(t, "ann", admin.RoleMember)
-	created := ann.do(t, "POST", "/tokens", draft("ci", object{"description": "for the build"})).want(t, http.StatusCreated)
+	created := ann.do(t, "POST", "/tokens", newToken("ci", object{"description": "for the build"})).want(t, http.StatusCreated)
 	made := read[issued](t, created)
 	path := "/tokens/" + made.Token.ID
 	switch {
@@ -142,17 +142,17 @@ func TestCreateOnce(t *testing.T) {
 	f := newFixture(t)
 	ann, ben := f.member(t, "ann", admin.RoleMember), f.member(t, "ben", admin.RoleMember)
 	const key = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-	first := read[issued](t, ann.do(t, "POST", "/tokens", draft("ci"), "Idempotency-Key", key).want(t, http.StatusCreated))
+	first := read[issued](t, ann.do(t, "POST", "/tokens", newToken("ci"), "Idempotency-Key", key).want(t, http.StatusCreated))
 	// The same request, laid out another way.
 	again := ann.do(t, "POST", "/tokens", `{ "name": "ci", "grants": ["article.find"], "type": "custom",
 		"duration": "30d", "api": "articles" }`, "Idempotency-Key", key).want(t, http.StatusOK)
 	if got := read[issued](t, again); got.Secret != nil || got.Token.ID != first.Token.ID || again.Header.Get("Location") == "" {
 		t.Errorf("got %s", again.body)
 	}
-	ann.do(t, "POST", "/tokens", draft("other"), "Idempotency-Key", key).refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
-	ben.do(t, "POST", "/tokens", draft("ben's"), "Idempotency-Key", key).want(t, http.StatusCreated)
+	ann.do(t, "POST", "/tokens", newToken("other"), "Idempotency-Key", key).refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
+	ben.do(t, "POST", "/tokens", newToken("ben's"), "Idempotency-Key", key).want(t, http.StatusCreated)
 	for _, bad := range []string{"", "a b", strings.Repeat("x", 256)} {
-		ann.do(t, "POST", "/tokens", draft("bad"), "Idempotency-Key", bad).refused(t, http.StatusBadRequest, "invalid_header")
+		ann.do(t, "POST", "/tokens", newToken("bad"), "Idempotency-Key", bad).refused(t, http.StatusBadRequest, "invalid_header")
 	}
 	// Many at once make one.
 	var mu sync.Mutex
@@ -160,7 +160,7 @@ func TestCreateOnce(t *testing.T) {
 	var clients sync.WaitGroup
 	for range 8 {
 		clients.Go(func() {
-			got := ann.do(t, "POST", "/tokens", draft("at once"), "Idempotency-Key", "at-once")
+			got := ann.do(t, "POST", "/tokens", newToken("at once"), "Idempotency-Key", "at-once")
 			mu.Lock()
 			defer mu.Unlock()
 			made[fmt.Sprint(got.StatusCode, " ", read[issued](t, got).Token.ID)]++
@@ -171,13 +171,13 @@ func TestCreateOnce(t *testing.T) {
 		t.Errorf("got %v; want one 201 and seven 200 of one id", made)
 	}
 	ann.do(t, "DELETE", "/tokens/"+first.Token.ID, nil).want(t, http.StatusNoContent)
-	ann.do(t, "POST", "/tokens", draft("ci"), "Idempotency-Key", key).refused(t, http.StatusConflict, "created_gone")
+	ann.do(t, "POST", "/tokens", newToken("ci"), "Idempotency-Key", key).refused(t, http.StatusConflict, "created_gone")
 }
 
 func TestImportOnce(t *testing.T) {
 	f := newFixture(t)
 	ann := f.member(t, "ann", admin.RoleMember)
-	body := draft("old", object{"secret": "from-another-system-1"})
+	body := newToken("old", object{"secret": "from-another-system-1"})
 	do := func(body object, key string) answer {
 		return ann.do(t, "POST", "/tokens/import", body, "Idempotency-Key", key)
 	}
@@ -186,8 +186,8 @@ func TestImportOnce(t *testing.T) {
 	if read[admin.Record](t, again).ID != first.ID || again.Header.Get("Location") == "" || strings.Contains(string(again.body), "from-another") {
 		t.Errorf("got %s", again.body)
 	}
-	do(draft("old", object{"secret": "from-another-system-2"}), "one").refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
-	ann.do(t, "POST", "/tokens", draft("old"), "Idempotency-Key", "one").refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
+	do(newToken("old", object{"secret": "from-another-system-2"}), "one").refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
+	ann.do(t, "POST", "/tokens", newToken("old"), "Idempotency-Key", "one").refused(t, http.StatusUnprocessableEntity, "idempotency_key_reused")
 	do(body, "a b").refused(t, http.StatusBadRequest, "invalid_header")
 	do(body, "two").refused(t, http.StatusUnprocessableEntity, "invalid_fields") // another request for the same
 	ann.do(t, "DELETE", "/tokens/"+first.ID, nil).want(t, http.StatusNoContent)
@@ -204,12 +204,12 @@ func TestFieldErrors(t *testing.T) {
 		fields string
 	}{
 		"everything":         {object{}, "duration name type api"},
-		"name taken":         {draft("taken"), "name"},
-		"unknown permission": {draft("x", object{"grants": []string{"article.fly"}}), "grants"},
-		"unknown API":        {draft("x", object{"api": "nothing", "grants": []string{"GET /"}}), "api"},
-		"long":               {draft("x", object{"description": strings.Repeat("x", 201)}), "description"},
-		"past":               {draft("x", object{"duration": "2001-01-01"}), "duration"},
-		"like a secret":      {draft("trv_x"), "name"},
+		"name taken":         {newToken("taken"), "name"},
+		"unknown permission": {newToken("x", object{"grants": []string{"article.fly"}}), "grants"},
+		"unknown API":        {newToken("x", object{"api": "nothing", "grants": []string{"GET /"}}), "api"},
+		"long":               {newToken("x", object{"description": strings.Repeat("x", 201)}), "description"},
+		"past":               {newToken("x", object{"duration": "2001-01-01"}), "duration"},
+		"like a secret":      {newToken("trv_x"), "name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := ann.do(t, "POST", "/tokens", test.body).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
@@ -238,7 +238,7 @@ func TestFieldErrors(t *testing.T) {
 			t.Errorf("%s: got %v", overlap, p.Errors)
 		}
 	}
-	p := ann.do(t, "POST", "/tokens/import", draft("x", object{"secret": "short"})).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+	p := ann.do(t, "POST", "/tokens/import", newToken("x", object{"secret": "short"})).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 	if p.Errors[0].Field != "secret" || strings.Contains(p.Detail, "short\"") {
 		t.Errorf("got %+v", p)
 	}

@@ -102,7 +102,7 @@ func (u *ui) showNewAccount(c *call, status int, form accountForm, problems admi
 
 func (u *ui) createAccount(c *call) error {
 	form := accountForm{Name: c.value("name"), Role: c.value("role"), Subject: c.value("subject")}
-	made, inherited, err := u.Service.CreateAccount(c.r.Context(), c.actor, admin.AccountDraft{
+	made, inherited, err := u.Service.CreateAccount(c.r.Context(), c.actor, admin.NewAccount{
 		Name: form.Name, Role: form.Role, Password: c.r.PostForm.Get("password"), Subject: form.Subject,
 	})
 	if problems, ok := problemsOf(err, "role"); ok && c.manages(admin.AccountManage) {

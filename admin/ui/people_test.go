@@ -105,7 +105,7 @@ func (f *site) saveCatalogs(t *testing.T) {
 
 func (f *site) account(t *testing.T, name, role string) admin.AccountRecord {
 	t.Helper()
-	made, _, err := f.CreateAccount(t.Context(), operator, admin.AccountDraft{Name: name, Role: role, Password: password})
+	made, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: name, Role: role, Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// custom makes a draft one of a custom token.
+// custom makes what is asked for a custom token.
 func custom(grants ...string) func(*admin.NewToken) {
 	return func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, grants }
 }

@@ -61,7 +61,7 @@ type sampleToken struct {
 	secret token.Digest
 }
 
-var samplePeople = []admin.AccountDraft{
+var samplePeople = []admin.NewAccount{
 	{Name: "demo", Role: admin.RoleOwner},
 	{Name: "ann", Role: admin.RoleManager},
 	{Name: "ben", Role: admin.RoleMember},
@@ -74,12 +74,12 @@ var sampleAddresses = map[string]string{"demo": "127.0.0.1", "ann": "192.0.2.17"
 var sampleTokens = []sampleToken{
 	{
 		NewToken: admin.NewToken{Name: "Prototype", Description: "First try of the mobile app", Type: token.FullAccess, Duration: "unlimited"},
-		by:    "ben", made: 160, used: [2]int{155, 121}, address: "198.51.100.4",
+		by:       "ben", made: 160, used: [2]int{155, 121}, address: "198.51.100.4",
 		does: []token.PermissionUse{{Permission: "article.find", Allowed: 40}, {Permission: "article.create", Allowed: 20}},
 	},
 	{
 		NewToken: admin.NewToken{Name: "Web site", Description: "The front page shows the newest articles", Type: token.ReadOnly, Duration: "unlimited"},
-		by:    "ann", made: 120, used: [2]int{118, 0}, address: "192.0.2.30",
+		by:       "ann", made: 120, used: [2]int{118, 0}, address: "192.0.2.30",
 		does: []token.PermissionUse{{Permission: "article.find", Allowed: 700}, {Permission: "article.find_one", Allowed: 200}},
 	},
 	{
@@ -93,30 +93,30 @@ var sampleTokens = []sampleToken{
 	},
 	{
 		NewToken: admin.NewToken{Name: "Blue Harbour", Description: "Partner; ask ivy before it is extended", Type: token.ReadOnly, Duration: "60d"},
-		by:    "ann", made: 55, used: [2]int{54, 1}, address: "203.0.113.5",
+		by:       "ann", made: 55, used: [2]int{54, 1}, address: "203.0.113.5",
 		does:  []token.PermissionUse{{Permission: "article.find", Allowed: 180}, {Permission: "article.find_one", Allowed: 40}},
 		lacks: token.PermissionUse{Permission: "article.update", Refused: 12},
 	},
 	{
 		NewToken: admin.NewToken{Name: "Load test", Type: token.FullAccess, Duration: "unlimited"},
-		by:    "ann", made: 47, used: [2]int{46, 44}, address: "192.0.2.44",
+		by:       "ann", made: 47, used: [2]int{46, 44}, address: "192.0.2.44",
 		does: []token.PermissionUse{{Permission: "article.find", Allowed: 40_000}, {Permission: "article.create", Allowed: 8_000}},
 	},
 	{
 		NewToken: admin.NewToken{Name: "Intern", Type: token.Custom, Duration: "30d", Grants: []string{"article.find", "article.find_one", "search.run"}},
-		by:    "ann", made: 34, used: [2]int{33, 6}, address: "192.0.2.51",
+		by:       "ann", made: 34, used: [2]int{33, 6}, address: "192.0.2.51",
 		does:  []token.PermissionUse{{Permission: "article.find", Allowed: 18}, {Permission: "article.find_one", Allowed: 7}},
 		lacks: token.PermissionUse{Permission: "article.update", Refused: 6},
 	},
 	{
 		NewToken: admin.NewToken{Name: "Mobile app", Description: "Version 2, for both stores", Type: token.Custom, Duration: "unlimited", Grants: []string{"article.find", "article.find_one", "search.run"}},
-		by:    "ben", made: 26, used: [2]int{25, 0}, address: "198.51.100.77",
+		by:       "ben", made: 26, used: [2]int{25, 0}, address: "198.51.100.77",
 		does:  []token.PermissionUse{{Permission: "article.find", Allowed: 260}, {Permission: "article.find_one", Allowed: 120}, {Permission: "search.run", Allowed: 20}},
 		lacks: token.PermissionUse{Permission: "article.create", Refused: 31},
 	},
 	{
 		NewToken: admin.NewToken{API: admin.ManagementAPI, Name: "Deployment", Description: "Makes a token for each preview", Type: token.Custom, Duration: "365d", Grants: []string{"token.create", "token.delete"}},
-		by:    "ann", made: 12, used: [2]int{11, 1}, address: "192.0.2.60",
+		by:       "ann", made: 12, used: [2]int{11, 1}, address: "192.0.2.60",
 		does: []token.PermissionUse{{Permission: "token.create", Allowed: 7}, {Permission: "token.delete", Allowed: 7}},
 	},
 }

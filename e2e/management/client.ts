@@ -23,21 +23,21 @@ const me = got(await api.GET('/account'))
 report['account'] = `${me.account.name}, ${me.role.name}, ${me.rights['token.create']}`
 
 const body = { api: 'articles', name: 'shop', type: 'custom', grants: ['article.find'], duration: '30d' } as const
-const draft: components['schemas']['TokenDraft'] = { ...body, grants: [...body.grants] }
+const asked: components['schemas']['NewToken'] = { ...body, grants: [...body.grants] }
 const once = { header: { 'Idempotency-Key': 'build-1417' } }
-const created = await api.POST('/tokens', { params: once, body: draft })
+const created = await api.POST('/tokens', { params: once, body: asked })
 const { token, secret } = got(created)
-const again = await api.POST('/tokens', { params: once, body: draft })
+const again = await api.POST('/tokens', { params: once, body: asked })
 report['created'] = [created.response.status, again.response.status, got(again).token.id === token.id, got(again).secret]
-report['created another'] = refused(await api.POST('/tokens', { params: once, body: { ...draft, name: 'other' } }))
-const invalid = await api.POST('/tokens', { body: { ...draft, name: ' ', duration: 'soon' } })
+report['created another'] = refused(await api.POST('/tokens', { params: once, body: { ...asked, name: 'other' } }))
+const invalid = await api.POST('/tokens', { body: { ...asked, name: ' ', duration: 'soon' } })
 report['invalid'] = [refused(invalid), invalid.error?.errors?.map(({ field }) => field).sort()]
 // @ts-expect-error: the compiler knows the types of tokens
-void ({ ...draft, type: 'mighty' } satisfies components['schemas']['TokenDraft'])
+void ({ ...asked, type: 'mighty' } satisfies components['schemas']['NewToken'])
 // @ts-expect-error: and what a change needs
 void (() => api.PATCH('/tokens/{id}', { params: { path: { id: token.id } }, body: {} }))
 
-got(await api.POST('/tokens', { body: { ...draft, name: 'second', type: 'read-only', grants: [] } }))
+got(await api.POST('/tokens', { body: { ...asked, name: 'second', type: 'read-only', grants: [] } }))
 const names: string[] = []
 for (let cursor: string | null | undefined; cursor !== null; ) {
   const page: components['schemas']['TokenPage'] = got(
