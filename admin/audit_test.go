@@ -75,6 +75,41 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	return []string{link.Reveal(), in.Secret.Reveal(), secret.Reveal(), second.Reveal(), foreign, bob.Secret.Reveal(), password, "$quick$"}
 }
 
+// everythingDrafted does all that drafts are about and returns the secrets in it.
+func everythingDrafted(t *testing.T, f *fixture) (secrets []string) {
+	t.Helper()
+	ann := f.member(t, "drafter", admin.RoleManager)
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.stage(t, true)
+	made, secret, err := f.Create(t.Context(), ann, newToken(func(d *admin.NewToken) { d.Name, d.Owner = "drafted", "" }))
+	check(err)
+	_, err = f.Import(t.Context(), ann, newToken(func(d *admin.NewToken) { d.Name, d.Owner = "drafted import", "" }), foreign+"2")
+	check(err)
+	f.update(t, ann)
+	_, err = f.Update(t.Context(), ann, made.ID, admin.Edit{Description: new("drafted")})
+	check(err)
+	for _, enabled := range []bool{false, true} {
+		_, err = f.SetEnabled(t.Context(), ann, made.ID, enabled)
+		check(err)
+	}
+	_, second, err := f.Regenerate(t.Context(), ann, made.ID, 0, time.Hour)
+	check(err)
+	check(f.DiscardDraft(t.Context(), ann, made.ID))
+	_, err = f.Delete(t.Context(), ann, made.ID)
+	check(err)
+	f.discard(t)
+	_, err = f.Delete(t.Context(), ann, made.ID)
+	check(err)
+	f.update(t, ann)
+	f.stage(t, false)
+	return []string{secret.Reveal(), second.Reveal(), foreign + "2"}
+}
+
 func (f *fixture) events(t *testing.T) []admin.EventRecord {
 	t.Helper()
 	var all []admin.EventRecord
@@ -91,7 +126,7 @@ func (f *fixture) events(t *testing.T) []admin.EventRecord {
 // Every action leaves its event; none has a secret, a password or a hash in it.
 func TestAuditTrailIsCompleteAndHasNoSecrets(t *testing.T) {
 	f, _ := newManagement(t)
-	secrets := everything(t, f)
+	secrets := append(everything(t, f), everythingDrafted(t, f)...)
 	for _, account := range []string{"ann"} {
 		a, err := f.store.AccountByName(t.Context(), account)
 		if err != nil {

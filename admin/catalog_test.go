@@ -44,7 +44,7 @@ func TestPermissionsOfActingTokens(t *testing.T) {
 	saveCatalog(t, f.store, store.Catalog{API: admin.ManagementAPI, Updated: start, Permissions: []permission.Permission{
 		{Name: "token.read", Mark: permission.Read, Operations: []permission.Operation{everything}},
 	}})
-	reads := "[account.read api.read audit.read role.read session.read token.explain token.read]"
+	reads := "[account.read api.read audit.read draft.read role.read session.read token.explain token.read]"
 	for i, test := range []struct {
 		kind   token.Type
 		grants []string

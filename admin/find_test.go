@@ -101,7 +101,7 @@ func TestRecordInJSON(t *testing.T) {
 	}
 	want := `{"id":"` + made.ID + `","api":"articles","name":"ci","description":"","type":"full-access","grants":[],` +
 		`"owner":"ann","enabled":true,"status":"active","hint":"` + secret.Hint() + `","expiry":null,` +
-		`"created":"2026-11-22T09:00:00.123Z","updated":"2026-11-22T09:00:00.123Z","last_used":null,"version":1}`
+		`"created":"2026-11-22T09:00:00.123Z","updated":"2026-11-22T09:00:00.123Z","last_used":null,"version":1,"draft":null}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -145,12 +145,17 @@ func TestRightsOfRoles(t *testing.T) {
 					if test.role == "nobody" && strings.Contains("usage secrets history explain", action.name) {
 						want = "unknown"
 					}
-					made, _ := f.create(t, func(d *admin.NewToken) { d.Owner = owner })
-					actor := f.signIn(t, "self")
-					if got := outcome(action.do(t, f, actor, made)); got != want {
-						t.Errorf("%s of %s's token: %s; want %s", action.name, owner, got, want)
+					for _, staged := range []bool{false, true} { // drafting takes what doing it takes
+						made, _ := f.create(t, func(d *admin.NewToken) { d.Owner = owner })
+						actor := f.signIn(t, "self")
+						f.stage(t, staged)
+						if got := outcome(action.do(t, f, actor, made)); got != want {
+							t.Errorf("%s of %s's token, staged %v: %s; want %s", action.name, owner, staged, got, want)
+						}
+						f.stage(t, false)
+						f.discard(t)
+						f.clear(t)
 					}
-					f.clear(t)
 				}
 			}
 		})

@@ -1,0 +1,659 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+// stage says whether what changes in the API articles is a draft first.
+func (f *fixture) stage(t *testing.T, staged bool) {
+	t.Helper()
+	c := catalog(t, "articles")
+	c.Staged = staged
+	saveCatalog(t, f.store, c)
+}
+
+func (f *fixture) drafts(t *testing.T, a admin.Actor) admin.Drafts {
+	t.Helper()
+	drafts, err := f.Drafts(t.Context(), a, "articles", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drafts
+}
+
+// update puts all drafts in force that the actor sees.
+func (f *fixture) update(t *testing.T, a admin.Actor) admin.Updated {
+	t.Helper()
+	done, err := f.UpdateAPI(t.Context(), a, "articles", f.drafts(t, a).Seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+// discard drops all drafts.
+func (f *fixture) discard(t *testing.T) {
+	t.Helper()
+	if _, err := f.DiscardAPI(t.Context(), operator, "articles", f.drafts(t, operator).Seen); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// gated is what a gate finds for a secret: its token without the times, or nothing.
+func (f *fixture) gated(t *testing.T, secret token.Secret) string {
+	t.Helper()
+	found, err := f.store.Lookup(t.Context(), secret.Digest())
+	if errors.Is(err, store.ErrNotFound) {
+		return "unknown"
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !found.SecretExpiry.IsZero() && !f.now.Before(found.SecretExpiry) {
+		return "ended"
+	}
+	return fmt.Sprint(found.Token.Name, " ", found.Token.Type, " ", found.Token.Grants, " ", found.Token.Status(f.now))
+}
+
+// For a gate, nothing that is drafted is there until the API is updated; then all of it is.
+func TestDraftsChangeNothingUntilTheUpdate(t *testing.T) {
+	const before = "ci custom [article.find POST /api/search] active"
+	var made token.Secret // by the change
+	for _, test := range []struct {
+		name        string
+		change      func(t *testing.T, f *fixture, id string) (token.Token, error)
+		kind        token.Draft
+		old, fresh  string // what a gate finds then; fresh by the secret that was made
+		event, diff string
+	}{
+		{"create", func(t *testing.T, f *fixture, _ string) (n token.Token, err error) {
+			n, made, err = f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = "second" }))
+			return n, err
+		}, token.DraftCreate, before, "second custom [article.find POST /api/search] active", "token.create", `"name":"second"`},
+		{"import", func(t *testing.T, f *fixture, _ string) (token.Token, error) {
+			made, _ = token.Import(foreign)
+			return f.Import(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = "second" }), foreign)
+		}, token.DraftCreate, before, "second custom [article.find POST /api/search] active", "token.create", `"name":"second"`},
+		{"take over", func(t *testing.T, f *fixture, _ string) (token.Token, error) {
+			made, _ = token.Import(foreign)
+			asked := newToken(func(d *admin.NewToken) { d.Name = "second" })
+			taken, err := f.TakeOver(t.Context(), operator, []admin.Foreign{{NewToken: asked, Secret: foreign}}, true)
+			return taken[0].Token, err
+		}, token.DraftCreate, before, "second custom [article.find POST /api/search] active", "token.create", `"name":"second"`},
+		{"edit", func(t *testing.T, f *fixture, id string) (token.Token, error) {
+			change, err := f.Update(t.Context(), operator, id, admin.Edit{Name: new("renamed"), Grants: &[]string{"article.delete"}})
+			return change.Token, err
+		}, token.DraftUpdate, "renamed custom [article.delete] active", "", "token.update", `"name":"renamed"`},
+		{"disable", func(t *testing.T, f *fixture, id string) (token.Token, error) {
+			return f.SetEnabled(t.Context(), operator, id, false)
+		}, token.DraftUpdate, "ci custom [article.find POST /api/search] disabled", "", "token.disable", `"enabled":false`},
+		{"regenerate", func(t *testing.T, f *fixture, id string) (n token.Token, err error) {
+			n, made, err = f.Regenerate(t.Context(), operator, id, 0, 0)
+			return n, err
+		}, token.DraftUpdate, "unknown", before, "token.regenerate", `"hint":`},
+		{"regenerate with overlap", func(t *testing.T, f *fixture, id string) (n token.Token, err error) {
+			n, made, err = f.Regenerate(t.Context(), operator, id, 0, time.Hour)
+			return n, err
+		}, token.DraftUpdate, before, before, "token.regenerate", `"hint":`},
+		{"delete", func(t *testing.T, f *fixture, id string) (token.Token, error) {
+			return f.Delete(t.Context(), operator, id)
+		}, token.DraftDelete, "unknown", "", "token.delete", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFixture(t)
+			live, secret := f.create(t, nil)
+			f.stage(t, true)
+			f.now = f.now.Add(time.Hour)
+			made = token.Secret{}
+			changed, err := test.change(t, f, live.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if changed.Draft != test.kind && test.kind != token.DraftDelete {
+				t.Errorf("it came back as %+v", changed)
+			}
+			if test.fresh != "" && f.gated(t, made) != "unknown" || f.gated(t, secret) != before {
+				t.Errorf("a gate finds %s, and for what is new %s", f.gated(t, secret), f.gated(t, made))
+			}
+			list := f.drafts(t, operator)
+			if len(list.Drafts) != 1 || list.Drafts[0].Kind != test.kind || !strings.Contains(string(list.Drafts[0].After), test.diff) || !list.Staged {
+				t.Fatalf("drafts are %+v", list)
+			}
+			if last := f.events(t)[0]; !strings.HasSuffix(last.Action, ".drafted") {
+				t.Errorf("the last event is %s", last.Action)
+			}
+			f.now = f.now.Add(time.Hour)
+			if done := f.update(t, operator); done.Drafts != 1 {
+				t.Errorf("%d drafts are in force", done.Drafts)
+			}
+			if test.fresh != "" && f.gated(t, made) != test.fresh || f.gated(t, secret) != test.old {
+				t.Errorf("then a gate finds %s, and for what is new %s", f.gated(t, secret), f.gated(t, made))
+			}
+			events := f.events(t)
+			if events[0].Action != "api.update" || string(events[0].After) != `{"drafts":1}` || events[1].Action != test.event {
+				t.Errorf("the last events are %s %s, %s", events[0].Action, events[0].After, events[1].Action)
+			}
+			if !strings.Contains(string(events[1].Before)+string(events[1].After), `"drafted_by":"root"`) {
+				t.Errorf("the event does not say who drafted it: %s", events[1].After)
+			}
+			if len(f.drafts(t, operator).Drafts) != 0 {
+				t.Error("there are drafts left")
+			}
+		})
+	}
+}
+
+// An overlap begins when the new secret begins to work.
+func TestOverlapBeginsWithTheUpdate(t *testing.T) {
+	f := newFixture(t)
+	live, secret := f.create(t, nil)
+	f.stage(t, true)
+	_, fresh, err := f.Regenerate(t.Context(), operator, live.ID, 0, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(48 * time.Hour)
+	if !f.works(t, secret) || f.works(t, fresh) {
+		t.Error("the overlap began with the draft")
+	}
+	if list := f.drafts(t, operator); list.Drafts[0].Overlap != 3600 || list.Drafts[0].NewSecret != fresh.Hint() {
+		t.Errorf("got %+v", list.Drafts[0])
+	}
+	f.update(t, operator)
+	f.now = f.now.Add(59 * time.Minute)
+	if !f.works(t, secret) || !f.works(t, fresh) {
+		t.Error("both should work in the overlap")
+	}
+	f.now = f.now.Add(time.Minute)
+	if f.works(t, secret) || !f.works(t, fresh) {
+		t.Error("the new one alone should work after it")
+	}
+}
+
+// One draft that can't be put in force keeps all from it, and is named.
+func TestUpdateIsAllOrNothing(t *testing.T) {
+	f := newFixture(t)
+	live, secret := f.create(t, nil)
+	doomed, doomedSecret := f.create(t, func(d *admin.NewToken) { d.Name = "doomed" })
+	f.stage(t, true)
+	if _, err := f.Update(t.Context(), operator, live.ID, admin.Edit{Grants: &[]string{"article.delete"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Delete(t.Context(), operator, doomed.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, fresh, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = "second" }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	smaller := catalog(t, "articles")
+	smaller.Staged, smaller.Permissions = true, smaller.Permissions[:1]
+	saveCatalog(t, f.store, smaller)
+	_, err = f.UpdateAPI(t.Context(), operator, "articles", f.drafts(t, operator).Seen)
+	failed, ok := errors.AsType[admin.DraftErrors](err)
+	if !ok || !strings.Contains(err.Error(), `token "ci": grants`) {
+		t.Fatalf("got %v", err)
+	}
+	for _, one := range failed {
+		if problems(t, one) != "grants" || one.Name == "doomed" {
+			t.Errorf("got %v", one)
+		}
+	}
+	if f.gated(t, secret) != "ci custom [article.find POST /api/search] active" || !f.works(t, doomedSecret) || f.works(t, fresh) {
+		t.Error("some of it is in force")
+	}
+	if n := len(f.drafts(t, operator).Drafts); n != 3 {
+		t.Errorf("%d drafts are left", n)
+	}
+	f.stage(t, true)
+	f.update(t, operator)
+	if f.gated(t, secret) != "ci custom [article.delete] active" || f.works(t, doomedSecret) || !f.works(t, fresh) {
+		t.Error("some of it is not in force")
+	}
+}
+
+// Names count as they are drafted: those that are let go of are free, and others are taken.
+func TestNamesOfDrafts(t *testing.T) {
+	f := newFixture(t)
+	one, _ := f.create(t, func(d *admin.NewToken) { d.Name = "one" })
+	two, _ := f.create(t, func(d *admin.NewToken) { d.Name = "two" })
+	gone, _ := f.create(t, func(d *admin.NewToken) { d.Name = "gone" })
+	f.stage(t, true)
+	rename := func(id, name string) string {
+		_, err := f.Update(t.Context(), operator, id, admin.Edit{Name: &name})
+		return outcome(err)
+	}
+	create := func(name string) string {
+		_, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = name }))
+		return outcome(err)
+	}
+	if _, err := f.Delete(t.Context(), operator, gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range [][2]string{
+		{rename(one.ID, "two"), "invalid"},
+		{create("one"), "invalid"},
+		{rename(one.ID, "three"), "yes"},
+		{rename(two.ID, "one"), "yes"},
+		{rename(one.ID, "two"), "yes"}, // they swap
+		{create("three"), "yes"},
+		{create("three"), "invalid"},
+		{create("gone"), "yes"},
+		{create("one"), "invalid"},
+		{rename(two.ID, "gone"), "invalid"},
+	} {
+		if step[0] != step[1] {
+			t.Errorf("step %d: %s; want %s", i, step[0], step[1])
+		}
+	}
+	if found, err := f.Find(t.Context(), operator, "articles", "three"); err != nil || found.Status(f.now) != token.Drafted {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	if found, err := f.Find(t.Context(), operator, "articles", "one"); err != nil || found.ID != one.ID || found.Draft != token.DraftUpdate {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	f.update(t, operator)
+	for name, id := range map[string]string{"two": one.ID, "one": two.ID} {
+		if found, err := f.Find(t.Context(), operator, "articles", name); err != nil || found.ID != id {
+			t.Errorf("%s is %+v, %v", name, found, err)
+		}
+	}
+	if found, err := f.Find(t.Context(), operator, "articles", "gone"); err != nil || found.ID == gone.ID {
+		t.Errorf("found %+v, %v", found, err)
+	}
+}
+
+// Of two who edit a draft, the second is told; and nobody puts in force what they did not see.
+func TestTwoEditorsOfADraft(t *testing.T) {
+	f := newFixture(t)
+	live, secret := f.create(t, nil)
+	f.stage(t, true)
+	edit := func(version int64, text string) (token.Token, error) {
+		change, err := f.Update(t.Context(), operator, live.ID, admin.Edit{Version: version, Description: &text})
+		return change.Token, err
+	}
+	first, err := edit(live.Version, "first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := edit(live.Version, "second"); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("from the live token: %v", err)
+	}
+	seen := f.drafts(t, operator).Seen
+	second, err := edit(first.Version, "second")
+	if err != nil || second.Version <= first.Version {
+		t.Fatalf("got %+v, %v", second, err)
+	}
+	if _, err := edit(first.Version, "third"); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("from the draft before: %v", err)
+	}
+	for name, what := range map[string]string{"before": seen, "nothing": "", "something": "x"} {
+		if _, err := f.UpdateAPI(t.Context(), operator, "articles", what); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("update, having seen %s: %v", name, err)
+		}
+		if _, err := f.DiscardAPI(t.Context(), operator, "articles", what); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("discard, having seen %s: %v", name, err)
+		}
+	}
+	// The same draft again is another one only if it says something else.
+	if err := f.DiscardDraft(t.Context(), operator, live.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := edit(live.Version, "other"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.UpdateAPI(t.Context(), operator, "articles", seen); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("update, having seen another draft of the same time: %v", err)
+	}
+	if !f.works(t, secret) {
+		t.Error("the token changed")
+	}
+}
+
+// What was done at once stays when a draft that says nothing of it is put in force.
+func TestDraftsAreMergedOverWhatWasDoneAtOnce(t *testing.T) {
+	for name, order := range map[string][]string{
+		"drafted, disabled":             {"edit", "now"},
+		"disabled, drafted":             {"now", "edit"},
+		"drafted, disabled, drafted":    {"edit", "now", "edit"},
+		"regenerated, disabled":         {"regenerate", "now"},
+		"enabling drafted, disabled":    {"now", "enable", "now"},
+		"drafted, disabled, not staged": {"edit", "now", "direct"},
+		"enabling, not staged":          {"now", "enable", "direct", "now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			live, secret := f.create(t, nil)
+			f.stage(t, true)
+			for i, step := range order {
+				var err error
+				switch step {
+				case "edit":
+					_, err = f.Update(t.Context(), operator, live.ID, admin.Edit{Description: new(fmt.Sprint("drafted", i)), Name: new("edited")})
+				case "regenerate":
+					_, secret, err = f.Regenerate(t.Context(), operator, live.ID, 0, 0)
+				case "enable":
+					_, err = f.SetEnabled(t.Context(), operator, live.ID, true)
+				case "now":
+					var disabled token.Token
+					if disabled, err = f.DisableNow(t.Context(), operator, live.ID); disabled.Enabled {
+						t.Errorf("got %+v", disabled)
+					}
+					if stored, _ := f.store.Token(t.Context(), live.ID); stored.Enabled {
+						t.Error("it is enabled for the gate")
+					}
+				case "direct":
+					f.stage(t, false)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.update(t, operator)
+			if got := f.gated(t, secret); !strings.HasSuffix(got, " disabled") {
+				t.Errorf("a gate finds %s", got)
+			}
+			if strings.Contains(name, "drafted") && !strings.Contains(name, "enabling") && !strings.HasPrefix(f.gated(t, secret), "edited") {
+				t.Errorf("the draft is lost: %s", f.gated(t, secret))
+			}
+		})
+	}
+}
+
+// Without changes staged, drafts of before stay what they are, and edits hold at once.
+func TestDraftsThatAreLeft(t *testing.T) {
+	f := newFixture(t)
+	live, secret := f.create(t, nil)
+	f.stage(t, true)
+	if _, err := f.Update(t.Context(), operator, live.ID, admin.Edit{Grants: &[]string{"article.delete"}}); err != nil {
+		t.Fatal(err)
+	}
+	made, fresh, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = "second" }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.stage(t, false)
+	if _, err := f.Update(t.Context(), operator, live.ID, admin.Edit{Name: new("now")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.gated(t, secret); got != "now custom [article.find POST /api/search] active" {
+		t.Errorf("a gate finds %s", got)
+	}
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: new("third")}); err != nil {
+		t.Fatal(err)
+	}
+	if list := f.drafts(t, operator); list.Staged || len(list.Drafts) != 2 || f.works(t, fresh) {
+		t.Errorf("got %+v", list)
+	}
+	f.update(t, operator)
+	if f.gated(t, secret) != "now custom [article.delete] active" || f.gated(t, fresh) != "third custom [article.find POST /api/search] active" {
+		t.Errorf("then a gate finds %s and %s", f.gated(t, secret), f.gated(t, fresh))
+	}
+}
+
+// A token that is only a draft is there for those who manage it, and for nobody else.
+func TestTokenThatIsOnlyADraft(t *testing.T) {
+	f := newFixture(t)
+	f.stage(t, true)
+	made, secret := f.create(t, nil)
+	if record := f.Record(&made); record.Status != token.Drafted || record.Draft == nil || *record.Draft != token.DraftCreate {
+		t.Errorf("got %+v", record)
+	}
+	for _, name := range []string{made.ID, "ci"} {
+		if found, err := f.Find(t.Context(), operator, "articles", name); err != nil || found.ID != made.ID || found.Status(f.now) != token.Drafted {
+			t.Errorf("found %+v, %v", found, err)
+		}
+	}
+	e, err := f.Explain(t.Context(), operator, made.ID, gate.Asked{Method: "GET", Target: "/api/articles"})
+	if err != nil || e.Reason != gate.UnknownToken {
+		t.Errorf("explained as %+v, %v", e, err)
+	}
+	if uses, err := f.Usage(t.Context(), operator, made.ID, time.Time{}); err != nil || len(uses) != 0 {
+		t.Errorf("used %v, %v", uses, err)
+	}
+	if secrets, err := f.Secrets(t.Context(), operator, made.ID); err != nil || len(secrets) != 0 {
+		t.Errorf("secrets %v, %v", secrets, err)
+	}
+	if list, err := f.List(t.Context(), operator, admin.Filter{}); err != nil || len(list) != 0 {
+		t.Errorf("the list has %v, %v", list, err)
+	}
+	_, second, err := f.Regenerate(t.Context(), operator, made.ID, 0, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: new("renamed")}); err != nil {
+		t.Fatal(err)
+	}
+	f.update(t, operator)
+	if f.works(t, secret) || f.gated(t, second) != "renamed custom [article.find POST /api/search] active" {
+		t.Errorf("the first secret is %s, the second %s", f.gated(t, secret), f.gated(t, second))
+	}
+	stored, err := f.store.Token(t.Context(), made.ID)
+	if err != nil || stored.Version != 1 || stored.Hint != second.Hint() {
+		t.Errorf("it is %+v, %v", stored, err)
+	}
+	made, secret = f.create(t, func(d *admin.NewToken) { d.Name = "dropped" })
+	if _, err := f.Delete(t.Context(), operator, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	if f.events(t)[0].Action != "draft.discard" || len(f.drafts(t, operator).Drafts) != 0 || f.works(t, secret) {
+		t.Error("it was not dropped")
+	}
+}
+
+// Whoever wants to change a token that is to be deleted is told of that first.
+func TestTokenThatIsToBeDeleted(t *testing.T) {
+	f := newFixture(t)
+	made, secret := f.create(t, nil)
+	f.stage(t, true)
+	if _, err := f.Delete(t.Context(), operator, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, edit := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: new("renamed")})
+	_, disable := f.SetEnabled(t.Context(), operator, made.ID, false)
+	_, _, regenerate := f.Regenerate(t.Context(), operator, made.ID, 0, 0)
+	_, again := f.Delete(t.Context(), operator, made.ID)
+	for i, err := range []error{edit, disable, regenerate, again} {
+		if problems(t, err) != "draft" {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if _, err := f.DisableNow(t.Context(), operator, made.ID); err != nil || f.works(t, secret) {
+		t.Errorf("disabled at once: %v, %v", err, f.works(t, secret))
+	}
+	f.discard(t)
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: new("renamed")}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A draft that is taken back leaves nothing, and one that changes nothing is none.
+func TestDiscard(t *testing.T) {
+	f := newFixture(t)
+	made, secret := f.create(t, nil)
+	f.stage(t, true)
+	for _, enabled := range []bool{false, true} {
+		if _, err := f.SetEnabled(t.Context(), operator, made.ID, enabled); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(f.drafts(t, operator).Drafts); n != 0 {
+		t.Errorf("%d drafts change nothing", n)
+	}
+	if err := f.DiscardDraft(t.Context(), operator, made.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	_, fresh, err := f.Regenerate(t.Context(), operator, made.ID, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.create(t, func(d *admin.NewToken) { d.Name = "second" })
+	if n, err := f.DiscardAPI(t.Context(), operator, "articles", f.drafts(t, operator).Seen); n != 2 || err != nil {
+		t.Errorf("%d were dropped, %v", n, err)
+	}
+	f.update(t, operator)
+	if !f.works(t, secret) || f.works(t, fresh) || len(f.drafts(t, operator).Drafts) != 0 {
+		t.Error("something is left of them")
+	}
+}
+
+// Whoever sends a request to create again gets the draft of then, until that is gone.
+func TestCreateOnceWithDrafts(t *testing.T) {
+	f := newFixture(t)
+	f.stage(t, true)
+	key := admin.Idempotency{Key: "once", Request: token.Hash("request")}
+	create := func() (token.Token, bool, error) {
+		made, _, replayed, err := f.CreateOnce(t.Context(), operator, newToken(nil), key)
+		return made, replayed, err
+	}
+	first, _, err := create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, replayed, err := create(); err != nil || !replayed || again.ID != first.ID || again.Draft != token.DraftCreate {
+		t.Errorf("got %+v, %v, %v", again, replayed, err)
+	}
+	f.update(t, operator)
+	if again, replayed, err := create(); err != nil || !replayed || again.ID != first.ID || again.Draft != "" {
+		t.Errorf("once it is in force: %+v, %v, %v", again, replayed, err)
+	}
+	key.Key = "twice"
+	second := newToken(func(d *admin.NewToken) { d.Name = "second" })
+	if _, _, _, err := f.CreateOnce(t.Context(), operator, second, key); err != nil {
+		t.Fatal(err)
+	}
+	f.discard(t)
+	if _, _, _, err := f.CreateOnce(t.Context(), operator, second, key); !errors.Is(err, admin.ErrCreatedGone) {
+		t.Errorf("once it is dropped: %v", err)
+	}
+}
+
+// A secret belongs to one token, be that a draft or not.
+func TestSecretsOfDraftsAreTaken(t *testing.T) {
+	f := newFixture(t)
+	if _, err := f.Import(t.Context(), operator, newToken(nil), foreign); err != nil {
+		t.Fatal(err)
+	}
+	f.stage(t, true)
+	named := func(name string) admin.NewToken { return newToken(func(d *admin.NewToken) { d.Name = name }) }
+	if _, err := f.Import(t.Context(), operator, named("of a token"), foreign); problems(t, err) != "secret" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := f.Import(t.Context(), operator, named("new"), foreign+"2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Import(t.Context(), operator, named("of a draft"), foreign+"2"); problems(t, err) != "secret" {
+		t.Errorf("got %v", err)
+	}
+	list := []admin.Foreign{{NewToken: named("new"), Secret: foreign + "2"}, {NewToken: named("third"), Secret: foreign + "3"}}
+	for i := range 2 { // it can run again
+		taken, err := f.TakeOver(t.Context(), operator, list, true)
+		if err != nil || !taken[0].There || taken[1].There != (i == 1) || taken[1].Token.Draft != token.DraftCreate {
+			t.Errorf("got %+v, %v", taken, err)
+		}
+	}
+	// Another API may take it first; then the update says so.
+	_, err := f.Import(t.Context(), operator, newToken(func(d *admin.NewToken) { d.API = "orders" }), foreign+"3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.UpdateAPI(t.Context(), operator, "articles", f.drafts(t, operator).Seen)
+	if _, ok := errors.AsType[admin.DraftErrors](err); !ok || !strings.Contains(err.Error(), `token "third": secret: belongs to a token already`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDraftsAreBounded(t *testing.T) {
+	f := newFixture(t)
+	f.stage(t, true)
+	list := make([]admin.Foreign, admin.MaxDrafts+1)
+	for i := range list {
+		list[i] = admin.Foreign{NewToken: newToken(func(d *admin.NewToken) { d.Name = fmt.Sprint("token ", i) }), Secret: fmt.Sprint(foreign, i), Where: fmt.Sprint(i)}
+	}
+	taken, err := f.TakeOver(t.Context(), operator, list, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problem := taken[admin.MaxDrafts].Problems.Error(); !strings.Contains(problem, "has 1000 drafts") || len(taken[0].Problems) > 0 {
+		t.Errorf("got %q", problem)
+	}
+	if n := len(f.drafts(t, operator).Drafts); n != 0 {
+		t.Errorf("%d are drafts all the same", n)
+	}
+	if taken, err = f.TakeOver(t.Context(), operator, list[:admin.MaxDrafts], true); err != nil || len(taken[0].Problems) > 0 {
+		t.Fatal(err)
+	}
+	_, _, err = f.Create(t.Context(), operator, newToken(nil))
+	if problems(t, err) != "api" || !strings.Contains(err.Error(), "update it or discard some first") {
+		t.Errorf("got %v", err)
+	}
+	if done := f.update(t, operator); done.Drafts != admin.MaxDrafts {
+		t.Errorf("%d are in force", done.Drafts)
+	}
+}
+
+// No view of drafts has a secret or the hash of one, and none is in what the API says of itself.
+func TestDraftsShowNoSecret(t *testing.T) {
+	f := newFixture(t)
+	live, _ := f.create(t, nil)
+	f.stage(t, true)
+	_, fresh, err := f.Regenerate(t.Context(), operator, live.ID, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := f.drafts(t, operator)
+	one, err := f.Draft(t.Context(), operator, live.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal([]any{list, one})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := fresh.Digest()
+	for _, secret := range []string{fresh.Reveal(), fmt.Sprintf("%x", digest[:]), strings.TrimSuffix(fmt.Sprint(digest), "]")} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("%s shows %s", text, secret)
+		}
+	}
+}
+
+func TestAPIsCountDrafts(t *testing.T) {
+	f, _ := newManagement(t)
+	ann, other := f.member(t, "ann", admin.RoleMember), f.member(t, "other", admin.RoleMember)
+	f.stage(t, true)
+	f.create(t, nil)
+	for i, test := range []struct {
+		actor admin.Actor
+		want  int
+	}{{operator, 1}, {ann, 1}, {other, 0}} {
+		apis, err := f.APIs(t.Context(), test.actor)
+		if err != nil || !apis[0].Staged || *apis[0].Drafts != test.want || *apis[1].Drafts != 0 || apis[1].Staged {
+			t.Errorf("%d: %+v, %v", i, apis, err)
+		}
+	}
+}
+
+// Tokens that act for their owner here are never drafts, whatever the store says.
+func TestManagementIsNeverStaged(t *testing.T) {
+	f, _ := newManagement(t)
+	f.account(t, "ann", admin.RoleOwner)
+	saveCatalog(t, f.store, store.Catalog{API: admin.ManagementAPI, Staged: true})
+	actor := f.through(t, "ann")
+	if _, err := f.SetEnabled(t.Context(), operator, actor.Token.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.APIs(t.Context(), actor); !errors.Is(err, admin.ErrSignedOut) {
+		t.Errorf("got %v", err)
+	}
+}
