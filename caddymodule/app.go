@@ -49,6 +49,7 @@ type App struct {
 	handlers []*Handler
 	admins   []*Admin
 	catalogs map[string]*permission.Catalog
+	staged   map[string]bool     // APIs whose changes are drafts first
 	places   map[string]ui.Place // of the APIs, for the pages; set by Start
 	runtime  *runtime            // set by Start, released by Cleanup
 	started  chan struct{}       // closed when Start is done, or can't be any more
@@ -79,7 +80,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // `caddy validate` as well.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.ctx, a.logger = ctx, ctx.Logger()
-	a.catalogs = map[string]*permission.Catalog{}
+	a.catalogs, a.staged = map[string]*permission.Catalog{}, map[string]bool{}
 	a.started, a.replaced = make(chan struct{}), make(chan struct{})
 	a.settings = settings{
 		cacheSize:     100_000,
@@ -145,9 +146,12 @@ func (a *App) register(h *Handler, catalog *permission.Catalog) (*permission.Cat
 		if !other.Same(catalog) {
 			return nil, fmt.Errorf("API %q is configured twice with different permissions; give both the same, or one of them another name", h.API)
 		}
+		if a.staged[h.API] != (h.Changes == changesStaged) {
+			return nil, fmt.Errorf("API %q is configured twice, with changes staged and without; write the same for both", h.API)
+		}
 		return other, nil
 	}
-	a.catalogs[h.API] = catalog
+	a.catalogs[h.API], a.staged[h.API] = catalog, h.Changes == changesStaged
 	return catalog, nil
 }
 

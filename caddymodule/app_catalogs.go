@@ -47,7 +47,7 @@ func (a *App) saveCatalogs() error {
 	}
 	changed := maps.Clone(a.catalogs)
 	for _, c := range saved {
-		if catalog, ok := changed[c.API]; ok && sameJSON(c.Permissions, catalog.Permissions()) {
+		if catalog, ok := changed[c.API]; ok && c.Staged == a.staged[c.API] && sameJSON(c.Permissions, catalog.Permissions()) {
 			delete(changed, c.API)
 		}
 	}
@@ -56,7 +56,7 @@ func (a *App) saveCatalogs() error {
 	}
 	return s.Change(ctx, func(tx store.Tx) error {
 		for api, catalog := range changed {
-			c := store.Catalog{API: api, Permissions: catalog.Permissions(), Updated: time.Now().UTC()}
+			c := store.Catalog{API: api, Permissions: catalog.Permissions(), Staged: a.staged[api], Updated: time.Now().UTC()}
 			if err := tx.SaveCatalog(ctx, c); err != nil {
 				return err
 			}

@@ -15,6 +15,9 @@ import (
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
+// changesStaged is the value of changes for an API whose tokens change by drafts.
+const changesStaged = "staged"
+
 func init() {
 	httpcaddyfile.RegisterDirective("api_tokens", parseDirective)
 	// Behind everything that rewrites the path, in front of everything that
@@ -64,6 +67,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		identity      <prefix>|off
 //		preflight     check|pass
 //		errors        caddy|problem
+//		changes       staged
 //		dialect       kintone|strapi|apitoken {
 //			password pass
 //			salt {env.<name>}|{file.<path>}
@@ -123,10 +127,16 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err
 		if word, err = oneOf(d, errorsCaddy, "problem"); word == errorsCaddy {
 			h.Errors = word
 		}
+	case "changes":
+		var word string
+		if word, err = oneArg(d, changesStaged); err == nil && word != changesStaged {
+			err = d.Errf("changes: unknown word %q; write staged, or leave the line out for changes that hold at once", word)
+		}
+		h.Changes = word
 	case "dialect":
 		err = h.parseDialect(d)
 	default:
-		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight, errors and dialect", d.Val())
+		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight, errors, changes and dialect", d.Val())
 	}
 	return err
 }

@@ -104,6 +104,7 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 		Permissions []permission.Permission `json:"permissions"`
 		Dialect     string                  `json:"dialect"`
 		Salt        string                  `json:"salt"`
+		Changes     string                  `json:"changes"`
 	}
 	if err := json.Unmarshal(node, &handler); err != nil {
 		return fmt.Errorf("reading an api_tokens handler: %w", err)
@@ -111,7 +112,9 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 	if handler.API == "" {
 		handler.API = defaultAPI
 	}
-	c.add(store.Catalog{API: handler.API, Permissions: withDialect(handler.Dialect, handler.Permissions)})
+	c.add(store.Catalog{
+		API: handler.API, Permissions: withDialect(handler.Dialect, handler.Permissions), Staged: handler.Changes == changesStaged,
+	})
 	if handler.Salt == "" {
 		c.unsalted = append(c.unsalted, handler.API)
 	}

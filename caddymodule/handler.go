@@ -75,6 +75,9 @@ type Handler struct {
 	// Errors is caddy to leave the answers to refused requests to Caddy's error
 	// routes (handle_errors). By default they are problem JSON (RFC 9457).
 	Errors string `json:"errors,omitempty"`
+	// Changes is staged to have what people change about tokens be drafts until the API is
+	// updated. By default changes hold at once. All gateways of an API should say the same.
+	Changes string `json:"changes,omitempty"`
 
 	app       *App
 	dialect   *dialect // nil if there is none
@@ -180,6 +183,9 @@ func (h *Handler) setDefaults() error {
 	}
 	if h.Errors != "" && h.Errors != errorsCaddy {
 		return fmt.Errorf("errors is %q; it can be caddy or nothing", h.Errors)
+	}
+	if h.Changes != "" && h.Changes != changesStaged {
+		return fmt.Errorf("changes is %q; it can be staged or nothing", h.Changes)
 	}
 	if err := gate.CheckIdentityPrefix(h.IdentityHeaders); h.IdentityHeaders != identityOff && err != nil {
 		return err
