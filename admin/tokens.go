@@ -203,7 +203,15 @@ func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Tok
 		if err := tx.mayLive(ctx, TokenDelete, id); err != nil && !errors.Is(err, store.ErrUnreadable) {
 			return err
 		}
-		return s.remove(ctx, tx, who, &t)
+		if err := s.remove(ctx, tx, who, &t); err != nil {
+			return err
+		}
+		left, err := tx.Token(ctx, id) // if that is drafted
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		t.Draft = left.Draft
+		return err
 	})
 	if err != nil {
 		return token.Token{}, wrapNotFound(err, "", id)

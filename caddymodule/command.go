@@ -51,6 +51,8 @@ type options struct {
 
 	takeOver   takeOverFlags
 	overlap    string
+	now        bool // of disable
+	days       int  // of drafts
 	secretFile string
 	yes        bool
 
@@ -85,7 +87,7 @@ func addTokenCommands(parent *cobra.Command) {
 	parent.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return oneLine(err) })
 	addCommands(parent, "",
 		createCommand, importCommand, listCommand, showCommand, updateCommand,
-		enableCommand, disableCommand, regenerateCommand, deleteCommand, explainCommand,
+		enableCommand, disableCommand, regenerateCommand, deleteCommand, explainCommand, draftsCommand,
 		auditCommand, setUpCommand, migrateCommand, copyCommand)
 	addGroup(parent, "account", "Manages the accounts of those who manage tokens",
 		createAccountCommand, listAccountsCommand, showAccountCommand, updateAccountCommand, deleteAccountCommand)

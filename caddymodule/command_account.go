@@ -238,7 +238,7 @@ func deleteAccount(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(fmt.Sprintf("Delete account %s for good?", printable(a.Name))); err != nil {
+	if err := s.confirm("deleting", "deleted", fmt.Sprintf("Delete account %s for good?", printable(a.Name))); err != nil {
 		return err
 	}
 	plan := admin.TokenPlan{HandTo: s.account.handOverTo, Delete: s.account.deleteTokens}

@@ -38,7 +38,9 @@ func enableCommand(o *options) *cobra.Command {
 }
 
 func disableCommand(o *options) *cobra.Command {
-	return o.switchCommand("disable", "Stops a token until it is enabled again", switchTo(false, "disabled"))
+	cmd := o.switchCommand("disable", "Stops a token until it is enabled again", disable)
+	cmd.Flags().BoolVar(&o.now, "now", false, "At once, also if changes of its API are staged")
+	return cmd
 }
 
 func (o *options) switchCommand(name, short string, do func(*session, []string) error) *cobra.Command {
@@ -133,6 +135,20 @@ func switchTo(enabled bool, done string) func(*session, []string) error {
 	}
 }
 
+func disable(s *session, args []string) error {
+	if !s.now {
+		return switchTo(false, "disabled")(s, args)
+	}
+	t, err := s.find(args[0])
+	if err != nil {
+		return err
+	}
+	if t, err = s.service.DisableNow(s.cmd.Context(), s.actor, t.ID); err != nil {
+		return err
+	}
+	return s.report(&t, "disabled now")
+}
+
 func regenerate(s *session, args []string) error {
 	overlap, err := s.readOverlap()
 	if err != nil {
@@ -147,7 +163,9 @@ func regenerate(s *session, args []string) error {
 		return err
 	}
 	note := "It is shown only this once. The old one no longer works."
-	if overlap > 0 {
+	if t.Draft != "" {
+		note = "It is shown only this once. Until the draft holds, the old one works, and this one does not."
+	} else if overlap > 0 {
 		note = fmt.Sprintf("It is shown only this once. The old one works until %s.", moment(t.Updated.Add(overlap)))
 	}
 	return s.handOver(&t, secret, note)
@@ -171,7 +189,7 @@ func remove(s *session, args []string) error {
 	} else if err != nil {
 		return err
 	}
-	if err := s.confirm(fmt.Sprintf("Delete token %s (%s) for good?", describe(&t), t.ID)); err != nil {
+	if err := s.confirm("deleting", "deleted", fmt.Sprintf("Delete token %s (%s) for good?", describe(&t), t.ID)); err != nil {
 		return err
 	}
 	if t, err = s.service.Delete(s.cmd.Context(), s.actor, t.ID); err != nil {
@@ -180,18 +198,19 @@ func remove(s *session, args []string) error {
 	return s.report(&t, "deleted")
 }
 
-// confirm asks on a terminal. Scripts have to say --yes: nobody is there to ask.
-func (s *session) confirm(question string) error {
+// confirm asks on a terminal before doing something. Scripts have to say --yes: nobody is
+// there to ask.
+func (s *session) confirm(doing, done, question string) error {
 	if s.yes {
 		return nil
 	}
 	if _, ok := terminal(s.in); !ok {
-		return errors.New("deleting needs a confirmation; add --yes where there is no terminal")
+		return errors.New(doing + " needs a confirmation; add --yes where there is no terminal")
 	}
 	fmt.Fprintf(s.notes, "%s Type yes: ", question)
 	answer, err := bufio.NewReader(s.in).ReadString('\n')
 	if err != nil || strings.TrimSpace(answer) != "yes" {
-		return errors.New("not deleted")
+		return errors.New("not " + done)
 	}
 	return nil
 }

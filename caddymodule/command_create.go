@@ -145,6 +145,7 @@ func (s *session) handOver(t *token.Token, secret token.Secret, note string) err
 	}
 	if !s.json {
 		fmt.Fprintf(s.notes, "Secret %s of token %s (%s). %s\n", t.Hint, describe(t), t.ID, note)
+		s.noteDraft(t)
 	}
 	return nil
 }

@@ -87,6 +87,8 @@ func verdict(t *token.Token, e *admin.Explanation) string {
 // because says in words why a request is decided on as it is.
 func because(t *token.Token, e *admin.Explanation) string {
 	switch {
+	case t.Draft == token.DraftCreate:
+		return "the token is a draft, and refused as unknown until its API is updated"
 	case e.Reason == gate.DisabledToken:
 		return "the token is disabled"
 	case e.Reason == gate.ExpiredToken:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/internal/strapi"
+	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // takeOverFlags are those of commands that import many tokens.
@@ -210,6 +211,9 @@ func (s *session) takeAllOver(list []admin.Foreign, lost []admin.Unmapped) error
 	case s.json:
 	case r.Applied:
 		fmt.Fprintf(s.notes, "%d imported, %d were here already.\n", counts[outcomeNew], counts[outcomeThere])
+		if slices.ContainsFunc(outcome, func(o admin.TakenOver) bool { return o.Token.Draft == token.DraftCreate }) {
+			fmt.Fprintf(s.notes, "They are drafts, which hold with: caddy api-tokens drafts update --api %s\n", printable(s.api))
+		}
 	default:
 		fmt.Fprintf(s.notes, "%d would be imported, %d are here already. Nothing was changed; add --apply to do it.\n", counts[outcomeNew], counts[outcomeThere])
 	}

@@ -43,6 +43,7 @@ func (s *session) report(t *token.Token, done string) error {
 		return s.printJSON(s.service.Record(t))
 	}
 	_, err := fmt.Fprintf(s.out, "%s: token %s (%s)\n", done, describe(t), t.ID)
+	s.noteDraft(t)
 	return err
 }
 

@@ -83,6 +83,7 @@ func (s *session) printToken(t *token.Token, gone []string, secrets []admin.Secr
 		{"description", orDash(t.Description)},
 		{"type", printable(string(t.Type))},
 		{"status", string(s.service.Record(t).Status)},
+		{"draft", orDash(string(t.Draft))},
 		{"owner", orDash(t.Owner)},
 		{"hint", orDash(t.Hint)},
 		{"expires", momentOr(t.Expiry, "unlimited")},

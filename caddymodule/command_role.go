@@ -251,7 +251,7 @@ func deleteRole(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(fmt.Sprintf("Delete role %s for good?", printable(role.Name))); err != nil {
+	if err := s.confirm("deleting", "deleted", fmt.Sprintf("Delete role %s for good?", printable(role.Name))); err != nil {
 		return err
 	}
 	if err := s.service.DeleteRole(s.cmd.Context(), s.actor, args[0]); err != nil {
