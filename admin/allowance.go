@@ -94,17 +94,17 @@ func (a *allowance) of(name string) certainty {
 	if len(operations) == 0 {
 		return unsure
 	}
-	switch a.kind {
-	case token.ReadOnly:
+	if a.kind == token.ReadOnly {
 		return a.reads(name, operations)
-	case token.Custom:
-		answer := a.grants(name, operations)
-		for _, other := range a.requires(name) {
-			answer = min(answer, a.required(other, operations))
-		}
-		return answer
 	}
-	return no // a type that this version does not know
+	if a.kind != token.Custom {
+		return no // a type that this version does not know
+	}
+	answer := a.grants(name, operations)
+	for _, other := range a.permission(name).Requires {
+		answer = min(answer, a.required(other, operations))
+	}
+	return answer
 }
 
 // permission returns the permission that requests count for, or an empty one.
@@ -117,8 +117,6 @@ func (a *allowance) permission(name string) permission.Permission {
 	}
 	return permission.Permission{}
 }
-
-func (a *allowance) requires(name string) []string { return a.permission(name).Requires }
 
 // reads says whether a read-only token may run the operations. Some that it can't tell
 // apart may be of another permission as well, whose mark says otherwise.

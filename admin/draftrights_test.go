@@ -209,7 +209,7 @@ func TestDraftsOfRemovedAccounts(t *testing.T) {
 		owner string // of the new token and the old one then
 	}{
 		"delete":    {admin.TokenPlan{Delete: true}, "boss"},
-		"hand over": {admin.TokenPlan{HandTo: "heir"}, "boss heir heir"},
+		"hand over": {admin.TokenPlan{HandTo: "heir"}, "boss, heir, heir"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, _ := newManagement(t)
@@ -241,7 +241,7 @@ func TestDraftsOfRemovedAccounts(t *testing.T) {
 					owners = append(owners, found.Owner)
 				}
 			}
-			if got := strings.Join(owners, " "); got != test.owner {
+			if got := strings.Join(owners, ", "); got != test.owner {
 				t.Errorf("owners are %s; want %s", got, test.owner)
 			}
 			if found, err := f.store.Token(t.Context(), others.ID); err != nil || found.Name != "handed" {

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -155,9 +156,10 @@ func (s *Service) putInForce(ctx context.Context, tx store.Tx, who *Actor, d *dr
 		return s.noteInForce(ctx, tx, who, tokenDelete, d, nil)
 	case token.DraftCreate:
 		return s.putNewInForce(ctx, tx, who, d)
-	default:
+	case token.DraftUpdate:
 		return s.putEditInForce(ctx, tx, who, d, done)
 	}
+	return nil // there is no other kind
 }
 
 func (s *Service) putNewInForce(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
@@ -359,12 +361,14 @@ func (s *Service) DiscardDraft(ctx context.Context, actor Actor, id string) erro
 
 // discard drops a draft. It takes the rights to do what the draft does.
 func (s *Service) discard(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
-	rights := []Right{TokenDelete}
+	var rights []Right
 	switch draftKind(&d.Draft) {
 	case token.DraftCreate:
 		rights = []Right{TokenCreate}
 	case token.DraftUpdate:
 		rights, _ = d.needs()
+	case token.DraftDelete:
+		rights = []Right{TokenDelete}
 	}
 	for _, right := range rights {
 		if err := who.need(right, d.token()); err != nil {
@@ -380,11 +384,8 @@ func (s *Service) discard(ctx context.Context, tx store.Tx, who *Actor, d *draft
 // noteDiscarded has in the audit trail what was drafted, and by whom.
 func (s *Service) noteDiscarded(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
 	was := fields{"kind": draftKind(&d.Draft), "drafted_by": d.Author}
-	if _, after := d.differing(); after != nil {
-		for name, value := range after {
-			was[name] = value
-		}
-	}
+	_, after := d.differing()
+	maps.Copy(was, after)
 	t := d.token()
 	return s.note(ctx, tx, who, store.Event{Action: draftDiscard, Subject: d.TokenID, Name: t.Name, API: d.API, Owner: t.Owner}, was, nil)
 }

@@ -113,7 +113,7 @@ func TestForeseenAnswers(t *testing.T) {
 func (f *fixture) count(t *testing.T, id, permissions string) {
 	t.Helper()
 	use := token.Use{TokenID: id, Day: f.now.UTC().Truncate(24 * time.Hour), Last: f.now.UTC().Truncate(time.Millisecond)}
-	for _, name := range strings.Split(permissions, ",") {
+	for name := range strings.SplitSeq(permissions, ",") {
 		use.Permissions = append(use.Permissions, token.PermissionUse{Permission: name, Allowed: 10, Refused: 1})
 		use.Allowed, use.Refused = use.Allowed+10, use.Refused+1
 	}

@@ -176,10 +176,7 @@ func (s *session) printDrafts(w io.Writer, drafts *admin.Drafts) error {
 func (s *session) printDraft(w io.Writer, d *admin.DraftRecord) error {
 	fmt.Fprintf(w, "%s %q (%s), drafted by %s at %s\n", d.Kind, d.Name, d.TokenID, orDash(d.Author), momentIf(d.Updated, "-"))
 	table := newTable(w)
-	switch d.Kind {
-	case token.DraftCreate:
-		printRows(table, draftRows(nil, d.After))
-	case token.DraftUpdate:
+	if d.After != nil {
 		printRows(table, draftRows(d.Before, d.After))
 	}
 	if d.NewSecret != "" {

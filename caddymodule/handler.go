@@ -181,16 +181,21 @@ func (h *Handler) setDefaults() error {
 	if h.API == admin.ManagementAPI && !h.management {
 		return errReservedAPI
 	}
-	if h.Errors != "" && h.Errors != errorsCaddy {
-		return fmt.Errorf("errors is %q; it can be caddy or nothing", h.Errors)
-	}
-	if h.Changes != "" && h.Changes != changesStaged {
-		return fmt.Errorf("changes is %q; it can be staged or nothing", h.Changes)
-	}
 	if err := gate.CheckIdentityPrefix(h.IdentityHeaders); h.IdentityHeaders != identityOff && err != nil {
 		return err
 	}
-	return errors.Join(token.CheckAPI(h.API), within("max_tokens", int64(h.MaxTokens), 1, maxTokens))
+	return errors.Join(
+		token.CheckAPI(h.API), within("max_tokens", int64(h.MaxTokens), 1, maxTokens),
+		orNothing("errors", h.Errors, errorsCaddy), orNothing("changes", h.Changes, changesStaged),
+	)
+}
+
+// orNothing returns an error if a field has another value than the one that it can have.
+func orNothing(field, value, only string) error {
+	if value != "" && value != only {
+		return fmt.Errorf("%s is %q; it can be %s or nothing", field, value, only)
+	}
+	return nil
 }
 
 // open returns the gate with the runtime behind it.
