@@ -32,6 +32,8 @@ type apiSummary struct {
 	Name        string          `json:"name"`
 	Permissions int             `json:"permission_count"`
 	Tokens      *int            `json:"token_count"` // that one may read; null for who may read none
+	Staged      bool            `json:"staged"`      // what changes is a draft first
+	Drafts      *int            `json:"draft_count"` // that one may see; null for who may see none
 	Updated     *time.Time      `json:"updated"`     // when a gateway first had this catalog; null before
 	Gateways    []gatewayRecord `json:"gateways"`
 }
@@ -41,6 +43,8 @@ type apiRecord struct {
 	Name        string             `json:"name"`
 	Permissions []permissionRecord `json:"permissions"`
 	Tokens      *int               `json:"token_count"`
+	Staged      bool               `json:"staged"`
+	Drafts      *int               `json:"draft_count"`
 	Updated     *time.Time         `json:"updated"`
 	Gateways    []gatewayRecord    `json:"gateways"`
 }
@@ -70,7 +74,7 @@ func (a *api) apis(c *call) error {
 	}
 	items := make([]apiSummary, len(apis))
 	for i, one := range apis {
-		items[i] = apiSummary{one.API, len(one.Permissions), one.Tokens, moment(one.Updated), gatewayRecords(one.Gateways)}
+		items[i] = apiSummary{one.API, len(one.Permissions), one.Tokens, one.Staged, one.Drafts, moment(one.Updated), gatewayRecords(one.Gateways)}
 	}
 	a.answer(c.w, c.r, http.StatusOK, newPage(items, ""))
 	return nil
@@ -88,7 +92,7 @@ func (a *api) oneAPI(c *call) error {
 	}
 	a.answer(c.w, c.r, http.StatusOK, apiRecord{
 		Name: name, Permissions: permissionRecords(apis[i].Permissions), Tokens: apis[i].Tokens,
-		Updated: moment(apis[i].Updated), Gateways: gatewayRecords(apis[i].Gateways),
+		Staged: apis[i].Staged, Drafts: apis[i].Drafts, Updated: moment(apis[i].Updated), Gateways: gatewayRecords(apis[i].Gateways),
 	})
 	return nil
 }

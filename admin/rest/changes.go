@@ -14,7 +14,7 @@ var tokenChangeRoutes = []route{
 	{method: "POST", path: "/tokens/import", body: importBody{}, handle: (*api).importToken},
 	{method: "PATCH", path: "/tokens/{id}", body: editBody{}, handle: (*api).update},
 	{method: "POST", path: "/tokens/{id}/enable", handle: (*api).enable},
-	{method: "POST", path: "/tokens/{id}/disable", handle: (*api).disable},
+	{method: "POST", path: "/tokens/{id}/disable", body: disableBody{}, optional: true, handle: (*api).disable},
 	{method: "POST", path: "/tokens/{id}/regenerate", body: regenerateBody{}, optional: true, handle: (*api).regenerate},
 	{method: "DELETE", path: "/tokens/{id}", handle: (*api).deleteToken},
 }
@@ -62,7 +62,7 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, status, replayed := c.r.Context(), http.StatusCreated, false
+	ctx, replayed := c.r.Context(), false
 	var t token.Token
 	var secret token.Secret
 	if key == nil {
@@ -73,12 +73,17 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	if replayed {
-		status = http.StatusOK
-	}
-	c.w.Header().Set("Location", admin.ManagementPath+"/tokens/"+t.ID)
-	a.issue(c, status, &t, secret)
+	a.issue(c, c.made(&t, replayed), &t, secret)
 	return nil
+}
+
+// made says where the token is that was made, and returns the status of the answer.
+func (c *call) made(t *token.Token, replayed bool) int {
+	c.w.Header().Set("Location", admin.ManagementPath+"/tokens/"+t.ID)
+	if replayed {
+		return http.StatusOK
+	}
+	return statusOf(t, http.StatusCreated)
 }
 
 // idempotency returns the key that the request came with, or nil. What it stands
@@ -110,7 +115,7 @@ func (a *api) importToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, status, replayed := c.r.Context(), http.StatusCreated, false
+	ctx, replayed := c.r.Context(), false
 	var t token.Token
 	if key == nil {
 		t, err = a.Service.Import(ctx, c.actor, body.newToken(), body.Secret)
@@ -120,11 +125,7 @@ func (a *api) importToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	if replayed {
-		status = http.StatusOK
-	}
-	c.w.Header().Set("Location", admin.ManagementPath+"/tokens/"+t.ID)
-	a.answerVersion(c, status, t.Version, a.Service.Record(&t))
+	a.answerVersion(c, c.made(&t, replayed), t.Version, a.Service.Record(&t))
 	return nil
 }
 
@@ -154,7 +155,7 @@ func (a *api) update(c *call) error {
 	if err != nil {
 		return err
 	}
-	a.answerVersion(c, http.StatusOK, change.Token.Version, editedToken{a.Service.Record(&change.Token), change.Overreach})
+	a.answerVersion(c, statusOf(&change.Token, http.StatusOK), change.Token.Version, editedToken{a.Service.Record(&change.Token), change.Overreach})
 	return nil
 }
 
@@ -165,24 +166,40 @@ type editedToken struct {
 	Overreach bool `json:"overreach"` // it was handed over, and is mightier than the role of its owner
 }
 
-func (a *api) enable(c *call) error { return a.setEnabled(c, true) }
-
-func (a *api) disable(c *call) error { return a.setEnabled(c, false) }
-
-func (a *api) setEnabled(c *call, enabled bool) error {
+func (a *api) enable(c *call) error {
 	if err := c.decode(&struct{}{}); err != nil {
 		return err
 	}
-	t, err := a.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
-	return a.changed(c, &t, err)
+	return a.setEnabled(c, true)
 }
 
-// changed answers a token after a change, unless that failed.
-func (a *api) changed(c *call, t *token.Token, err error) error {
-	if err == nil {
-		a.answerVersion(c, http.StatusOK, t.Version, a.Service.Record(t))
+type disableBody struct {
+	Now bool `json:"now"` // also if changes of the API are drafts first
+}
+
+func (a *api) disable(c *call) error {
+	var body disableBody
+	if err := c.decode(&body); err != nil {
+		return err
 	}
-	return err
+	if !body.Now {
+		return a.setEnabled(c, false)
+	}
+	t, err := a.Service.DisableNow(c.r.Context(), c.actor, c.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	a.answerVersion(c, http.StatusOK, t.Version, a.Service.Record(&t))
+	return nil
+}
+
+func (a *api) setEnabled(c *call, enabled bool) error {
+	t, err := a.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
+	if err != nil {
+		return err
+	}
+	a.answerVersion(c, statusOf(&t, http.StatusOK), t.Version, a.Service.Record(&t))
+	return nil
 }
 
 type regenerateBody struct {
@@ -205,7 +222,7 @@ func (a *api) regenerate(c *call) error {
 	if err != nil {
 		return err
 	}
-	a.issue(c, http.StatusOK, &t, secret)
+	a.issue(c, statusOf(&t, http.StatusOK), &t, secret)
 	return nil
 }
 
@@ -213,6 +230,10 @@ func (a *api) deleteToken(c *call) error {
 	if err := c.decode(&struct{}{}); err != nil {
 		return err
 	}
-	_, err := a.Service.Delete(c.r.Context(), c.actor, c.r.PathValue("id"))
-	return a.done(c, err)
+	t, err := a.Service.Delete(c.r.Context(), c.actor, c.r.PathValue("id"))
+	if err != nil || t.Draft == "" {
+		return a.done(c, err)
+	}
+	a.answerVersion(c, http.StatusAccepted, t.Version, a.Service.Record(&t)) // it is there until its API is updated
+	return nil
 }

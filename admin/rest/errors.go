@@ -64,6 +64,9 @@ func problemOfType(r *http.Request, err error) *ProblemError {
 	if p, ok := errors.AsType[*ProblemError](err); ok {
 		return p
 	}
+	if drafts, ok := errors.AsType[admin.DraftErrors](err); ok {
+		return draftProblem(drafts)
+	}
 	if fields, ok := errors.AsType[admin.FieldErrors](err); ok {
 		switch r.Method {
 		case http.MethodGet, http.MethodHead, http.MethodDelete: // these have no body
@@ -90,6 +93,22 @@ func problemOfType(r *http.Request, err error) *ProblemError {
 		return p
 	}
 	return nil
+}
+
+// draftProblem says which drafts keep an API from being updated, and why.
+func draftProblem(drafts admin.DraftErrors) *ProblemError {
+	p := problem(http.StatusConflict, "drafts_refused", "Nothing is put in force, since not all drafts can be: see drafts. Change or discard these.")
+	for _, d := range drafts {
+		one := DraftProblem{TokenID: d.TokenID, Name: d.Name, Detail: sentence(d.Err)}
+		if fields, ok := errors.AsType[admin.FieldErrors](d.Err); ok {
+			one.Errors = fieldProblems(fields)
+		}
+		if e, ok := errors.AsType[*admin.ForbiddenError](d.Err); ok {
+			one.Detail, one.Permission = sentence(errors.New(e.Problem)), string(e.Right)
+		}
+		p.Drafts = append(p.Drafts, one)
+	}
+	return p
 }
 
 // sentence makes the text of an error a sentence. One that begins with the name

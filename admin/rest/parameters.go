@@ -73,15 +73,21 @@ func invalidParameter(name, what string) error {
 
 // paging reads cursor and limit.
 func (c *call) paging() (admin.Paging, error) {
-	p := admin.Paging{After: c.query["cursor"], Limit: admin.DefaultLimit}
-	if text, ok := c.query["limit"]; ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > admin.MaxLimit {
-			return p, invalidParameter("limit", "is not a number from 1 to "+strconv.Itoa(admin.MaxLimit))
-		}
-		p.Limit = n
+	limit, err := c.number("limit", admin.DefaultLimit, admin.MaxLimit)
+	return admin.Paging{After: c.query["cursor"], Limit: limit}, err
+}
+
+// number reads one from 1 to the most that there may be.
+func (c *call) number(name string, missing, most int) (int, error) {
+	text, ok := c.query[name]
+	if !ok {
+		return missing, nil
 	}
-	return p, nil
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, invalidParameter(name, "is not a number from 1 to "+strconv.Itoa(most))
+	}
+	return n, nil
 }
 
 // moment reads a date, which is its first moment in UTC, or a time. It is zero if missing.

@@ -22,6 +22,8 @@ type ProblemError struct {
 	Permission string `json:"permission,omitempty"`
 	Tokens     int    `json:"tokens,omitempty"`   // that an account has
 	Accounts   int    `json:"accounts,omitempty"` // that have a role
+	// Drafts are those that keep an API from being updated.
+	Drafts []DraftProblem `json:"drafts,omitempty"`
 
 	Header http.Header `json:"-"` // of the answer, beside what all answers have
 }
@@ -32,6 +34,15 @@ type FieldProblem struct {
 	Problem string `json:"problem"`
 }
 
+// DraftProblem says why the draft of a token can't be put in force.
+type DraftProblem struct {
+	TokenID    string         `json:"token_id"`
+	Name       string         `json:"name"`
+	Detail     string         `json:"detail"`
+	Errors     []FieldProblem `json:"errors,omitempty"`
+	Permission string         `json:"permission,omitempty"` // the right that is missing
+}
+
 func (p *ProblemError) Error() string { return p.Code + ": " + p.Detail }
 
 func problem(status int, code, detail string) *ProblemError {
@@ -40,10 +51,15 @@ func problem(status int, code, detail string) *ProblemError {
 
 // because adds what is wrong with single fields.
 func (p *ProblemError) because(fields admin.FieldErrors) *ProblemError {
-	for _, invalid := range fields {
-		p.Errors = append(p.Errors, FieldProblem{invalid.Field, invalid.Problem})
-	}
+	p.Errors = append(p.Errors, fieldProblems(fields)...)
 	return p
+}
+
+func fieldProblems(fields admin.FieldErrors) (list []FieldProblem) {
+	for _, invalid := range fields {
+		list = append(list, FieldProblem{invalid.Field, invalid.Problem})
+	}
+	return list
 }
 
 // with sets a header of the answer.

@@ -28,7 +28,7 @@ type call struct {
 
 func routes() []route {
 	var all []route
-	for _, some := range [][]route{sessionRoutes, apiRoutes, tokenRoutes, tokenChangeRoutes, accountRoutes, roleRoutes, auditRoutes} {
+	for _, some := range [][]route{sessionRoutes, apiRoutes, tokenRoutes, tokenChangeRoutes, draftRoutes, accountRoutes, roleRoutes, auditRoutes} {
 		all = append(all, some...)
 	}
 	return all
