@@ -88,7 +88,7 @@ func (a *api) oneAPI(c *call) error {
 	name := c.r.PathValue("api")
 	i := slices.IndexFunc(apis, func(one admin.API) bool { return one.API == name })
 	if i < 0 {
-		return problem(http.StatusNotFound, "not_found", "There is no API of this name.")
+		return noAPI()
 	}
 	a.answer(c.w, c.r, http.StatusOK, apiRecord{
 		Name: name, Permissions: permissionRecords(apis[i].Permissions), Tokens: apis[i].Tokens,
@@ -96,6 +96,8 @@ func (a *api) oneAPI(c *call) error {
 	})
 	return nil
 }
+
+func noAPI() error { return problem(http.StatusNotFound, "not_found", "There is no API of this name.") }
 
 func permissionRecords(permissions []permission.Permission) []permissionRecord {
 	records := make([]permissionRecord, len(permissions))

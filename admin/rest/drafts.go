@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -22,8 +24,12 @@ func (a *api) drafts(c *call) error {
 		return err
 	}
 	found, err := a.Service.Drafts(c.r.Context(), c.actor, c.r.PathValue("api"), days)
+	if errors.Is(err, store.ErrUnreadable) && found.Seen != "" {
+		a.Failed(c.r, err) // which says whose draft it is
+		found.Unseen, err = true, nil
+	}
 	if err != nil {
-		return err
+		return ofAPI(err)
 	}
 	c.w.Header().Set("ETag", `"`+found.Seen+`"`)
 	a.answer(c.w, c.r, http.StatusOK, found)
@@ -53,6 +59,15 @@ func (c *call) decided() (seen string, err error) {
 	return seen, c.decode(&struct{}{})
 }
 
+// ofAPI is the answer to an error about the API of the path: one that isn't known
+// is not there.
+func ofAPI(err error) error {
+	if fields, ok := errors.AsType[admin.FieldErrors](err); ok && fields[0].Field == "api" {
+		return noAPI()
+	}
+	return err
+}
+
 // updatedAPI is what came of putting drafts in force.
 type updatedAPI struct {
 	Drafts    int            `json:"drafts"`
@@ -66,7 +81,7 @@ func (a *api) updateAPI(c *call) error {
 	}
 	updated, err := a.Service.UpdateAPI(c.r.Context(), c.actor, c.r.PathValue("api"), seen)
 	if err != nil {
-		return err
+		return ofAPI(err)
 	}
 	a.answer(c.w, c.r, http.StatusOK, updatedAPI{updated.Drafts, a.records(updated.Overreach)})
 	return nil
@@ -84,7 +99,7 @@ func (a *api) discardAPI(c *call) error {
 	}
 	n, err := a.Service.DiscardAPI(c.r.Context(), c.actor, c.r.PathValue("api"), seen)
 	if err != nil {
-		return err
+		return ofAPI(err)
 	}
 	a.answer(c.w, c.r, http.StatusOK, discarded{n})
 	return nil

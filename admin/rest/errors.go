@@ -68,6 +68,9 @@ func problemOfType(r *http.Request, err error) *ProblemError {
 		return draftProblem(drafts)
 	}
 	if fields, ok := errors.AsType[admin.FieldErrors](err); ok {
+		if fields[0].Field == "draft" { // which is no field of an input: what is drafted already is in the way
+			return problem(http.StatusConflict, "draft_in_the_way", sentence(errors.New(fields[0].Problem)))
+		}
 		switch r.Method {
 		case http.MethodGet, http.MethodHead, http.MethodDelete: // these have no body
 			return problem(http.StatusBadRequest, "invalid_parameter", sentence(fields)).because(fields)
@@ -97,7 +100,7 @@ func problemOfType(r *http.Request, err error) *ProblemError {
 
 // draftProblem says which drafts keep an API from being updated, and why.
 func draftProblem(drafts admin.DraftErrors) *ProblemError {
-	p := problem(http.StatusConflict, "drafts_refused", "Nothing is put in force, since not all drafts can be: see drafts. Change or discard these.")
+	p := problem(http.StatusConflict, "drafts_refused", "Nothing was done, since it can't be done with all drafts: see drafts. Change or discard these.")
 	for _, d := range drafts {
 		one := DraftProblem{TokenID: d.TokenID, Name: d.Name, Detail: sentence(d.Err)}
 		if fields, ok := errors.AsType[admin.FieldErrors](d.Err); ok {

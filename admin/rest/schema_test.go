@@ -48,7 +48,7 @@ func resolve(n node) node {
 // the document is an error, so that nothing in it goes unchecked.
 var keywords = []string{
 	"$ref", "type", "enum", "const", "required", "properties", "additionalProperties", "unevaluatedProperties", "items",
-	"allOf", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "description", "default",
+	"allOf", "oneOf", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "description", "default",
 }
 
 // check returns what is wrong with a value by a schema of the document. The
@@ -76,6 +76,9 @@ func check(schema node, value any, at string) []string {
 	for _, part := range list(schema["allOf"]) {
 		wrong = append(wrong, check(part.(map[string]any), value, at)...)
 	}
+	if choices := list(schema["oneOf"]); choices != nil {
+		wrong = append(wrong, checkOneOf(choices, value, at)...)
+	}
 	switch value := value.(type) {
 	case string:
 		wrong = append(wrong, checkText(schema, value, at)...)
@@ -93,6 +96,24 @@ func check(schema node, value any, at string) []string {
 		wrong = append(wrong, checkObject(schema, value, at)...)
 	}
 	return wrong
+}
+
+// checkOneOf returns what is wrong by the schema that comes closest, unless exactly one fits.
+func checkOneOf(choices []any, value any, at string) (closest []string) {
+	fitting := 0
+	for i, choice := range choices {
+		wrong := check(choice.(map[string]any), value, at)
+		if len(wrong) == 0 {
+			fitting++
+		}
+		if i == 0 || len(wrong) < len(closest) {
+			closest = wrong
+		}
+	}
+	if fitting > 1 {
+		return []string{fmt.Sprintf("%s: fits %d of what it may be one of", at, fitting)}
+	}
+	return closest
 }
 
 func checkText(schema node, value, at string) []string {
