@@ -14,13 +14,12 @@ type overlaid struct {
 	bad   bool         // there is a draft that can't be understood
 }
 
-// token returns the token as whoever changes it has to see it.
+// token returns the token as whoever changes it has to see it. It says that it is drafted
+// only if it is: where changes hold at once, a draft of before stays aside.
 func (o *overlaid) token(drafting bool) token.Token {
 	switch {
 	case o.draft == nil || !drafting && o.live != nil:
-		t := *o.live
-		t.Draft = draftKind(o.draft)
-		return t
+		return *o.live
 	case o.draft.Token == nil: // until its API is updated it is there
 		t := *firstOf(o.live, o.draft.Base)
 		t.Draft, t.Version = token.DraftDelete, o.draft.Version

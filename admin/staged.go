@@ -189,7 +189,7 @@ func (s *staged) save(ctx context.Context, o *overlaid, d store.Draft) error {
 	if o.draft != nil {
 		replaced = o.draft.Version
 	} else if s.count(d.API) >= MaxDrafts {
-		return problem("api", "%s has %d drafts, which is the most that it can have; update it or discard some first", d.API, MaxDrafts)
+		return problem("draft", "API %s has %d drafts, which is the most that it can have; update it or discard some first", d.API, MaxDrafts)
 	}
 	now := s.service.now()
 	d.Author, d.Updated = s.who.Name(), now

@@ -182,7 +182,7 @@ func (s *Service) replaceSecret(ctx context.Context, tx store.Tx, who *Actor, ol
 }
 
 // Delete removes a token for good and returns it as it was; of one whose record
-// can't be understood only the id.
+// can't be understood only the id. If that is a draft, it is returned as that.
 func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Token, error) {
 	var t token.Token
 	err := s.changeTokens(ctx, actor, func(tx *staged, who *Actor) (err error) {
@@ -203,14 +203,16 @@ func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Tok
 		if err := tx.mayLive(ctx, TokenDelete, id); err != nil && !errors.Is(err, store.ErrUnreadable) {
 			return err
 		}
+		if t.Draft == token.DraftDelete {
+			return nil // so that it can be asked for again
+		}
 		if err := s.remove(ctx, tx, who, &t); err != nil {
 			return err
 		}
-		left, err := tx.Token(ctx, id) // if that is drafted
-		if errors.Is(err, store.ErrNotFound) {
+		if t.Draft = ""; tx.actions[id] != asDraft {
 			return nil
 		}
-		t.Draft = left.Draft
+		t, err = tx.Token(ctx, id)
 		return err
 	})
 	if err != nil {
