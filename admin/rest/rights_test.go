@@ -54,6 +54,16 @@ POST   /tokens/import for-other                   201   201     403    403     4
 GET    /tokens                                    200   200     200    200     200
 GET    /apis                                      200   200     200    200     200
 GET    /apis/articles                             200   200     200    200     200
+GET    /tokens/{own}/draft                        200   200     200    200     200
+GET    /tokens/{other}/draft                      200   200     404    200     200
+DELETE /tokens/{own}/draft                        204   204     204    403     204
+DELETE /tokens/{other}/draft                      204   204     404    403     403
+GET    /apis/articles/drafts own                  200   200     200    200     200
+GET    /apis/articles/drafts other                200   200     200    200     200
+POST   /apis/articles/drafts/update own           200   200     200    403     200
+POST   /apis/articles/drafts/update other         200   200     403    403     409
+POST   /apis/articles/drafts/discard own          200   200     200    403     200
+POST   /apis/articles/drafts/discard other        200   200     403    403     409
 GET    /account                                   200   200     200    200     200
 GET    /accounts                                  200   403     403    200     403
 GET    /accounts/{me}                             200   200     200    200     200
@@ -175,6 +185,9 @@ func (m *cells) ask(t *testing.T, who *client, method, path string, more []strin
 		owner = "ben"
 	}
 	headers := []string{"If-Match", "*"}
+	if strings.Contains(path, "/draft") {
+		headers[1] = m.drafted(t, strings.Contains(path, m.other.ID) || len(more) > 0 && more[0] == "other")
+	}
 	var body any
 	switch shape := method + " " + strings.NewReplacer(m.own.ID, "{}", m.other.ID, "{}", m.acting.ID, "{}").Replace(path); shape {
 	case "POST /tokens/{}/explain":
@@ -195,6 +208,32 @@ func (m *cells) ask(t *testing.T, who *client, method, path string, more []strin
 		body = object{"read": "own", "create": "own"}
 	}
 	return who.do(t, method, path, body, headers...)
+}
+
+// drafted sees to it that there is one draft, of one token, and returns what it is seen by.
+func (m *cells) drafted(t *testing.T, other bool) string {
+	t.Helper()
+	ctx, f, api, id := t.Context(), m.f, "articles", m.own.ID
+	if other {
+		id = m.other.ID
+	}
+	before, err := f.Drafts(ctx, operator, api, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.DiscardAPI(ctx, operator, api, before.Seen); err != nil {
+		t.Fatal(err)
+	}
+	f.stage(t, api, true)
+	if _, err := f.Update(ctx, operator, id, admin.Edit{Description: new(fmt.Sprint("drafted ", m.count))}); err != nil {
+		t.Fatal(err)
+	}
+	f.stage(t, api, false) // drafts stay
+	present, err := f.Drafts(ctx, operator, api, 0)
+	if err != nil || len(present.Drafts) != 1 {
+		t.Fatal(err, present)
+	}
+	return `"` + present.Seen + `"`
 }
 
 // changed is an edit of the field, or of the description.
