@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -473,4 +474,31 @@ func TestSecretsOfDrafts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A draft that can't be understood hides no other one, and keeps all from being put in
+// force until it is dropped.
+func TestUnreadableDraft(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleManager)
+	bad := "/tokens/" + f.token(t, "ann", "bad").ID
+	f.stage(t, "articles", true)
+	ann.do(t, "POST", bad+"/disable", nil).want(t, http.StatusAccepted)
+	ann.do(t, "POST", "/tokens", newToken("good")).want(t, http.StatusAccepted)
+	db, err := sql.Open("sqlite", f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`UPDATE drafts SET draft = '{}' WHERE '/tokens/' || token_id = ?`, bad); err != nil {
+		t.Fatal(err)
+	}
+	list, seen := ann.drafts(t)
+	if len(list.Drafts) != 1 || !list.Unseen || f.failed.Load() != 1 {
+		t.Errorf("told %d times: %+v", f.failed.Load(), list)
+	}
+	ann.do(t, "POST", "/apis/articles/drafts/update", nil, "If-Match", seen).refused(t, http.StatusInternalServerError, "unreadable_record")
+	ann.do(t, "POST", bad+"/disable", nil).refused(t, http.StatusConflict, "draft_in_the_way")
+	ann.do(t, "DELETE", bad+"/draft", nil).want(t, http.StatusNoContent)
+	ann.update(t).want(t, http.StatusOK)
 }

@@ -30,6 +30,7 @@ const password = "correct horse battery staple"
 type fixture struct {
 	*admin.Service
 	store  store.Store
+	path   string // of the store
 	server *httptest.Server
 	past   atomic.Int64 // how far the clock has been moved
 	failed atomic.Int64 // technical failures
@@ -37,12 +38,13 @@ type fixture struct {
 
 func newFixture(t *testing.T, change ...func(*rest.Config)) *fixture {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"))
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	f := &fixture{store: s}
+	f := &fixture{store: s, path: path}
 	f.Service = admin.New(s, f.now, rand.Reader).WithPasswords(quickPasswords{})
 	f.saveCatalogs(t)
 	c := rest.Config{
