@@ -137,7 +137,7 @@ func newPage(t *testing.T, file string) *page {
 	site, other, management, metrics := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
 	p.replace = strings.NewReplacer(
 		"https://api.example.com", "http://"+site, "api.example.com {", "http://"+site+" {",
-		"orders.example.com {", "http://"+other+" {",
+		"https://orders.example.com", "http://"+other, "orders.example.com {", "http://"+other+" {",
 		"https://tokens.example.com", "http://"+management, "tokens.example.com {", "http://"+management+" {",
 		"localhost:8080", site, "localhost:1337", strings.TrimPrefix(backend.URL, "http://"), "localhost:2019", p.admin, "localhost:9180", metrics,
 		"/var/lib/", filepath.Join(p.dir, "lib")+"/", "/var/log/", filepath.Join(p.dir, "log")+"/",
