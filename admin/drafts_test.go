@@ -462,11 +462,14 @@ func TestTokenThatIsToBeDeleted(t *testing.T) {
 	_, edit := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: new("renamed")})
 	_, disable := f.SetEnabled(t.Context(), operator, made.ID, false)
 	_, _, regenerate := f.Regenerate(t.Context(), operator, made.ID, 0, 0)
-	_, again := f.Delete(t.Context(), operator, made.ID)
-	for i, err := range []error{edit, disable, regenerate, again} {
+	for i, err := range []error{edit, disable, regenerate} {
 		if problems(t, err) != "draft" {
 			t.Errorf("%d: %v", i, err)
 		}
+	}
+	events := len(f.events(t))
+	if again, err := f.Delete(t.Context(), operator, made.ID); err != nil || again.Draft != token.DraftDelete || len(f.events(t)) != events {
+		t.Errorf("asking again: %+v, %v", again, err)
 	}
 	if _, err := f.DisableNow(t.Context(), operator, made.ID); err != nil || f.works(t, secret) {
 		t.Errorf("disabled at once: %v, %v", err, f.works(t, secret))
@@ -594,7 +597,7 @@ func TestDraftsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = f.Create(t.Context(), operator, newToken(nil))
-	if problems(t, err) != "api" || !strings.Contains(err.Error(), "update it or discard some first") {
+	if problems(t, err) != "draft" || !strings.Contains(err.Error(), "update it or discard some first") {
 		t.Errorf("got %v", err)
 	}
 	if done := f.update(t, operator); done.Drafts != admin.MaxDrafts {
