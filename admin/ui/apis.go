@@ -27,12 +27,18 @@ type apiView struct {
 	Differ      bool // some that run have other permissions than those shown
 	Versions    bool // some gateway's is known
 	Tokens      *int // nil for who may read none
+	Staged      bool // what changes about its tokens is a draft first
+	Drafts      int  // that whoever looks may see
 }
 
 func newAPIView(api *admin.API) apiView {
 	view := apiView{
 		Name: api.API, Own: api.API == admin.ManagementAPI, Updated: api.Updated, Permissions: len(api.Permissions),
 		Resources: resourcesOf(api.Permissions), Gateways: api.Gateways, Tokens: api.Tokens,
+		Staged: api.Staged,
+	}
+	if api.Drafts != nil {
+		view.Drafts = *api.Drafts
 	}
 	for _, g := range api.Gateways {
 		view.Versions = view.Versions || g.Version != ""

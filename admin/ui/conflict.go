@@ -43,10 +43,11 @@ func beginningOf(t *token.Token) string {
 // made it; what both changed is shown beside what was typed, which replaces it if
 // the form is sent again.
 func (u *ui) editConflict(c *call, form tokenForm, id string) error {
-	now, err := u.find(c, id)
+	ch, err := u.changeable(c, id)
 	if err != nil {
 		return err
 	}
+	now := ch.Token
 	permissions, err := u.permissionsOf(c, now.API)
 	if err != nil {
 		return err

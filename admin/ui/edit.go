@@ -53,7 +53,7 @@ func (u *ui) otherAPI(c *call) error {
 		return err
 	}
 	if c.partial(permissionsPart) {
-		return u.showPart(c, http.StatusOK, "edit", permissionsPart, page{Body: body})
+		return u.showPart(c, http.StatusOK, "edit", permissionsPart, page{Body: body, Part: true})
 	}
 	return u.showEdit(c, http.StatusOK, body, nil)
 }
@@ -72,7 +72,11 @@ func (u *ui) createToken(c *call) error {
 	case err == nil && replayed: // the form was sent again, and its answer lost
 		return c.leaveWith("/tokens/"+t.ID, "made-already")
 	case err == nil:
-		return u.showSecret(c, &t, secret, "secret.created")
+		draft := ""
+		if t.Draft == token.DraftCreate {
+			draft = "draft.made"
+		}
+		return u.showSecret(c, &t, secret, "secret.created", draft)
 	case errors.Is(err, admin.ErrKeyReused):
 		form.Nonce = rand.Text()
 	}
@@ -100,13 +104,18 @@ func (u *ui) editTokenPage(c *call) error {
 	return u.showEdit(c, http.StatusOK, body, nil)
 }
 
-// mayChange returns the token of the path, if whoever asks may change it.
+// mayChange returns the token of the path, if whoever asks may change it: as it is
+// drafted, if what changes is a draft first.
 func (u *ui) mayChange(c *call) (token.Token, error) {
-	t, err := u.find(c, c.r.PathValue("id"))
-	if err == nil && !c.actor.May(admin.TokenUpdate, &t) {
+	ch, err := u.changeable(c, c.r.PathValue("id"))
+	switch {
+	case err != nil:
+	case !c.actor.May(admin.TokenUpdate, &ch.Token):
 		err = &admin.ForbiddenError{Right: admin.TokenUpdate, Problem: texts.Get("edit.may-not-change", c.actor.Role.Name)}
+	case ch.Staged && ch.Draft == token.DraftDelete:
+		err = admin.FieldErrors{{Field: "draft", Problem: texts.Get("draft.deleted")}}
 	}
-	return t, err
+	return ch.Token, err
 }
 
 func (u *ui) editToken(c *call) error {
@@ -124,9 +133,13 @@ func (u *ui) editToken(c *call) error {
 	if c.actor.ActsForOther(&t) {
 		form = form.describing(&t)
 	}
-	_, err = u.Service.Update(c.r.Context(), c.actor, t.ID, form.edit())
+	change, err := u.Service.Update(c.r.Context(), c.actor, t.ID, form.edit())
 	if err == nil {
-		return c.leaveWith("/tokens/"+t.ID, "token-saved")
+		staged, err := u.staged(c, &change.Token)
+		if err != nil {
+			return err
+		}
+		return c.leaveWith("/tokens/"+t.ID, saved(&change.Token, staged, "token-saved"))
 	}
 	if errors.Is(err, store.ErrConflict) {
 		return u.editConflict(c, form, t.ID)

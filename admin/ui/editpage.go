@@ -29,6 +29,7 @@ type editPage struct {
 	Kept        []string // chosen for an API that is not shown
 	Known       bool     // the API is
 	Management  bool     // it is that of this server
+	Staged      bool     // what is saved is a draft first
 	Fixed       bool     // it acts for somebody else, so its rights are not asked
 	MostText    int      // characters of a description
 	Written     string   // an operation, as one that can be written out
@@ -75,6 +76,7 @@ func (u *ui) newEditPage(c *call, form tokenForm, t *token.Token) (editPage, err
 	if t != nil {
 		right, present, held = admin.TokenUpdate, t.Owner, t.Grants
 		body.Fixed = c.actor.ActsForOther(t)
+		body.Staged = body.Staged || t.Draft == token.DraftCreate
 	}
 	body.sortGrants(held)
 	body.Written = u.writtenExample(&body)
@@ -107,7 +109,7 @@ func (p *editPage) chooseAPI(catalogs []store.Catalog, ceiling *admin.CeilingRec
 	}
 	for i, catalog := range catalogs {
 		if p.APIs[i].Chosen = catalog.API == p.Form.API; p.APIs[i].Chosen {
-			p.Known, p.permissions = true, catalog.Permissions
+			p.Known, p.permissions, p.Staged = true, catalog.Permissions, catalog.Staged
 		}
 	}
 	p.Management = p.Form.API == admin.ManagementAPI

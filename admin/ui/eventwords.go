@@ -68,10 +68,16 @@ func newEventView(e *admin.EventRecord) eventView {
 		v.AboutThese = "event.all." + about
 	}
 	v.Words = wordsOf(texts.Get(sentenceOf(e, before, after)), e, after)
-	for _, field := range slices.SortedFunc(maps.Keys(union(before, after)), byField) {
-		v.Changes = append(v.Changes, change{field, newValue(before, field), newValue(after, field)})
-	}
+	v.Changes = changesOf(before, after)
 	return v
+}
+
+func changesOf(before, after values) []change {
+	var changes []change
+	for _, field := range slices.SortedFunc(maps.Keys(union(before, after)), byField) {
+		changes = append(changes, change{field, newValue(before, field), newValue(after, field)})
+	}
+	return changes
 }
 
 func whoOf(e *admin.EventRecord) string {
@@ -175,6 +181,10 @@ func pathOf(e *admin.EventRecord) string {
 		return ""
 	case about == "token":
 		return "/tokens/" + e.Subject
+	case about == "api":
+		return draftsPath(e.Name)
+	case about == "draft": // of a token that may be gone with it
+		return ""
 	case about == "role":
 		return rolePath(e.Name)
 	default:

@@ -1,14 +1,19 @@
 package ui
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 )
 
 // historyLimit is how many events a page of a token shows.
 const historyLimit = 10
+
+// asDraft ends the actions of changes that hold with the next update of an API.
+const asDraft = ".drafted"
 
 // history is a page of the audit trail of a token, newest first.
 type history struct {
@@ -46,11 +51,19 @@ type changedField struct {
 
 func newPastEvent(e *admin.EventRecord) pastEvent {
 	past := pastEvent{eventView: newEventView(e)}
-	if e.Action == "token.enable" || e.Action == "token.disable" { // the name says all
-		return past
+	switch strings.TrimSuffix(e.Action, asDraft) {
+	case "token.enable", "token.disable": // the name says all
+	default:
+		past.Fields = changedFields(e.Before, e.After)
 	}
-	before, after := decoded(e.Before), decoded(e.After)
-	for _, c := range past.Changes {
+	return past
+}
+
+// changedFields returns what differs between a record as it was and as it became.
+func changedFields(recordBefore, recordAfter json.RawMessage) []changedField {
+	var fields []changedField
+	before, after := decoded(recordBefore), decoded(recordAfter)
+	for _, c := range changesOf(before, after) {
 		was, hadList := before[c.Field].([]any)
 		is, hasList := after[c.Field].([]any)
 		if (before == nil || after == nil) && isEmpty(before[c.Field]) && isEmpty(after[c.Field]) {
@@ -60,9 +73,9 @@ func newPastEvent(e *admin.EventRecord) pastEvent {
 		if hadList && hasList {
 			field.Added, field.Removed = beyond(was, is), beyond(is, was)
 		}
-		past.Fields = append(past.Fields, field)
+		fields = append(fields, field)
 	}
-	return past
+	return fields
 }
 
 // beyond returns what the second list has beyond the first.

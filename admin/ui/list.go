@@ -38,6 +38,7 @@ type listPage struct {
 	Empty       string   // why there is nothing: none, no-match, no-api; else ""
 	Lines       []string // of a Caddyfile, for who has no API yet
 	Instead     bool     // they take the place of the block of these pages
+	Drafts      []draftCount
 }
 
 // tokenRow is a token in the table.
@@ -168,8 +169,11 @@ func (u *ui) fillChoices(c *call, body *listPage) error {
 		body.Empty = "no-api"
 		body.Lines, body.Instead = u.firstGate(c)
 	}
-	if body.All == "" || c.partial(table) {
+	if c.partial(table) {
 		return nil
+	}
+	if body.Drafts, err = u.draftCounts(c); err != nil || body.All == "" {
+		return err
 	}
 	body.Owners, err = u.Service.AccountNames(c.r.Context(), c.actor)
 	if _, ok := errors.AsType[*admin.ForbiddenError](err); ok {

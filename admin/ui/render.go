@@ -38,7 +38,7 @@ func parsePages() map[string]*template.Template {
 
 var functions = template.FuncMap{
 	"t":      texts.Get,
-	"tn":     texts.Count,
+	"tn":     texts.Count[int],
 	"asset":  func(name string) string { return assetsPath + name },
 	"ago":    func(now time.Time, t any) span { return newSpan(now, t) },
 	"dict":   dict,
@@ -49,6 +49,7 @@ var functions = template.FuncMap{
 	"accountPath": accountPath,
 	"rolePath":    rolePath,
 	"afterPath":   afterPath,
+	"draftsPath":  draftsPath,
 	"bounded":     bounded,
 	"capital":     capital,
 	"prefix":      func(prefix, s string) string { return prefix + s },

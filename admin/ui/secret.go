@@ -12,21 +12,23 @@ import (
 type secretPage struct {
 	Token    *token.Token
 	Secret   string
+	Draft    string // key of the texts: that it doesn't work yet; empty if it does
 	Example  example
 	Snippets []snippet
 }
 
-// showSecret answers the form that made a secret. title is a key of the texts.
+// showSecret answers the form that made a secret. title is a key of the texts, and so is
+// draft, which says that the secret doesn't work yet; it may be empty.
 // Nobody keeps the secret, so this page can't be shown again: a form that is sent
 // once more must be told from a new one by whoever calls this.
-func (u *ui) showSecret(c *call, t *token.Token, secret token.Secret, title string) error {
+func (u *ui) showSecret(c *call, t *token.Token, secret token.Secret, title, draft string) error {
 	example, err := u.exampleFor(c, t)
 	if err != nil {
 		example.Problem = "secret.no-example" // the secret is what matters
 		u.Failed(c.r, err)
 	}
 	return u.show(c, http.StatusOK, "secret", page{Title: title, Name: t.Name, Here: "/tokens", Body: secretPage{
-		Token: t, Secret: secret.Reveal(), Example: example, Snippets: example.snippets(secret.Reveal()),
+		Token: t, Secret: secret.Reveal(), Draft: draft, Example: example, Snippets: example.snippets(secret.Reveal()),
 	}})
 }
 

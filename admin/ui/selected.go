@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -23,6 +24,7 @@ type selectedPage struct {
 	Typed     string // how many are to be deleted, as it was typed
 	Back      string
 	BackQuery string
+	Drafted   []string // APIs of which something is a draft first
 }
 
 // selectedToken is one of them.
@@ -30,6 +32,7 @@ type selectedToken struct {
 	ID      string
 	Token   *token.Token // nil if it can't be read
 	Problem string       // why it can't be done, or was refused; else empty
+	Staged  bool         // it is a draft first
 }
 
 // selectedAction is what can be done to several.
@@ -81,6 +84,9 @@ func (u *ui) selected(c *call) error {
 		}
 		if item.Problem == "" {
 			body.Possible++
+			if item.Staged && !slices.Contains(body.Drafted, item.Token.API) {
+				body.Drafted = append(body.Drafted, item.Token.API)
+			}
 		}
 		body.Items = append(body.Items, item)
 	}
@@ -97,6 +103,9 @@ func (u *ui) selectedToken(c *call, action *selectedAction, id string, do bool) 
 	t, err := u.find(c, id)
 	if err == nil {
 		item.Token = &t
+		if item.Staged, err = u.staged(c, &t); err != nil {
+			return item, err
+		}
 	}
 	switch {
 	case err == nil && (!c.actor.May(action.right, &t) || action.forSelf && c.actor.ActsForOther(&t)):
@@ -112,6 +121,7 @@ func (u *ui) selectedToken(c *call, action *selectedAction, id string, do bool) 
 // problemOf says why something was not done to one token; an error ends it for all.
 func (u *ui) problemOf(c *call, err error) (string, error) {
 	refused, forbidden := errors.AsType[*admin.ForbiddenError](err)
+	problems, wrong := errors.AsType[admin.FieldErrors](err)
 	switch {
 	case err == nil:
 		return "", nil
@@ -119,6 +129,8 @@ func (u *ui) problemOf(c *call, err error) (string, error) {
 		return "", err
 	case forbidden:
 		return sentence(refused.Problem), nil
+	case wrong:
+		return sentence(problemsText(problems)), nil
 	case errors.Is(err, store.ErrNotFound):
 		return texts.Get("selected.gone"), nil
 	case errors.Is(err, store.ErrConflict):

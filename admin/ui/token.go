@@ -18,6 +18,7 @@ var tokenRoutes = []route{
 	{method: "GET", path: "/tokens/{id}", handle: (*ui).tokenPage},
 	{method: "POST", path: "/tokens/{id}/enable", handle: (*ui).enable},
 	{method: "POST", path: "/tokens/{id}/disable", handle: (*ui).disable},
+	{method: "POST", path: "/tokens/{id}/disable-now", handle: (*ui).disableNow},
 	{method: "GET", path: "/tokens/{id}/regenerate", handle: (*ui).regeneratePage},
 	{method: "POST", path: "/tokens/{id}/regenerate", handle: (*ui).regenerate},
 	{method: "GET", path: "/tokens/{id}/delete", handle: (*ui).deletePage},
@@ -33,7 +34,14 @@ type tokenView struct {
 	Use      usage
 	History  history
 
+	Staged    bool        // what changes is a draft first
+	Draft     token.Draft // what there is of it
+	Hidden    string      // why its draft can't be seen; empty if it can
+	Enabled   bool        // as it is drafted, if there is such a draft
+	SwitchOff bool        // it can be disabled at once, beside its draft
+
 	MayExplain, MayUpdate, MayEnable, MayRegenerate, MayDelete bool
+	MayDiscard                                                 bool
 	OwnerOnly                                                  bool // nobody but its owner can regenerate it, and that is somebody else
 }
 
@@ -46,6 +54,9 @@ func (u *ui) tokenPage(c *call) error {
 		return err
 	}
 	view := u.viewOf(c, &t)
+	if err := u.addDraft(c, &view, &t); err != nil {
+		return err
+	}
 	if view.Secrets, err = u.Service.Secrets(c.r.Context(), c.actor, t.ID); err != nil {
 		return err
 	}
@@ -75,6 +86,29 @@ func (u *ui) viewOf(c *call, t *token.Token) tokenView {
 		OwnerOnly:     c.actor.May(admin.TokenRegenerate, t) && c.actor.ActsForOther(t),
 		MayDelete:     c.actor.May(admin.TokenDelete, t),
 	}
+}
+
+// addDraft says what of the token is a draft, and what can be done to it then.
+func (u *ui) addDraft(c *call, view *tokenView, t *token.Token) error {
+	ch, err := u.changeable(c, t.ID)
+	if refused, ok := errors.AsType[*admin.ForbiddenError](err); ok {
+		view.MayUpdate, view.MayEnable, view.MayRegenerate, view.MayDelete = false, false, false, false
+		view.Hidden = sentence(refused.Problem)
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	view.Staged, view.Draft, view.Enabled = ch.Staged || view.Hidden != "", t.Draft, ch.Enabled
+	view.SwitchOff = view.Staged && t.Draft != token.DraftCreate && t.Enabled && c.actor.May(admin.TokenUpdate, t)
+	view.MayDiscard = view.Hidden == "" && c.actor.Scope(admin.DraftDiscard) != store.None
+	if view.Staged && t.Draft == token.DraftDelete {
+		view.MayUpdate, view.MayEnable, view.MayRegenerate, view.MayDelete = false, false, false, false
+	}
+	if t.Draft == token.DraftCreate {
+		view.MayExplain, view.MayDelete = false, false
+	}
+	return nil
 }
 
 // unreadable tells of a token whose record can't be understood, to those who may

@@ -16,12 +16,26 @@ func (u *ui) enable(c *call) error { return u.setEnabled(c, true, "token-enabled
 
 func (u *ui) disable(c *call) error { return u.setEnabled(c, false, "token-disabled") }
 
+// disableNow disables also a token whose changes are drafts first: that would be too
+// late if somebody has its secret who should not.
+func (u *ui) disableNow(c *call) error {
+	t, err := u.Service.DisableNow(c.r.Context(), c.actor, c.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return c.leaveWith("/tokens/"+t.ID, "token-off")
+}
+
 func (u *ui) setEnabled(c *call, enabled bool, notice string) error {
 	t, err := u.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
 	if err != nil {
 		return err
 	}
-	return c.leaveWith("/tokens/"+t.ID, notice)
+	staged, err := u.staged(c, &t)
+	if err != nil {
+		return err
+	}
+	return c.leaveWith("/tokens/"+t.ID, saved(&t, staged, notice))
 }
 
 // overlap is how long the secrets from before go on.
@@ -34,7 +48,7 @@ var overlaps = []overlap{{"now", 0}, {"1h", time.Hour}, {"24h", 24 * time.Hour},
 
 // regeneration is the form that asks before a secret is replaced.
 type regeneration struct {
-	Token   token.Token
+	Token   changeable
 	Secrets []admin.SecretRecord
 	Address string // that the last use came from; empty if that isn't known
 	Overlap string // as it was chosen
@@ -48,10 +62,10 @@ func (u *ui) regeneratePage(c *call) error {
 
 func (u *ui) askToRegenerate(c *call, status int, form regeneration, problems admin.FieldErrors) error {
 	var err error
-	if form.Token, err = u.find(c, c.r.PathValue("id")); err != nil {
+	if form.Token, err = u.changeable(c, c.r.PathValue("id")); err != nil {
 		return err
 	}
-	if err := c.need(admin.TokenRegenerate, &form.Token); err != nil {
+	if err := c.need(admin.TokenRegenerate, &form.Token.Token); err != nil {
 		return err
 	}
 	if form.Secrets, err = u.Service.Secrets(c.r.Context(), c.actor, form.Token.ID); err != nil {
@@ -87,14 +101,24 @@ func (u *ui) regenerate(c *call) error {
 	if err != nil {
 		return err
 	}
-	return u.showSecret(c, &t, secret, "regenerate.done")
+	draft := ""
+	switch staged, err := u.staged(c, &t); {
+	case err != nil:
+		u.Failed(c.r, err) // the secret is what matters
+	case t.Draft == token.DraftCreate:
+		draft = "draft.made"
+	case staged:
+		draft = "draft.regenerated"
+	}
+	return u.showSecret(c, &t, secret, "regenerate.done", draft)
 }
 
 // deletion is the form that asks before a token is deleted.
 type deletion struct {
-	Token token.Token // only the id if its record can't be understood
-	Word  string      // to be typed
-	Typed string
+	Token  token.Token // only the id if its record can't be understood
+	Staged bool        // it is a draft first
+	Word   string      // to be typed, unless it is a draft
+	Typed  string
 }
 
 func (u *ui) deletePage(c *call) error { return u.askToDelete(c, http.StatusOK, "", nil) }
@@ -107,7 +131,14 @@ func (u *ui) askToDelete(c *call, status int, typed string, problems admin.Field
 	if err := c.need(admin.TokenDelete, &t); err != nil {
 		return err
 	}
-	form := deletion{Token: t, Word: wordFor(&t), Typed: typed}
+	if t.Draft == token.DraftCreate {
+		return c.leave("/tokens/" + t.ID + "/draft/discard")
+	}
+	staged, err := u.staged(c, &t)
+	if err != nil {
+		return err
+	}
+	form := deletion{Token: t, Staged: staged, Word: wordFor(&t), Typed: typed}
 	return u.show(c, status, "token-delete", page{Title: "delete.title", Name: form.Word, Here: "/tokens", Body: form, Errors: problems})
 }
 
@@ -133,12 +164,19 @@ func (u *ui) deleteToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	if typed := c.value("name"); typed != wordFor(&t) {
+	staged, err := u.staged(c, &t)
+	if err != nil {
+		return err
+	}
+	if typed := c.value("name"); typed != wordFor(&t) && !staged {
 		return u.askToDelete(c, http.StatusUnprocessableEntity, typed,
 			admin.FieldErrors{{Field: "name", Problem: texts.Get("delete.mistyped")}})
 	}
 	if _, err := u.Service.Delete(c.r.Context(), c.actor, t.ID); err != nil {
 		return err
+	}
+	if staged {
+		return c.leaveWith("/tokens/"+t.ID, "draft-deletion")
 	}
 	return c.leaveWith("/tokens", "token-deleted")
 }

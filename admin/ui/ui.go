@@ -109,7 +109,7 @@ type route struct {
 func routes() []route {
 	var all []route
 	for _, some := range [][]route{
-		sessionRoutes, listRoutes, editRoutes, tokenRoutes, tryRoutes, apiRoutes, accountRoutes, roleRoutes, auditRoutes, selfRoutes,
+		sessionRoutes, listRoutes, editRoutes, tokenRoutes, draftRoutes, tryRoutes, apiRoutes, accountRoutes, roleRoutes, auditRoutes, selfRoutes,
 	} {
 		all = append(all, some...)
 	}

@@ -133,6 +133,8 @@ func newVerdict(t *token.Token, e *admin.Explanation) verdict {
 // because says in words why a request is decided on as it is.
 func because(t *token.Token, e *admin.Explanation) string {
 	switch {
+	case t.Draft == token.DraftCreate:
+		return texts.Get("try.drafted")
 	case e.Reason == gate.DisabledToken:
 		return texts.Get("try.disabled")
 	case e.Reason == gate.ExpiredToken:

@@ -10,7 +10,7 @@ import (
 
 var all = merged(
 	layout, fields, session, failures, times,
-	list, edit, secret, token, tryIt, apis, accounts, roles, audit, self,
+	list, edit, secret, token, tryIt, apis, drafts, accounts, roles, audit, self,
 )
 
 func merged(sets ...map[string]string) map[string]string {
@@ -42,7 +42,7 @@ func Has(key string) bool {
 
 // Count returns the text for a number: that of key.one or key.other, in which {n}
 // stands for the number.
-func Count(key string, n int) string {
+func Count[N int | uint64](key string, n N) string {
 	form := ".other"
 	if n == 1 {
 		form = ".one"
