@@ -268,7 +268,7 @@ func (s seen) leads(to string) {
 }
 
 // keys are of texts that nobody wrote: a page then shows their names.
-var keys = regexp.MustCompile(`\b(wanted|list|edit|secret|selected|copy|token|grants|history|regenerate|delete|secrets|try|apis|mark|account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
+var keys = regexp.MustCompile(`\b(wanted|list|edit|secret|selected|copy|token|grants|history|regenerate|delete|secrets|try|apis|mark|drafts|draft|length|account|accounts|account-new|account-delete|overreach|people|role|roles|role-new|self|session|sessions|audit|event|field|scope|menu|form|layout)\.[a-z][a-z.-]+\b`)
 
 func (s seen) saysAll() seen {
 	s.t.Helper()

@@ -77,6 +77,10 @@ func (u *ui) selected(c *call) error {
 		body.Done = false
 		problems = admin.FieldErrors{{Field: "number", Problem: texts.Get("selected.mistyped")}}
 	}
+	catalogs, err := u.Service.Catalogs(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
 	for _, id := range ids {
 		item, err := u.selectedToken(c, &action, id, body.Done)
 		if err != nil {
@@ -84,7 +88,7 @@ func (u *ui) selected(c *call) error {
 		}
 		if item.Problem == "" {
 			body.Possible++
-			if item.Staged && !slices.Contains(body.Drafted, item.Token.API) {
+			if item.Staged = isStaged(catalogs, item.Token); item.Staged && !slices.Contains(body.Drafted, item.Token.API) {
 				body.Drafted = append(body.Drafted, item.Token.API)
 			}
 		}
@@ -103,9 +107,6 @@ func (u *ui) selectedToken(c *call, action *selectedAction, id string, do bool) 
 	t, err := u.find(c, id)
 	if err == nil {
 		item.Token = &t
-		if item.Staged, err = u.staged(c, &t); err != nil {
-			return item, err
-		}
 	}
 	switch {
 	case err == nil && (!c.actor.May(action.right, &t) || action.forSelf && c.actor.ActsForOther(&t)):

@@ -13,11 +13,14 @@ import (
 
 // staged reports whether what changes about a token is a draft first.
 func (u *ui) staged(c *call, t *token.Token) (bool, error) {
-	if t.Draft == token.DraftCreate {
-		return true, nil
-	}
-	catalog, _, err := u.catalogOf(c.r.Context(), c.actor, t.API)
-	return catalog.Staged, err
+	catalogs, err := u.Service.Catalogs(c.r.Context(), c.actor)
+	return isStaged(catalogs, t), err
+}
+
+// isStaged is staged by what is known of all APIs. Of nil it is false.
+func isStaged(catalogs []store.Catalog, t *token.Token) bool {
+	return t != nil && (t.Draft == token.DraftCreate ||
+		slices.ContainsFunc(catalogs, func(c store.Catalog) bool { return c.API == t.API && c.Staged }))
 }
 
 // changeable is a token for who changes it.
