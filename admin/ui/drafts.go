@@ -69,6 +69,9 @@ func (u *ui) newDraftsPage(c *call) (draftsPage, error) {
 		}
 	}
 	found, err := u.Service.Drafts(c.r.Context(), c.actor, c.r.PathValue("api"), body.Days)
+	if _, unknown := errors.AsType[admin.FieldErrors](err); unknown {
+		return body, store.ErrNotFound
+	}
 	if body.Unreadable = errors.Is(err, store.ErrUnreadable); body.Unreadable {
 		u.Failed(c.r, err) // the log says which
 	} else if err != nil {

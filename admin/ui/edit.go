@@ -113,7 +113,7 @@ func (u *ui) mayChange(c *call) (token.Token, error) {
 	case !c.actor.May(admin.TokenUpdate, &ch.Token):
 		err = &admin.ForbiddenError{Right: admin.TokenUpdate, Problem: texts.Get("edit.may-not-change", c.actor.Role.Name)}
 	case ch.Staged && ch.Draft == token.DraftDelete:
-		err = admin.FieldErrors{{Field: "draft", Problem: texts.Get("draft.deleted")}}
+		err = draftError{admin.FieldErrors{{Field: "draft", Problem: texts.Get("draft.deleted")}}}
 	}
 	return ch.Token, err
 }

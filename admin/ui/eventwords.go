@@ -117,6 +117,7 @@ func union(a, b values) values {
 func sentenceOf(e *admin.EventRecord, before, after values) string {
 	key := "event." + e.Action
 	changed := union(before, after)
+	delete(changed, "drafted_by")
 	special := ""
 	switch {
 	case !texts.Has(key):
@@ -222,6 +223,9 @@ func valueInWords(field string, value any) string {
 	case string:
 		if value == "" {
 			return nothing(field)
+		}
+		if key := "event.value." + field + "." + value; texts.Has(key) {
+			return texts.Get(key)
 		}
 		return value
 	case []any:

@@ -4,14 +4,11 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/rest"
 	"github.com/tokenreeve/tokenreeve/store"
-	"github.com/tokenreeve/tokenreeve/token"
 )
 
 var (
@@ -77,8 +74,8 @@ func (u *ui) failureOf(c *call, err error) (int, failure) {
 		maps.Copy(c.w.Header(), e.Header)
 		return e.Status, newFailure("failure.refused", e.Detail)
 	}
-	if e, ok := errors.AsType[admin.FieldErrors](err); ok && slices.ContainsFunc(e, isOfDrafts) {
-		return http.StatusConflict, newFailure("failure.draft", sentence(problemsText(e)))
+	if e, ok := errors.AsType[draftError](err); ok {
+		return http.StatusConflict, newFailure("failure.draft", sentence(e.Error()))
 	}
 	if e, ok := errors.AsType[admin.FieldErrors](err); ok { // where there is no form to show them in
 		return http.StatusBadRequest, newFailure("failure.form", sentence(e.Error()))
@@ -92,19 +89,6 @@ func (u *ui) failureOf(c *call, err error) (int, failure) {
 		}
 	}
 	return http.StatusInternalServerError, newFailure("failure.other", "")
-}
-
-// isOfDrafts reports whether a change can't be drafted: the token is to be deleted, or its
-// API has too many drafts.
-func isOfDrafts(e *token.FieldError) bool { return e.Field == "draft" || e.Field == "api" }
-
-// problemsText is what is wrong, without the names of fields.
-func problemsText(problems admin.FieldErrors) string {
-	lines := make([]string, len(problems))
-	for i, p := range problems {
-		lines[i] = p.Problem
-	}
-	return strings.Join(lines, "; ")
 }
 
 // sentence makes the text of an error a sentence.

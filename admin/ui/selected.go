@@ -122,7 +122,7 @@ func (u *ui) selectedToken(c *call, action *selectedAction, id string, do bool) 
 // problemOf says why something was not done to one token; an error ends it for all.
 func (u *ui) problemOf(c *call, err error) (string, error) {
 	refused, forbidden := errors.AsType[*admin.ForbiddenError](err)
-	problems, wrong := errors.AsType[admin.FieldErrors](err)
+	undraftable, refusedDraft := errors.AsType[draftError](asDraftError(err))
 	switch {
 	case err == nil:
 		return "", nil
@@ -130,8 +130,8 @@ func (u *ui) problemOf(c *call, err error) (string, error) {
 		return "", err
 	case forbidden:
 		return sentence(refused.Problem), nil
-	case wrong:
-		return sentence(problemsText(problems)), nil
+	case refusedDraft:
+		return sentence(undraftable.Error()), nil
 	case errors.Is(err, store.ErrNotFound):
 		return texts.Get("selected.gone"), nil
 	case errors.Is(err, store.ErrConflict):

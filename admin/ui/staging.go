@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -76,6 +77,27 @@ func timeOf(t *time.Time) time.Time {
 		return time.Time{}
 	}
 	return *t
+}
+
+// draftError says why something can't be drafted: the token is to be deleted, or there are
+// too many drafts.
+type draftError struct{ problems admin.FieldErrors }
+
+// Error is what is wrong, without the names of fields.
+func (e draftError) Error() string {
+	lines := make([]string, len(e.problems))
+	for i, p := range e.problems {
+		lines[i] = p.Problem
+	}
+	return strings.Join(lines, "; ")
+}
+
+// asDraftError makes problems of a change that has no fields a draftError.
+func asDraftError(err error) error {
+	if problems, ok := errors.AsType[admin.FieldErrors](err); ok {
+		return draftError{problems}
+	}
+	return err
 }
 
 // saved says what became of a change: it holds, it is a draft, or there is none of it

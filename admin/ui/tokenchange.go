@@ -29,7 +29,7 @@ func (u *ui) disableNow(c *call) error {
 func (u *ui) setEnabled(c *call, enabled bool, notice string) error {
 	t, err := u.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
 	if err != nil {
-		return err
+		return asDraftError(err)
 	}
 	staged, err := u.staged(c, &t)
 	if err != nil {
@@ -99,7 +99,7 @@ func (u *ui) regenerate(c *call) error {
 		return u.askToRegenerate(c, http.StatusConflict, regeneration{Overlap: choice, Changed: true}, nil)
 	}
 	if err != nil {
-		return err
+		return asDraftError(err)
 	}
 	draft := ""
 	switch staged, err := u.staged(c, &t); {
@@ -173,7 +173,7 @@ func (u *ui) deleteToken(c *call) error {
 			admin.FieldErrors{{Field: "name", Problem: texts.Get("delete.mistyped")}})
 	}
 	if _, err := u.Service.Delete(c.r.Context(), c.actor, t.ID); err != nil {
-		return err
+		return asDraftError(err)
 	}
 	if staged {
 		return c.leaveWith("/tokens/"+t.ID, "draft-deletion")

@@ -1,7 +1,13 @@
 package texts
 
 var drafts = map[string]string{
-	"field.draft": "Draft",
+	"field.drafted_by":        "Drafted by",
+	"field.drafts":            "Drafts",
+	"field.kind":              "What was drafted",
+	"event.value.kind.create": "a new token",
+	"event.value.kind.update": "a change",
+	"event.value.kind.delete": "its deletion",
+	"field.draft":             "Draft",
 
 	"drafts.title":     "Drafts",
 	"drafts.intro":     "What is drafted here doesn't hold yet: requests are answered as before. Update the API to put all of its drafts in force at once.",
