@@ -83,6 +83,9 @@ type sampleOfToken struct {
 // emptyStores are the specs whose gateways have nothing yet.
 var emptyStores = map[string]bool{"set-up.spec.ts": true}
 
+// stagedSpecs are the specs in which what changes about tokens of articles is a draft first.
+var stagedSpecs = map[string]bool{"drafts.spec.ts": true}
+
 // samples is a store with samples in it.
 type samples struct {
 	database string
@@ -262,11 +265,35 @@ func (s *samples) of(t *testing.T, spec string) pagesGiven {
 	}
 	g.start()
 	g.process.answersOn(there.Address)
+	if stagedSpecs[spec] {
+		stage(t, filepath.Join(g.dir, "tokens.db"))
+	}
 	if emptyStores[spec] {
 		eventually(t, "the gateway logs a link", func() bool { return setUpLink.MatchString(g.process.out.String()) })
 		there.SetUp = setUpLink.FindStringSubmatch(g.process.out.String())[1]
 	}
 	return there
+}
+
+func stage(t *testing.T, database string) {
+	t.Helper()
+	tokens, err := sqlite.Open(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tokens.Close()
+	catalogs, err := tokens.Catalogs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range catalogs {
+		if c.API == "articles" {
+			c.Staged = true
+			if err := tokens.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), c) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 var demoLink = regexp.MustCompile(`http://(\S+)/demo#\S+`)

@@ -221,7 +221,7 @@ func TestDraftOfDeletion(t *testing.T) {
 	b.post("/tokens/" + made.ID + "/delete").leads("/tokens/" + made.ID + "?notice=draft-deletion")
 	b.get("/tokens/"+made.ID+"?notice=draft-deletion").saysAll().is(http.StatusOK, "will be deleted when API articles is updated", "Disable now").
 		lacks(`href="/tokens/`+made.ID+`/edit"`, `href="/tokens/`+made.ID+`/regenerate"`, `href="/tokens/`+made.ID+`/delete"`)
-	b.get("/tokens").has("draft: to be deleted")
+	b.get("/tokens").has("draft: delete")
 	b.get("/tokens/"+made.ID+"/edit").saysAll().is(http.StatusConflict, "It can't be drafted", "discard that draft first")
 	b.post("/tokens/" + made.ID + "/enable").saysAll().is(http.StatusSeeOther)
 	b.post("/tokens/"+made.ID+"/disable").saysAll().is(http.StatusConflict, "It can't be drafted", "to be deleted")
@@ -298,8 +298,9 @@ func TestSelectedAreDrafts(t *testing.T) {
 	form := []string{"action", "delete", "id", staged.ID, "id", direct.ID}
 	b.post("/tokens/selected", form...).saysAll().is(http.StatusOK, "will be deleted will be a draft", "will be deleted", "drafts first", `href="/apis/articles/drafts"`).
 		lacks(`href="/apis/orders/drafts"`)
-	b.post("/tokens/selected", append(form, "sure", "yes", "number", "2")...).saysAll().is(http.StatusOK, "drafted", "Deleted")
+	b.post("/tokens/selected", append(form, "sure", "yes", "number", "2")...).saysAll().is(http.StatusOK, "1 token is deleted. 1 change is a draft.", "drafted", "Deleted")
 	b.get("/tokens").listed("staged")
+	b.post("/tokens/selected", "action", "disable", "id", staged.ID).saysAll().is(http.StatusOK, "These are drafts first").lacks("from now on")
 	b.post("/tokens/selected", "action", "disable", "id", staged.ID, "sure", "yes").saysAll().is(http.StatusOK, "to be deleted").lacks("It failed here")
 	if f.failed.Load() > 0 {
 		t.Error("it failed")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -24,8 +23,12 @@ type selectedPage struct {
 	Typed     string // how many are to be deleted, as it was typed
 	Back      string
 	BackQuery string
-	Drafted   []string // APIs of which something is a draft first
+	Drafts    int      // of the possible ones, those that are drafts first
+	Drafted   []string // their APIs
 }
+
+// Direct is how many of the possible ones hold at once.
+func (p selectedPage) Direct() int { return p.Possible - p.Drafts }
 
 // selectedToken is one of them.
 type selectedToken struct {
@@ -88,8 +91,9 @@ func (u *ui) selected(c *call) error {
 		}
 		if item.Problem == "" {
 			body.Possible++
-			if item.Staged = isStaged(catalogs, item.Token); item.Staged && !slices.Contains(body.Drafted, item.Token.API) {
-				body.Drafted = append(body.Drafted, item.Token.API)
+			if item.Staged = isStaged(catalogs, item.Token); item.Staged {
+				body.Drafts++
+				body.Drafted = distinct(append(body.Drafted, item.Token.API))
 			}
 		}
 		body.Items = append(body.Items, item)
