@@ -83,8 +83,8 @@ type sampleOfToken struct {
 // emptyStores are the specs whose gateways have nothing yet.
 var emptyStores = map[string]bool{"set-up.spec.ts": true}
 
-// stagedSpecs are the specs in which what changes about tokens of articles is a draft first.
-var stagedSpecs = map[string]bool{"drafts.spec.ts": true}
+// specChanges are what specs change in their Caddyfiles.
+var specChanges = map[string][]string{"drafts.spec.ts": {"api_tokens articles {", "api_tokens articles {\n\t\tchanges staged"}}
 
 // samples is a store with samples in it.
 type samples struct {
@@ -151,15 +151,16 @@ func newSamples(t *testing.T) *samples {
 	return s
 }
 
-// newPages prepares a gateway.
-func newPages(t *testing.T) (*gateway, pagesGiven) {
+// newPages prepares a gateway. changes are texts of its Caddyfile, and what stands there instead.
+func newPages(t *testing.T, changes ...string) (*gateway, pagesGiven) {
 	t.Helper()
 	g := newGateway(t, readyBinary(t), "")
 	there := pagesGiven{
 		Address: freeAddress(t), Articles: g.addr, Shop: freeAddress(t), Password: samplePassword,
 		Sessions: map[string]string{}, Tokens: map[string]sampleOfToken{},
 	}
-	text := strings.NewReplacer("%ADMIN%", g.admin, "%API%", there.Articles, "%SHOP%", there.Shop, "%MANAGEMENT%", there.Address).Replace(pagesCaddyfile)
+	changes = append([]string{"%ADMIN%", g.admin, "%API%", there.Articles, "%SHOP%", there.Shop, "%MANAGEMENT%", there.Address}, changes...)
+	text := strings.NewReplacer(changes...).Replace(pagesCaddyfile)
 	g.config = filepath.Join(g.dir, "Caddyfile")
 	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -252,7 +253,7 @@ var setUpLink = regexp.MustCompile(`"link":"([^"]*/set-up#trs_\w+)"`)
 // of starts the gateway of a spec, which ends with the test.
 func (s *samples) of(t *testing.T, spec string) pagesGiven {
 	t.Helper()
-	g, there := newPages(t)
+	g, there := newPages(t, specChanges[spec]...)
 	if !emptyStores[spec] {
 		text, err := os.ReadFile(s.database)
 		if err != nil {
@@ -265,35 +266,11 @@ func (s *samples) of(t *testing.T, spec string) pagesGiven {
 	}
 	g.start()
 	g.process.answersOn(there.Address)
-	if stagedSpecs[spec] {
-		stage(t, filepath.Join(g.dir, "tokens.db"))
-	}
 	if emptyStores[spec] {
 		eventually(t, "the gateway logs a link", func() bool { return setUpLink.MatchString(g.process.out.String()) })
 		there.SetUp = setUpLink.FindStringSubmatch(g.process.out.String())[1]
 	}
 	return there
-}
-
-func stage(t *testing.T, database string) {
-	t.Helper()
-	tokens, err := sqlite.Open(t.Context(), database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tokens.Close()
-	catalogs, err := tokens.Catalogs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range catalogs {
-		if c.API == "articles" {
-			c.Staged = true
-			if err := tokens.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), c) }); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 }
 
 var demoLink = regexp.MustCompile(`http://(\S+)/demo#\S+`)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -429,4 +430,43 @@ func TestCreateIsInTheTrail(t *testing.T) {
 	if err != nil || strings.Contains(string(text), secrets.FindString(made.text)) {
 		t.Errorf("%s, %v", text, err)
 	}
+}
+
+// Grants for certain values come out of the form as they went in, whatever else is saved.
+func TestEditKeepsGrantsOfOneValue(t *testing.T) {
+	f := newSite(t)
+	op, err := permission.ParseOperation("GET /stock?shop={shop}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog := store.Catalog{API: "shop", Permissions: []permission.Permission{{Name: "stock.view", Operations: []permission.Operation{op}}}}
+	save := func() {
+		t.Helper()
+		if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), catalog) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save()
+	held := []string{"stock.view shop=7", "stock.view shop=<b>8", "GET /free"}
+	made := f.token(t, "seven", "owner", func(d *admin.NewToken) { d.API = "shop"; custom(held...)(d) })
+	b := f.as(t, "owner")
+	kept := func(name string) {
+		t.Helper()
+		form := b.get("/tokens/" + made.ID + "/edit").saysAll().is(http.StatusOK)
+		text := regexp.MustCompile(`(?s)<textarea id="written"[^>]*>(.*?)</textarea>`).FindStringSubmatch(form.text)
+		fields := url.Values{"version": {form.version()}, "name": {name}, "type": {"custom"}, "duration": {"keep"}, "written": {html.UnescapeString(text[1])}}
+		for _, box := range regexp.MustCompile(`name="grant" value="([^"]*)" checked`).FindAllStringSubmatch(form.text, -1) {
+			fields.Add("grant", html.UnescapeString(box[1]))
+		}
+		b.do(http.MethodPost, "/tokens/"+made.ID+"/edit", fields).leads("/tokens/" + made.ID + "?notice=token-saved")
+		got := f.tokens(t)[name].Grants
+		slices.Sort(got)
+		if want := slices.Sorted(slices.Values(made.Grants)); !slices.Equal(got, want) {
+			t.Errorf("%s has %q; want %q", name, got, want)
+		}
+	}
+	kept("renamed")
+	catalog.Permissions = nil // the grants are gone, and kept until they are unticked
+	save()
+	kept("renamed again")
 }

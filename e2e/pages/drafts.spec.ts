@@ -137,7 +137,9 @@ test.describe("drafts", () => {
     await page.getByRole("button", { name: "Make a draft of it" }).click();
     await page.goto(`/tokens/${given.tokens.ending.id}`);
     await page.getByRole("button", { name: "Disable", exact: true }).click();
-    await rest("owner", "PATCH", "/accounts/leaver", { enabled: false });
+    await page.goto("/accounts/leaver");
+    await page.getByRole("button", { name: "Disable" }).click();
+    await expect(page.getByRole("status")).toContainText("disabled");
     await page.goto(drafts);
     await page.getByRole("button", { name: "Update the API …" }).click();
     await page.getByRole("button", { name: "Update", exact: true }).click();
