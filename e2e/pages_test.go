@@ -25,13 +25,13 @@ func TestPages(t *testing.T) {
 		t.Fatalf("there are %d specs, %v", len(specs), err)
 	}
 	samples := newSamples(t)
+	t.Cleanup(func() { shrinkPictures(t, os.Getenv("PAGES_PICTURES")) })
 	for _, spec := range specs {
 		spec = filepath.Base(spec)
 		t.Run(strings.TrimSuffix(spec, ".spec.ts"), func(t *testing.T) {
 			t.Parallel()
 			if spec == "demo.spec.ts" {
 				b.run(t, spec, startDemo(t))
-				shrinkPictures(t, os.Getenv("PAGES_PICTURES"))
 				return
 			}
 			b.run(t, spec, samples.of(t, spec))

@@ -79,7 +79,7 @@ func (u *ui) newDraftsPage(c *call) (draftsPage, error) {
 	}
 	body.API, body.Staged, body.Seen, body.Unseen = found.API, found.Staged, found.Seen, found.Unseen
 	for i := range found.Drafts {
-		body.Drafts = append(body.Drafts, newDraftView(&found.Drafts[i]))
+		body.Drafts = append(body.Drafts, newDraftView(c, &found.Drafts[i]))
 	}
 	body.Sums = sumsOf(found.Drafts)
 	all := len(body.Drafts) > 0 && !body.Unseen && !body.Unreadable
@@ -200,7 +200,7 @@ func (u *ui) discardDraftPage(c *call) error {
 		return err
 	}
 	return u.confirm(c, d.Name, confirmation{
-		Action: "discard-one", Path: c.r.URL.Path, Back: draftsPath(d.API) + "#draft-" + d.TokenID, Drafts: []draftView{newDraftView(&d)},
+		Action: "discard-one", Path: c.r.URL.Path, Back: draftsPath(d.API) + "#draft-" + d.TokenID, Drafts: []draftView{newDraftView(c, &d)},
 	})
 }
 

@@ -21,12 +21,13 @@ type draftView struct {
 	Answers []answer
 	Rest    []answer // by permission, if there are too many to be read at once
 	Refusal string   // why it can't be put in force
+	MayEdit bool
 }
 
 // mostAnswers is how many sentences about one draft are read at once.
 const mostAnswers = 4
 
-func newDraftView(d *admin.DraftRecord) draftView {
+func newDraftView(c *call, d *admin.DraftRecord) draftView {
 	v := draftView{DraftRecord: *d, Was: d.Before != nil, Is: d.After != nil, Secret: secretWords(d)}
 	v.Fields = slices.DeleteFunc(changedFields(d.Before, d.After), func(f changedField) bool {
 		switch f.Field {
@@ -37,6 +38,10 @@ func newDraftView(d *admin.DraftRecord) draftView {
 		}
 		return false
 	})
+	if d.Drafted != nil {
+		t := tokenOf(d.Drafted)
+		v.MayEdit = c.actor.May(admin.TokenUpdate, &t)
+	}
 	if v.Answers = answersOf(&d.Answers); len(v.Answers) > mostAnswers {
 		v.Rest = v.Answers
 		sums := draftSums{d.Answers.Refused, d.Answers.Allowed, d.Answers.Unsure, d.Answers.OldSecret}

@@ -1,6 +1,8 @@
+import { join } from "node:path";
+
 import type { Page } from "@playwright/test";
 
-import { checkPage, expect, given, glance, rest, test } from "./fixtures.ts";
+import { checkPage, expect, given, glance, rest, screenshots, test } from "./fixtures.ts";
 
 // What changes about tokens of articles is a draft first, here alone.
 
@@ -43,7 +45,7 @@ test.describe("drafts", () => {
     await checkPage(page, "drafts-none");
   });
 
-  test("say what they change, and what would be answered otherwise", async ({ page }) => {
+  test("say what they change, and what would be answered otherwise", async ({ page, as }) => {
     const { id, name } = given.tokens.import;
     await page.goto(`/tokens/${id}/edit`);
     await page.getByLabel("Description").fill("Reads nothing any more, and writes what the press sends.");
@@ -82,6 +84,9 @@ test.describe("drafts", () => {
     await expect(draftOf(page, given.tokens.site.name)).toContainText("and the old ones for 1 day after it");
     await expect(draftOf(page, "Press agency")).toContainText("nobody has used it yet");
     await checkPage(page, "drafts");
+    const reader = await as("owner", { viewport: { width: 1280, height: 900 }, deviceScaleFactor: 0.66 }); // scripts/pictures takes this one
+    await reader.goto(drafts);
+    await reader.screenshot({ path: join(process.env.PAGES_PICTURES ?? screenshots, "drafts.png"), fullPage: true });
     await page.getByRole("link", { name: "90 days" }).click();
     await expect(page.getByText("Of the requests of the last 90 days:")).toBeVisible();
     await expect(draftOf(page, given.tokens.forgotten.name)).toContainText("No request of the last 90 days");

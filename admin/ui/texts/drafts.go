@@ -114,7 +114,7 @@ var drafts = map[string]string{
 	"draft.regenerate.7d":         "7 days after the update",
 	"draft.delete.text":           "This is a draft first: the token works until API %s is updated, and is gone for good then, with its secrets. You can discard the draft until then.",
 	"draft.delete.submit":         "Draft its deletion",
-	"draft.selected":              "Those marked so are drafts first, and hold once their API is updated:",
+	"draft.selected":              "Those marked as drafts hold once their API is updated:",
 	"draft.selected.all":          "These are drafts first, and hold once the API is updated:",
 	"draft.selected.drafts.one":   "1 change is a draft.",
 	"draft.selected.drafts.other": "{n} changes are drafts.",
