@@ -296,7 +296,7 @@ func TestSelectedAreDrafts(t *testing.T) {
 	f.stage(t, "articles", true)
 	b := f.as(t, "owner")
 	form := []string{"action", "delete", "id", staged.ID, "id", direct.ID}
-	b.post("/tokens/selected", form...).saysAll().is(http.StatusOK, "will be deleted will be a draft", "will be deleted", "drafts first", `href="/apis/articles/drafts"`).
+	b.post("/tokens/selected", form...).saysAll().is(http.StatusOK, "will be deleted will be a draft", "will be deleted", "Those marked as drafts hold", `href="/apis/articles/drafts"`).
 		lacks(`href="/apis/orders/drafts"`)
 	b.post("/tokens/selected", append(form, "sure", "yes", "number", "2")...).saysAll().is(http.StatusOK, "1 token is deleted. 1 change is a draft.", "drafted", "Deleted")
 	b.get("/tokens").listed("staged")
