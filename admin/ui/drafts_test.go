@@ -185,6 +185,9 @@ func TestDraftOfNewSecret(t *testing.T) {
 	secret := secrets.FindString(shown.text)
 	list := b.get("/apis/articles/drafts").saysAll().is(http.StatusOK, "New secret: trv_…"+secret[len(secret)-4:], "and the old ones for 1 day after it",
 		"120 requests that were allowed came with old secrets").lacks(secret)
+	if n := strings.Count(list.plain(), secret[len(secret)-4:]); n != 1 {
+		t.Errorf("the hint of the new secret stands there %d times", n)
+	}
 	b.post("/apis/articles/drafts/update", "seen", list.drafts()).leads("/apis/articles/drafts?notice=api-updated")
 	f.works(t, secret, made.ID)
 }
