@@ -81,6 +81,11 @@ func TestForms(t *testing.T) {
 		"behind a bracket (Rack)":     {urlencoded, "]_method=DELETE", MethodOverride},
 		"behind many brackets":        {urlencoded, strings.Repeat("[", 70) + "_method]=DELETE", MethodOverride},
 		"behind encoded brackets":     {urlencoded, strings.Repeat("%u005b%5D", 70) + "_method]=DELETE", MethodOverride},
+		"behind a question mark":      {urlencoded, "?_method=DELETE", MethodOverride}, // URLSearchParams
+		"behind a byte order mark":    {urlencoded, "\ufeff_method=DELETE", MethodOverride},
+		"behind many of them":         {urlencoded, strings.Repeat("\ufeff%EF%bb%BF%uFEFF?", 100) + "_method=DELETE", MethodOverride},
+		"all of it encoded":           {urlencoded, "%EF%BB%BF%EF%BB%BF" + encodeAll("X-HTTP-Method-Override") + "%u005b=DELETE", MethodOverride},
+		"behind half of one":          {urlencoded, "%EF%BB_method=DELETE", Allow},
 		"before a NUL":                {urlencoded, "_method%00x=DELETE", MethodOverride},
 		"an array with a long name":   {urlencoded, "_method[" + strings.Repeat("x", 200) + "]=DELETE", MethodOverride},
 		"wholly encoded for IIS":      {urlencoded, "%u005b" + encodeAll("X-HTTP-Method-Override") + "%u005b=DELETE", MethodOverride},

@@ -75,11 +75,11 @@ func (s *fieldScanner) dropLead() {
 		return
 	}
 	text := string(s.text)
-	first, second := decodeName(text, 0)
-	if second == len(text) || !leads(first) {
+	second, ok := lead(text, 0)
+	if second == len(text) || !ok {
 		return
 	}
-	if c, end := decodeName(text, second); end == len(text) && leads(c) {
+	if end, ok := lead(text, second); ok && end == len(text) {
 		s.text = append(s.text[:0], text[second:]...)
 	}
 }

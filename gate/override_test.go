@@ -55,6 +55,7 @@ func TestMethodOverride(t *testing.T) {
 		{readOnly, "GET", "/api/articles?a=1&%5B_method%5D=DELETE", nil, MethodOverride},
 		{readOnly, "GET", "/api/articles?%00]_method=DELETE", nil, MethodOverride},
 		{readOnly, "GET", "/api/articles?%u005fmethod=DELETE", nil, MethodOverride},
+		{readOnly, "GET", "/api/articles??_method=DELETE", nil, MethodOverride},               // Node's url.parse with URLSearchParams
 		{readOnly, "GET", "/api/articles?x-http-method-override=DELETE", nil, MethodOverride}, // ASP.NET
 		{readOnly, "GET", "/api/articles?my_method=DELETE&_methods=DELETE", nil, Allow},
 		{readOnly, "GET", "/api/articles?_method=GET", nil, Allow},

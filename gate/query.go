@@ -63,16 +63,16 @@ func decodesTo(name, want string) bool {
 }
 
 // foldsTo reports whether a lenient server could take a name in a raw query for
-// the wanted one: without regard to case, without brackets, blanks and control
-// characters in front, and as PHP folds names, with '.', ' ' and '[' for '_'. What
-// follows a bracket or a NUL behind the name is an array of that name, or nothing.
+// the wanted one: without regard to case, without what servers drop in front, and as
+// PHP folds names, with '.', ' ' and '[' for '_'. What follows a bracket or a NUL
+// behind the name is an array of that name, or nothing.
 func foldsTo(name, want string) bool {
 	for i := 0; i < len(name); {
 		if foldsAt(name, i, want) {
 			return true
 		}
-		c, next := decodeName(name, i)
-		if !leads(c) {
+		next, ok := lead(name, i)
+		if !ok {
 			return false
 		}
 		i = next
@@ -95,14 +95,43 @@ func foldsAt(name string, i int, want string) bool {
 		return true
 	}
 	c, _ := decodeName(name, i)
-	return c == '[' || c == ']' || c <= ' '
+	_, mark := byteOrderMark(name, i)
+	return c == '[' || c == ']' || c <= ' ' || mark
 }
 
-// leads reports whether servers drop the character in front of a name.
-func leads(c byte) bool { return c <= ' ' || c == 0x7f || c == '[' || c == ']' }
+// lead returns the end of what servers drop in front of a name, if that stands at i:
+// blanks, brackets, a second question mark, a byte order mark.
+func lead(name string, i int) (end int, ok bool) {
+	c, end := decodeName(name, i)
+	if leads(c) {
+		return end, true
+	}
+	return byteOrderMark(name, i)
+}
 
-// mayLead is leads for the first byte of a character that may be encoded.
-func mayLead(c byte) bool { return leads(c) || c == '+' || c == '%' }
+func leads(c byte) bool { return c <= ' ' || c == 0x7f || c == '[' || c == ']' || c == '?' }
+
+// mayLead is lead for the first byte of a character that may be encoded.
+func mayLead(c byte) bool { return leads(c) || c == '+' || c == '%' || c == bom[0] }
+
+const bom = "\ufeff"
+
+// byteOrderMark returns the end of one at i. That of %uFEFF is any that is more than a byte.
+func byteOrderMark(name string, i int) (end int, ok bool) {
+	c, end := decodeName(name, i)
+	if c == 0xff && end == i+len("%uFEFF") {
+		return end, true
+	}
+	for k, end := 0, i; end < len(name); k++ {
+		if c, end = decodeName(name, end); c != bom[k] {
+			break
+		}
+		if k == len(bom)-1 {
+			return end, true
+		}
+	}
+	return i, false
+}
 
 // decodeName is decodeByte for names, in which some servers know %uXXXX too.
 func decodeName(s string, i int) (byte, int) {

@@ -34,6 +34,7 @@ func TestStripQuery(t *testing.T) {
 		{"api_token%00z=x&a", "a"},
 		{"[api_token]=x&%5Bapi_token%5D=x&]api_token=x&%00%0b[%5b+api_token%5D[x]=x&a", "a"},
 		{"%u0061pi%U005Ftoken=x&api_token%20=x&a", "a"},
+		{"?api_token=x&%3f%3Fapi_token=x&%EF%BB%BFapi_token=x&\ufeff %uFEFFapi_token\ufeff=x&a", "a"},
 		{"a[api_token]=x&[]=x&[a", "a[api_token]=x&[]=x&[a"},
 		{"redirect=/x?api_token=y", "redirect=/x?api_token=y"},
 		{"api_token2=x&xapi_token=x&ke=y&keys=z", "api_token2=x&xapi_token=x&ke=y&keys=z"},
