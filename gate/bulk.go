@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,6 +27,15 @@ var (
 	errBulkOther = errors.New("a bulk request must be a POST to a path with one reading, and ask for no other method")
 )
 
+func (g *Gate) isBulk(does *Matches) bool {
+	for m := range does.all {
+		if g.Catalog.IsBulk(m) {
+			return true
+		}
+	}
+	return false
+}
+
 // describeBulk says in does what the requests in the body do. If nobody has read
 // that yet, it returns what reads it.
 func (g *Gate) describeBulk(r *http.Request, tokens Tokens, does *Matches) (read func(*http.Request), err error) {
@@ -36,8 +44,7 @@ func (g *Gate) describeBulk(r *http.Request, tokens Tokens, does *Matches) (read
 	}
 	body, ok := r.Body.(*parameterBody)
 	if !ok {
-		kind, err := contentType(r.Header)
-		if form, bad := formTypeOf(r.Header); err != nil || bad != nil || form != noForm || !isJSON(kind) {
+		if kind, err := bodyKindOf(r.Header); err != nil || kind != jsonKind {
 			return nil, errParameterType
 		}
 		return readParameterBody, nil
@@ -45,77 +52,102 @@ func (g *Gate) describeBulk(r *http.Request, tokens Tokens, does *Matches) (read
 	if body.err != nil {
 		return nil, body.err
 	}
-	parts, err := bulkParts(body.members)
+	parts, err := bulkParts(body)
 	if err != nil {
 		return nil, err
 	}
-	matches := make([]permission.Match, len(parts))
+	matches, payloads := make([]permission.Match, len(parts)), make([][]byte, len(parts))
 	for i, part := range parts {
-		if matches[i], err = g.describePart(r, tokens, part); err != nil {
+		if matches[i], payloads[i], err = g.describePart(part); err != nil {
 			return nil, err
 		}
 	}
 	does.First, does.Rest = matches[0], matches[1:]
+	if err := g.refuseBulkQuery(r.URL.RawQuery, tokens, does); err != nil {
+		return nil, err
+	}
+	for i, m := range matches {
+		if matches[i], err = g.withPayload(tokens, m, payloads[i]); err != nil {
+			return nil, err
+		}
+	}
+	does.First = matches[0]
 	return nil, nil
 }
 
 // bulkParts returns the requests of a bulk request.
-func bulkParts(members []jsonMember) (parts []json.RawMessage, err error) {
-	list, err := memberOf(members, "requests")
+func bulkParts(body *parameterBody) (parts [][]byte, err error) {
+	if body.kind != jsonKind { // it is empty
+		return nil, errBulk
+	}
+	const name = "requests"
+	list, err := membersOf(body.whole, name).one(name)
 	if err != nil {
 		return nil, err
 	}
-	if list == nil || json.Unmarshal(list, &parts) != nil || len(parts) == 0 || len(parts) > maxBulk {
+	if list == nil || list[0] != '[' {
+		return nil, errBulk
+	}
+	within(list, func(_, part []byte) bool {
+		parts = append(parts, part)
+		return len(parts) <= maxBulk
+	})
+	if len(parts) == 0 || len(parts) > maxBulk {
 		return nil, errBulk
 	}
 	return parts, nil
 }
 
-func (g *Gate) describePart(r *http.Request, tokens Tokens, part json.RawMessage) (m permission.Match, err error) {
-	members, err := readMembers(part)
-	if err != nil {
-		return m, err
-	}
-	method, hasMethod, err1 := memberValue(members, "method")
-	api, hasAPI, err2 := memberValue(members, "api")
-	payload, err3 := memberOf(members, "payload")
+// describePart says what a request in a bulk request does, but for its parameters.
+func (g *Gate) describePart(part []byte) (m permission.Match, payload []byte, err error) {
+	members := membersOf(part, "method", "api", "payload")
+	method, hasMethod, err1 := members.text("method")
+	api, hasAPI, err2 := members.text("api")
+	payload, err3 := members.one("payload")
 	switch err := errors.Join(err1, err2, err3); {
 	case err != nil:
-		return m, err
+		return m, nil, err
 	case !hasMethod || !hasAPI || payload != nil && payload[0] != '{':
-		return m, errBulk
+		return m, nil, errBulk
 	case !slices.Contains(bulkMethods, method):
-		return m, fmt.Errorf("a bulk request can have requests with POST, PUT and DELETE, in upper case")
+		return m, nil, errors.New("a bulk request can have requests with POST, PUT and DELETE, in upper case")
 	}
 	path, err := permission.CheckURL(&url.URL{Path: api})
 	if err != nil {
-		return m, err
+		return m, nil, err
 	}
 	if m = g.Catalog.Find(method, path); g.Catalog.IsBulk(m) {
-		return m, errBulk
+		return m, nil, errBulk
 	}
-	var parameters []jsonMember
-	if payload != nil {
-		if parameters, err = readMembers(payload); err != nil {
-			return m, err
+	return m, payload, nil
+}
+
+// refuseBulkQuery refuses what decides about any of the requests in the query of all:
+// which of them it is for is not known.
+func (g *Gate) refuseBulkQuery(query string, tokens Tokens, does *Matches) error {
+	wanted, err := wantedParameters(tokens, g.Catalog, does)
+	for _, p := range wanted {
+		_, found, bad := queryValue(query, p.Name)
+		if bad == nil && found {
+			bad = errParameterTwice(p.Name)
+		}
+		if bad != nil {
+			return bad
 		}
 	}
-	return g.withPayload(r, tokens, m, parameters)
+	return err
 }
 
 // withPayload gives a match the parameters that decide about it.
-func (g *Gate) withPayload(r *http.Request, tokens Tokens, m permission.Match, members []jsonMember) (permission.Match, error) {
+func (g *Gate) withPayload(tokens Tokens, m permission.Match, payload []byte) (permission.Match, error) {
+	wanted, err := wantedParameters(tokens, g.Catalog, &Matches{First: m})
+	if err != nil || payload == nil {
+		return m, err
+	}
 	var values []permission.Value
-	for _, p := range wantedParameters(tokens, g.Catalog, &Matches{First: m}) {
-		_, inQuery, err := queryValue(r.URL.RawQuery, p.Name)
-		if err == nil && inQuery {
-			err = errParameterTwice(p.Name)
-		}
-		var text string
-		var found bool
-		if err == nil {
-			text, found, err = memberFor(members, p)
-		}
+	members := membersOf(payload, namesOf(wanted)...)
+	for _, p := range wanted {
+		text, found, err := members.value(p)
 		if err != nil {
 			return m, err
 		}

@@ -28,15 +28,27 @@ func isForm(r *http.Request) bool {
 	return kind != noForm || err != nil
 }
 
+// noMethod is what a form may name that goes with a POST that is a GET: some servers
+// take what the form says, be it the POST, before what the header says.
+const noMethod = ""
+
+// named returns the only method that a form may name.
+func (m *Matches) named(r *http.Request) string {
+	if m.AsGet {
+		return noMethod
+	}
+	return r.Method
+}
+
 // readForm reads the beginning of a form and puts a body in its place that gives
 // the same bytes and breaks off where the rest names another method.
-func readForm(r *http.Request) {
-	scan, err := newFormScanner(r)
+func readForm(r *http.Request, method string) {
+	scan, err := newFormScanner(r.Header, method)
 	if err != nil {
-		r.Body = &formBody{ReadCloser: r.Body, reason: AmbiguousRequest, problem: err, err: err}
+		r.Body = &formBody{ReadCloser: r.Body, method: method, reason: AmbiguousRequest, problem: err, err: err}
 		return
 	}
-	body := &formBody{ReadCloser: r.Body, scan: scan, reason: Allow}
+	body := &formBody{ReadCloser: r.Body, method: method, scan: scan, reason: Allow}
 	r.Body = body
 	body.head, body.err = io.ReadAll(io.LimitReader(body.ReadCloser, formHead))
 	if body.err == nil && len(body.head) < formHead {
@@ -71,13 +83,23 @@ func BrokenOff(body io.Reader) (Reason, error) {
 	return "", nil
 }
 
-// checkForm says whether a form may go on, or "" if nobody has read it yet.
-func checkForm(r *http.Request) (Reason, error) {
-	body, ok := r.Body.(*formBody)
-	if !ok {
-		return "", nil
+// checkForm says whether a form may go on, or "" if nobody has read it yet for the
+// method that it may name.
+func checkForm(body io.Reader, method string) (Reason, error) {
+	switch body := body.(type) {
+	case *formBody:
+		if body.method == method {
+			return body.reason, body.problem
+		}
+	case *parameterBody: // its form was read, and names no method
+		if body.err != nil {
+			return parameterRefusal(body.err)
+		}
+		if body.kind == formKind || len(body.whole) == 0 {
+			return Allow, nil
+		}
 	}
-	return body.reason, body.problem
+	return "", nil
 }
 
 // formScanner looks for fields that name another method in a form that comes in
@@ -88,22 +110,22 @@ type formScanner interface {
 	end() error
 }
 
-func newFormScanner(r *http.Request) (formScanner, error) {
-	kind, err := formTypeOf(r.Header)
+func newFormScanner(h http.Header, method string) (formScanner, error) {
+	kind, err := formTypeOf(h)
 	if err != nil {
 		return nil, err
 	}
 	if kind == formUrlencoded {
-		return &fieldScanner{method: r.Method}, checkFormParams(r.Header, nil)
+		return &fieldScanner{method: method}, checkFormParams(h, nil)
 	}
 	var boundary string
-	if err := checkFormParams(r.Header, &boundary); err != nil {
+	if err := checkFormParams(h, &boundary); err != nil {
 		return nil, err
 	}
 	if kind == otherMultipart {
 		return new(lineScanner), nil
 	}
-	return newPartScanner(r.Method, boundary), nil
+	return newPartScanner(method, boundary), nil
 }
 
 // formBody gives the head that was read, then the rest as it is scanned. It keeps
@@ -112,6 +134,7 @@ func newFormScanner(r *http.Request) (formScanner, error) {
 type formBody struct {
 	io.ReadCloser
 	head    []byte
+	method  string // that it may name
 	scan    formScanner
 	err     error  // what follows the head, or followed the rest
 	reason  Reason // what the head says about the request
@@ -170,8 +193,8 @@ func methodField(name string) bool {
 const maxFormValue = 384
 
 // namesOther reports whether the decoded value of a method field is another
-// method than the one of the request line.
+// method than the one that the form may name.
 func namesOther(value, method string) bool {
 	value = strings.ToUpper(strings.TrimSpace(value))
-	return value != "" && value != method
+	return method == noMethod || value != "" && value != method
 }

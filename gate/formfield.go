@@ -37,7 +37,7 @@ func (s *fieldScanner) take(c byte) bool {
 	}
 	switch {
 	case ends:
-		fits := s.state != inMethodValue || s.valueFits()
+		fits := s.fits()
 		s.text, s.state = s.text[:0], inName
 		return fits
 	case s.state == inValue:
@@ -84,6 +84,17 @@ func (s *fieldScanner) dropLead() {
 	}
 }
 
+// fits reports whether the field that ends here names no other method.
+func (s *fieldScanner) fits() bool {
+	switch s.state {
+	case inMethodValue:
+		return s.valueFits()
+	case inName, inMethodName: // without a value
+		return s.method != noMethod || s.state == inName && !methodField(string(s.text))
+	}
+	return true
+}
+
 func (s *fieldScanner) valueFits() bool {
 	var decoded []byte
 	for i, text := 0, string(s.text); i < len(text); {
@@ -95,7 +106,7 @@ func (s *fieldScanner) valueFits() bool {
 }
 
 func (s *fieldScanner) end() error {
-	if s.state == inMethodValue && !s.valueFits() {
+	if !s.fits() {
 		return errFormField
 	}
 	return nil

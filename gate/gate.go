@@ -145,10 +145,10 @@ func (g *Gate) decide(r *http.Request, d *Decision) {
 		}
 	}
 	g.conclude(d, &does, reason, err)
-	_, read := r.Body.(*parameterBody) // and what a form of these names was looked at
-	if d.Reason == Allow && !graphQL && !read && isForm(r) && !d.Tokens.mayAll() {
-		if d.Reason, d.Err = checkForm(r); d.Reason == "" {
-			d.ReadBody = readForm
+	if d.Reason == Allow && !graphQL && isForm(r) && !d.Tokens.mayAll() {
+		named := does.named(r)
+		if d.Reason, d.Err = checkForm(r.Body, named); d.Reason == "" {
+			d.ReadBody = func(r *http.Request) { readForm(r, named) }
 		}
 	}
 }
@@ -160,6 +160,9 @@ func (g *Gate) decideGraphQL(r *http.Request, d *Decision, does Matches) {
 	if read != nil {
 		d.ReadBody, d.Match, d.graphQL, d.override = read, does.First, true, does.Override
 		return
+	}
+	if reason == "" {
+		does.require(g.Catalog)
 	}
 	g.conclude(d, &does, reason, err)
 }

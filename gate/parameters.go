@@ -20,6 +20,7 @@ import (
 var (
 	errParameterForm = errors.New("a parameter that decides stands in the query, and a form beside it could have another value for it")
 	errParameterType = errors.New("a parameter that decides is in the body, which has no single type; send application/json in UTF-8, not compressed")
+	errParameters    = fmt.Errorf("more than %d parameters decide about the request, by the grants of the token and the permissions; that is too many to look for", maxWanted)
 )
 
 func errParameterTwice(name string) error {
@@ -29,10 +30,10 @@ func errParameterTwice(name string) error {
 // readParameters adds to what a request does the values that decide about it. If
 // they are in the body and nobody has read it yet, it returns what reads it.
 func (g *Gate) readParameters(r *http.Request, tokens Tokens, does *Matches) (read func(*http.Request), reason Reason, err error) {
-	if g.Catalog.IsBulk(does.First) {
+	if g.isBulk(does) {
 		read, err = g.describeBulk(r, tokens, does)
-	} else if wanted := wantedParameters(tokens, g.Catalog, does); len(wanted) > 0 {
-		read, err = g.addValues(r, wanted, does)
+	} else {
+		read, err = g.addValues(r, tokens, does)
 	}
 	if err != nil {
 		reason, err = parameterRefusal(err)
@@ -41,12 +42,17 @@ func (g *Gate) readParameters(r *http.Request, tokens Tokens, does *Matches) (re
 	if read != nil {
 		return read, "", nil
 	}
-	var required []permission.Match
-	for m := range does.all {
-		required = append(required, g.Catalog.Required(m)...)
-	}
-	does.Rest = append(does.Rest, required...)
+	does.require(g.Catalog)
 	return nil, "", nil
+}
+
+// require adds what whoever does all this must be allowed as well.
+func (m *Matches) require(catalog *permission.Catalog) {
+	var required []permission.Match
+	for match := range m.all {
+		required = append(required, catalog.Required(match)...)
+	}
+	m.Rest = append(m.Rest, required...)
 }
 
 func parameterRefusal(err error) (Reason, error) {
@@ -56,7 +62,11 @@ func parameterRefusal(err error) (Reason, error) {
 	return reasonOf(err), err
 }
 
-func (g *Gate) addValues(r *http.Request, wanted []permission.Parameter, does *Matches) (read func(*http.Request), err error) {
+func (g *Gate) addValues(r *http.Request, tokens Tokens, does *Matches) (read func(*http.Request), err error) {
+	wanted, err := wantedParameters(tokens, g.Catalog, does)
+	if len(wanted) == 0 || err != nil {
+		return nil, err
+	}
 	values, read, err := readValues(r, wanted, does.AsGet)
 	if err != nil || read != nil {
 		return read, err
@@ -68,17 +78,33 @@ func (g *Gate) addValues(r *http.Request, wanted []permission.Parameter, does *M
 	return nil, nil
 }
 
-// wantedParameters returns what decides about the request beside its path.
-func wantedParameters(tokens Tokens, catalog *permission.Catalog, does *Matches) (wanted []permission.Parameter) {
+// maxWanted is how many parameters can decide about one request: each is looked for in
+// all of the query and the body.
+const maxWanted = 32
+
+// wantedParameters returns what decides about the request beside its path, each once.
+func wantedParameters(tokens Tokens, catalog *permission.Catalog, does *Matches) ([]permission.Parameter, error) {
+	var all []permission.Parameter
 	for m := range does.all {
-		wanted = append(wanted, catalog.Parameters(m)...)
+		all = append(all, catalog.Parameters(m)...)
 		for k := range tokens.all {
 			if grants, err := k.grants(catalog); err == nil {
-				wanted = append(wanted, grants.Parameters(m)...)
+				all = append(all, grants.Parameters(m)...)
 			}
 		}
 	}
-	return wanted
+	var wanted []permission.Parameter
+	for _, p := range all {
+		same := func(other permission.Parameter) bool { return other.Place == p.Place && other.Name == p.Name }
+		switch {
+		case slices.ContainsFunc(wanted, same):
+		case len(wanted) == maxWanted:
+			return nil, errParameters
+		default:
+			wanted = append(wanted, p)
+		}
+	}
+	return wanted, nil
 }
 
 // readValues returns the values of the parameters that are there. The body of a
@@ -88,11 +114,12 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 	if err != nil || unread {
 		return nil, readParameterBody, err
 	}
+	inBody, err := body.look(wanted)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, p := range wanted {
-		if _, known := valueOf(values, p); known {
-			continue
-		}
-		text, found, err := readValue(r.URL.RawQuery, body, p, asGet)
+		text, found, err := readValue(r.URL.RawQuery, &inBody, p, asGet)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -103,17 +130,15 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 	return values, nil, nil
 }
 
-// readValue returns the value of a parameter. body is nil if there is none.
-func readValue(query string, body *parameterBody, p permission.Parameter, asGet bool) (text string, found bool, err error) {
+// readValue returns the value of a parameter.
+func readValue(query string, body *bodyParameters, p permission.Parameter, asGet bool) (text string, found bool, err error) {
 	text, inQuery, err := queryValue(query, p.Name)
 	if err != nil {
 		return "", false, err
 	}
-	member, inBody := "", false
-	if body != nil {
-		if member, inBody, err = body.value(p); err != nil {
-			return "", false, err
-		}
+	member, inBody, err := body.value(p)
+	if err != nil {
+		return "", false, err
 	}
 	switch {
 	case p.Place == permission.Flag:
@@ -124,15 +149,6 @@ func readValue(query string, body *parameterBody, p permission.Parameter, asGet 
 		return member, true, nil
 	}
 	return text, inQuery && p.Place == permission.InQuery, nil
-}
-
-func valueOf(values []permission.Value, p permission.Parameter) (string, bool) {
-	for _, v := range values {
-		if v.Place == p.Place && v.Name == p.Name {
-			return v.Text, true
-		}
-	}
-	return "", false
 }
 
 // queryValue returns the value of a parameter of the query, decoded.
@@ -164,33 +180,30 @@ func bodyFor(r *http.Request, wanted []permission.Parameter, asGet bool) (body *
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil, false, nil
 	}
-	form, err := formTypeOf(r.Header)
-	if err != nil {
-		return nil, false, errParameterType
-	}
-	kind, _ := contentType(r.Header)
+	kind, err := bodyKindOf(r.Header)
 	switch {
-	case kind == "" && r.ContentLength < 0: // HTTP/3 says only at its end whether there is one
+	case err != nil:
+		return nil, false, err
+	case kind == untypedKind && r.ContentLength < 0: // HTTP/3 says only at its end whether there is one
 		return nil, true, nil
-	case asGet && kind != "" && form == formUrlencoded:
+	case kind == jsonKind, kind == formKind && asGet:
 		return nil, true, nil
 	}
-	return nil, isJSON(kind), refuseBody(r.Method, kind, form, wanted, asGet)
+	return nil, false, refuseBody(r.Method, kind, wanted, asGet)
 }
 
 // refuseBody refuses a body that can't be read if a server could find parameters in it.
-func refuseBody(method, kind string, form formType, wanted []permission.Parameter, asGet bool) error {
+func refuseBody(method string, kind bodyKind, wanted []permission.Parameter, asGet bool) error {
 	in := func(place permission.ParameterPlace) bool {
 		return slices.ContainsFunc(wanted, func(p permission.Parameter) bool { return p.Place == place })
 	}
+	isForm := kind == formKind || kind == multipartKind || kind == untypedKind
 	switch {
-	case form != noForm && (asGet || in(permission.InQuery)):
+	case isForm && (asGet || in(permission.InQuery)):
 		return errParameterForm
-	case isJSON(kind):
-		return nil
 	case in(permission.Flag): // to have none would be to need less
 		return errParameterType
-	case in(permission.InQuery) && (carriesNothing(method) || asGet || strings.HasPrefix(strings.ToLower(kind), "text/")):
+	case in(permission.InQuery) && (carriesNothing(method) || asGet || kind == textKind):
 		return errParameterType // there are servers that look for JSON in it all the same
 	}
 	return nil

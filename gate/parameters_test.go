@@ -1,9 +1,13 @@
 package gate
 
 import (
+	"crypto/rand"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -74,6 +78,12 @@ func TestParameters(t *testing.T) {
 		{seven, "GET", "/k/v1/record.json?app=7&[app]=8", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=7&+app=8", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?APP=7", "", "", AmbiguousRequest},
+		{seven, "GET", "/k/v1/record.json??app=8&app=7", "", "", AmbiguousRequest}, // Node's url.parse with URLSearchParams
+		{seven, "GET", "/k/v1/record.json?%3Fapp=8&app=7", "", "", AmbiguousRequest},
+		{seven, "GET", "/k/v1/record.json?app=7&%EF%BB%BFapp=8", "", "", AmbiguousRequest}, // JavaScript's trim
+		{seven, "GET", "/k/v1/record.json?app=7&%uFEFF%ef%bb%bfapp=8", "", "", AmbiguousRequest},
+		{seven, "GET", "/k/v1/record.json?app=7&app%EF%BB%BF=8", "", "", AmbiguousRequest},
+		{seven, "GET", "/k/v1/record.json?app=7&%EF%BBapp=8", "", "", Allow}, // no more than a broken name
 		{seven, "GET", "/k/v1/record.json?app=%zz", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=7", form, "app=8", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=7", "application/json", `{"app": 8}`, AmbiguousRequest},
@@ -87,6 +97,17 @@ func TestParameters(t *testing.T) {
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "\u0061pp": 8}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "app\u0000": 8}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "app\ud800": 8}`, AmbiguousRequest},
+		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "\ufeffapp": 8}`, AmbiguousRequest}, // JavaScript's trim
+		{seven, "POST", "/k/v1/record.json", "application/json", "{\"app\": 7, \"app\ufeff\": 8}", AmbiguousRequest},
+		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "app\u0000x": 8}`, AmbiguousRequest}, // where a NUL ends a name
+		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "app \u0000x": 8}`, AmbiguousRequest},
+		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "app [x]": 8}`, AmbiguousRequest},
+		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": "7\ud800"}`, AmbiguousRequest}, // each decoder makes something else of it
+		{every, "POST", "/k/v1/record.json", "application/json", `{"app": "7\ud800"}`, AmbiguousRequest},
+		{every, "POST", "/k/v1/record.json", "application/json", "{\"app\": 7, \"x\": \"\xff\"}", AmbiguousRequest}, // not UTF-8, wherever
+		{every, "POST", "/k/v1/record.json", "application/json", "{\"app\": 7, \"\xc1\xa1pp\": 8}", AmbiguousRequest},
+		{seven, "POST", "/k/v1/file.json?app=7", "text/plain", `{"app": 8}`, AmbiguousRequest}, // there are servers that look for JSON in it
+		{seven, "POST", "/k/v1/file.json?app=7", "text/csv", `a,b`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": [7]}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": {"id": 7}}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": null}`, AmbiguousRequest},
@@ -128,5 +149,77 @@ func TestParametersCompressed(t *testing.T) {
 	d.ReadBody(r)
 	if d = g.Resume(r, d); d.Reason != AmbiguousRequest {
 		t.Error(d.Reason, d.Err)
+	}
+}
+
+// A body that breaks off, or is too long, fails whoever reads it: it must not go on as an
+// empty one, which would be another request.
+func TestUnreadBodiesAreNotForwarded(t *testing.T) {
+	for name, from := range map[string]io.Reader{
+		"breaks off": io.MultiReader(strings.NewReader(`{"app"`), iotest.ErrReader(io.ErrUnexpectedEOF)),
+		"too long":   io.MultiReader(strings.NewReader(`{"app":7,"x":"`), io.LimitReader(rand.Reader, maxParameterBody)),
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/record", from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", jsonType)
+		readParameterBody(r)
+		if got, err := io.ReadAll(r.Body); err == nil || len(got) > 0 {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+}
+
+// What hundreds of thousands of members cost does not depend on how many there are, but for
+// the text itself: a client could fill the memory with small requests.
+func TestMembersAreNotKept(t *testing.T) {
+	wanted := []permission.Parameter{{Place: permission.InJSON, Name: "app", Capture: "app"}, {Place: permission.Flag, Name: "upsert"}}
+	for name, member := range map[string]string{"others": `"a":1,`, "the same": `"app":1,`, "nearly": `"App ":{"app":[1]},`} {
+		body := &parameterBody{kind: jsonKind, whole: []byte("{" + strings.Repeat(member, 200_000) + `"b":1}`)}
+		if n := testing.AllocsPerRun(1, func() { _, _ = body.look(wanted) }); n > 20 {
+			t.Errorf("%s: %.0f allocations", name, n)
+		}
+	}
+	for _, list := range []string{strings.Repeat("0,", 200_000) + "0", strings.Repeat(`{"method":"POST"},`, 100_000) + "{}"} {
+		body := &parameterBody{kind: jsonKind, whole: []byte(`{"requests":[` + list + "]}")}
+		if n := testing.AllocsPerRun(1, func() {
+			if _, err := bulkParts(body); err == nil {
+				t.Error("allowed")
+			}
+		}); n > 30 {
+			t.Errorf("a bulk request: %.0f allocations", n)
+		}
+	}
+}
+
+// Each parameter is looked for once, however many grants have it, be it there or not: a
+// token with many grants must not make a body of many members slow. Those with too many
+// different ones are refused.
+func TestParametersAreLookedForOnce(t *testing.T) {
+	var same, different []string
+	for i := range 200 {
+		same = append(same, fmt.Sprintf("POST /record json:app={app} app=%d", i))
+		different = append(different, fmt.Sprintf("POST /record json:app={app} json:p%d={x}", i))
+	}
+	store := newMemoryStore()
+	store.put(mint(0), newToken("same", token.Custom, same...))
+	store.put(mint(1), newToken("most", token.Custom, different[:maxWanted-1]...))
+	store.put(mint(2), newToken("different", token.Custom, different...))
+	g := newGate(t, store, newSources(t, Source{Place: Header, Name: "X-Cybozu-API-Token"}), newCatalog(t, newPermission(t, "record.add", permission.Unmarked, "POST /record json:app={app}")))
+	known, _ := ask(g.Resolver, mint(0))
+	wanted, err := wantedParameters(Tokens{First: known}, g.Catalog, &Matches{First: g.Catalog.Find("POST", "/record")})
+	if err != nil || len(wanted) != 1 {
+		t.Errorf("%v, %v", wanted, err)
+	}
+	for _, x := range []kintoneRow{
+		{tokens: []int{0}, body: `{"app":199}`, want: Allow},
+		{tokens: []int{0}, body: `{"app":200}`, want: MissingPermission},
+		{tokens: []int{1}, body: `{"app":1,"p30":1}`, want: Allow},
+		{tokens: []int{1}, body: `{"app":1}`, want: MissingPermission},
+		{tokens: []int{2}, body: `{"app":1,"p30":1}`, want: AmbiguousRequest},
+	} {
+		x.method, x.path, x.kind = "POST", "/record", jsonType
+		x.decide(t, g)
 	}
 }
