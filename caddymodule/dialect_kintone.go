@@ -25,7 +25,7 @@ func kintonePermissions() []permission.Permission {
 // bringKintone brings what kintone's clients need of its routes, and the header in
 // which it takes a password.
 func bringKintone(h *Handler) error {
-	for _, path := range permission.KintonePaths() {
+	for _, path := range permission.KintoneGets() {
 		h.Openings = append(h.Openings, permission.Opening{Kind: permission.PostAsGet, Path: path})
 	}
 	h.oneTokenFor = "app"

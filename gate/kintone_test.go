@@ -25,6 +25,7 @@ const (
 	updater   // app 7, view and edit
 	adder     // all apps, add
 	elsewhere // all of app 8
+	wide      // POST to whatever is below /k/v1
 )
 
 func newKintone(t *testing.T) *Gate {
@@ -41,7 +42,7 @@ func newKintone(t *testing.T) *Gate {
 		all:  newToken("all", token.Custom, "record.*", "file.*", "app.*"), full: newToken("full", token.FullAccess),
 		readonly: newToken("readonly", token.ReadOnly), manager: newToken("manager", token.Custom, "app.manage app=7"),
 		updater: newToken("updater", token.Custom, "record.view app=7", "record.edit app=7"), adder: newToken("adder", token.Custom, "record.add"),
-		elsewhere: newToken("elsewhere", token.Custom, "record.* app=8"),
+		elsewhere: newToken("elsewhere", token.Custom, "record.* app=8"), wide: newToken("wide", token.Custom, "POST /k/v1/*", "PUT /k/v1/*"),
 	} {
 		store.put(mint(uint64(n)), tok)
 	}
@@ -54,7 +55,7 @@ func newKintone(t *testing.T) *Gate {
 		t.Fatal(err)
 	}
 	g := newGate(t, store, sources, catalog)
-	for _, path := range permission.KintonePaths() {
+	for _, path := range permission.KintoneGets() {
 		g.Openings = append(g.Openings, permission.Opening{Kind: permission.PostAsGet, Path: path})
 	}
 	g.OneTokenFor, g.Password = "app", &Password{Header: "X-Cybozu-Authorization"}
@@ -297,13 +298,38 @@ func TestKintoneBulk(t *testing.T) {
 		{[]int{seven}, "POST", path, "text/plain", of(add7), AmbiguousRequest, nil},
 		{[]int{seven}, "POST", path, "", of(add7), AmbiguousRequest, nil},
 		{[]int{seven}, "POST", path, jsonType, of(add7), AmbiguousRequest, http.Header{"X-Http-Method-Override": {"PUT"}}},
-		{[]int{seven}, "POST", path, jsonType, of(add7), MissingPermission, http.Header{"X-Http-Method-Override": {"GET"}}},
+		{[]int{seven}, "POST", path, jsonType, of(add7), AmbiguousRequest, http.Header{"X-Http-Method-Override": {"GET"}}},
 		{[]int{seven}, "PUT", path, jsonType, of(add7), MissingPermission, nil},
 		{[]int{viewer, eight}, "POST", path, jsonType, of(add8), Allow, nil},
 		{[]int{seven, eight}, "POST", "/k/guest/3/v1/bulkRequest.json", jsonType, of(add7, add8), Allow, nil},
 	} {
 		x.decide(t, g)
 	}
+}
+
+// A server that does not tell letters by their case, or drops a slash or a suffix, finds the
+// bulk request under other paths. Who may POST to all of them must not delete by one that
+// nobody read.
+func TestBulkInEverySpelling(t *testing.T) {
+	g := newKintone(t)
+	every, err := permission.ParsePattern("/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Openings = permission.Openings{{Kind: permission.Semicolon, Path: every}, {Kind: permission.MethodOverride, Path: every}}
+	body := func(method, api string) string {
+		return `{"requests":[{"method":"` + method + `","api":"` + api + `","payload":{"app":7}}]}`
+	}
+	for _, name := range []string{"bulkRequest.json", "BulkRequest.json", "bulkrequest.JSON", "bulkRequest.json/", "bulkRequest.json.", "bulkRequest.json%20", "bulkRequest.json/x", "bulk%52equest.json"} {
+		kintoneRow{[]int{wide}, "POST", "/k/v1/" + name, jsonType, body("DELETE", "/k/v1/records.json"), MissingPermission, nil}.decide(t, g)
+		kintoneRow{[]int{wide}, "POST", "/k/v1/" + name, jsonType, body("POST", "/k/v1/record.json"), Allow, nil}.decide(t, g)
+		kintoneRow{[]int{wide}, "POST", "/k/v1/bulkRequest.json", jsonType, body("POST", "/k/v1/"+strings.ReplaceAll(name, "%", "%25")), AmbiguousRequest, nil}.decide(t, g)
+		// With a second reading, by its parameters or by its method, it is none that could be read.
+		kintoneRow{[]int{wide}, "POST", "/k/v1/" + name + ";x", jsonType, body("POST", "/k/v1/record.json"), AmbiguousRequest, nil}.decide(t, g)
+		kintoneRow{[]int{wide}, "PUT", "/k/v1/" + name, jsonType, body("DELETE", "/k/v1/records.json"), AmbiguousRequest, http.Header{"X-Http-Method": {"POST"}}}.decide(t, g)
+	}
+	kintoneRow{[]int{wide}, "POST", "/k/v1/bulkRequests.json", jsonType, body("DELETE", "/k/v1/records.json"), Allow, nil}.decide(t, g)
+	kintoneRow{[]int{wide}, "POST", "/k/v1/bulkRequest.json", "multipart/form-data; boundary=json", body("POST", "/k/v1/record.json"), AmbiguousRequest, nil}.decide(t, g)
 }
 
 // A POST that says GET, once and in the usual spelling, is a GET with its parameters

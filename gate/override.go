@@ -104,7 +104,7 @@ func overridden(does Matches, r *http.Request, catalog *permission.Catalog, open
 	for _, m := range does.Rest {
 		paths = append(paths, m.Path)
 	}
-	if does.Rest == nil && isPostAsGet(r, openings) {
+	if does.Rest == nil && !catalog.IsBulk(does.First) && isPostAsGet(r, openings) {
 		does.First, does.AsGet = catalog.Find(http.MethodGet, does.First.Path), true
 		return does, "", nil
 	}

@@ -15,7 +15,7 @@ type Catalog struct {
 	permissions []Permission // sorted by name; their index is their number
 	numbers     map[string]int32
 	requires    [][]requirement // by the number of the permission
-	bulk        []Pattern       // of requests that hold others
+	bulk        *Paths          // of requests that hold others; nil if there are none
 	operations  automaton       // those without parameters
 	// parametric finds, by method and path, those with parameters; nil if there are none.
 	parametric  *automaton
@@ -36,6 +36,7 @@ type parametric struct {
 // repeated names, permissions without operations, and repeated operations in one.
 func NewCatalog(permissions []Permission) (*Catalog, error) {
 	c := &Catalog{permissions: sorted(permissions), numbers: map[string]int32{}}
+	var bulk []Pattern
 	for i, p := range c.permissions {
 		if i > 0 && p.Name == c.permissions[i-1].Name {
 			return nil, fmt.Errorf("permission %s is defined twice", p.Name)
@@ -44,7 +45,7 @@ func NewCatalog(permissions []Permission) (*Catalog, error) {
 			return nil, err
 		}
 		c.numbers[p.Name] = int32(i)
-		c.bulk = append(c.bulk, p.Bulk...)
+		bulk = append(bulk, p.Bulk...)
 	}
 	if err := c.compileRequires(); err != nil {
 		return nil, err
@@ -53,6 +54,11 @@ func NewCatalog(permissions []Permission) (*Catalog, error) {
 		return nil, err
 	}
 	var err error
+	if bulk != nil {
+		if c.bulk, err = NewPaths(bulk); err != nil {
+			return nil, err
+		}
+	}
 	c.fingerprint, err = Fingerprint(c.permissions)
 	return c, err
 }
@@ -185,9 +191,10 @@ func (c *Catalog) Parameters(m Match) []Parameter {
 	return all
 }
 
-// IsBulk reports whether what was matched is a request that holds others.
+// IsBulk reports whether what was matched is a request that holds others, in any
+// spelling that a backend may serve.
 func (c *Catalog) IsBulk(m Match) bool {
-	return m.Method == "POST" && slices.ContainsFunc(c.bulk, func(p Pattern) bool { return p.Covers(m.Path) })
+	return c.bulk != nil && m.Method == "POST" && c.bulk.Cover(m.Path)
 }
 
 // With returns the match of a request that has these values. Operations whose

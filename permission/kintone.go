@@ -55,8 +55,26 @@ var kintoneSettings = []string{
 // kintoneBulk are the permissions that the requests within a bulk request are of.
 var kintoneBulk = []string{"record.add", "record.edit", "record.delete"}
 
-// KintonePaths returns the paths of all of kintone's REST API.
-func KintonePaths() []Pattern { return kintonePaths("/*") }
+// KintoneGets returns the paths that kintone's clients GET and whose parameters can be too
+// long for a URL: what kintone is known to answer by GET, and so no bulk requests.
+func KintoneGets() (patterns []Pattern) {
+	paths := append([]string{"/preview/app/deploy.json"}, kintoneSettings...)
+	for _, path := range kintoneSettings {
+		paths = append(paths, "/preview"+path)
+	}
+	for _, k := range kintonePermissions {
+		for _, text := range k.operations {
+			words := strings.Split(text, " ")
+			if words[0] == "GET" && !strings.HasSuffix(text, "/*") && !slices.Contains(paths, words[1]) {
+				paths = append(paths, words[1])
+			}
+		}
+	}
+	for _, path := range paths {
+		patterns = append(patterns, kintonePaths(path)...)
+	}
+	return patterns
+}
 
 func kintonePaths(below string) (patterns []Pattern) {
 	for _, root := range kintoneRoots {
