@@ -97,6 +97,9 @@ func (e *targetError) Error() string { return e.problem }
 func describeFor(asked Asked, catalog *permission.Catalog, tokens Tokens) (does Matches, bulk *permission.Match, reason Reason, err error) {
 	if permission.IsKind(asked.Method) {
 		does, err = describeField(asked.Method, asked.Target, catalog)
+		if err == nil {
+			does.require(catalog)
+		}
 		return does, nil, "", err
 	}
 	r, err := asked.request()
@@ -107,11 +110,11 @@ func describeFor(asked Asked, catalog *permission.Catalog, tokens Tokens) (does 
 	if reason != "" || tokens.mayAll() {
 		return does, nil, reason, err
 	}
-	if catalog.IsBulk(does.First) {
+	g := &Gate{Catalog: catalog}
+	if g.isBulk(&does) {
 		whole := does.First
 		bulk = &whole
 	}
-	g := &Gate{Catalog: catalog}
 	read, reason, err := g.readParameters(r, tokens, &does)
 	if read != nil {
 		read(r)

@@ -57,8 +57,12 @@ func (c *Catalog) addFlags(all []Parameter, permission int32) []Parameter {
 }
 
 // Required returns what whoever does what was matched must be allowed as well: the
-// permissions that its permissions require, for the same values.
+// permissions that its permissions require, for the same values. Of GraphQL that is all
+// that they could: what a field is told stands in no member of the body.
 func (c *Catalog) Required(m Match) []Match {
+	if IsKind(m.Method) {
+		return c.RequiredAtMost(m)
+	}
 	return c.required(m, func(r requirement) bool {
 		_, there := m.value(r.flag)
 		return there || r.flag.Name == ""
