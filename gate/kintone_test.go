@@ -182,6 +182,7 @@ func TestKintoneUpsert(t *testing.T) {
 		{"", `,"upsert":false,"upsert":true`, AmbiguousRequest},
 		{"", `,"upsert":false,"Upsert":true`, AmbiguousRequest},
 		{"", `,"UPSERT":true`, AmbiguousRequest},
+		{"", `,"upſert":true`, AmbiguousRequest}, // with a long s, which Go takes for an s
 		{"", `,"upsert ":true`, AmbiguousRequest},
 		{"", `,"upsert[]":true`, AmbiguousRequest},
 		{"?upsert=true", ``, MissingPermission},
