@@ -92,6 +92,10 @@ func (b *kintoneBackend) answer(method, path string, in map[string]any) any {
 		return map[string]any{"records": b.of(strings.TrimPrefix(id, "cursor-of-")), "next": false}
 	case "GET record/comments.json":
 		return map[string]any{"comments": []any{}, "older": false, "newer": false}
+	case "GET app/form/fields.json":
+		return map[string]any{"properties": map[string]any{"title": map[string]any{"type": "SINGLE_LINE_TEXT"}}, "revision": "1"}
+	case "GET app/form/layout.json":
+		return map[string]any{"layout": []any{map[string]any{"type": "ROW"}}, "revision": "1"}
 	case "POST bulkRequest.json":
 		return map[string]any{"results": b.bulk(in)}
 	}

@@ -43,7 +43,7 @@ func TestKintoneClient(t *testing.T) {
 	g.start()
 	for name, grants := range map[string]string{
 		"seven": "record.* app=7", "eight": "record.* app=8", "viewer": "record.view app=7", "editor": "record.edit app=7",
-		"cursors": "record.view app=7,record.cursor", "disabled": "record.* app=9",
+		"cursors": "record.view app=7,record.cursor", "disabled": "record.* app=9", "manager": "app.manage app=7",
 	} {
 		var flags []string
 		for grant := range strings.SplitSeq(grants, ",") {
@@ -101,6 +101,8 @@ var kintoneClientSees = map[string]string{
 	"bulk":        `2`,
 	"all records": `2`,
 	"comments":    `0`,
+	"fields":      `["title"]`,
+	"layout":      `1`,
 	"delete":      `{}`,
 
 	"no token":              kintoneRefusal("401", "CB_AU01"),
@@ -114,6 +116,7 @@ var kintoneClientSees = map[string]string{
 	"delete of another app": kintoneMissing,
 	"two of one app":        kintoneRefusal("400", "GAIA_DA03"),
 	"bulk with another app": kintoneMissing,
+	"rights of another app": kintoneRefusal("400", "CB_VA01"),
 	"of the backend":        kintoneRefusal("404", "GAIA_RE01"),
 }
 
@@ -122,5 +125,5 @@ var kintoneWasAsked = []string{
 	"POST record.json of seven", "GET record.json of viewer", "PUT record.json of seven", "GET records.json of viewer",
 	"GET by POST records.json of viewer", "POST record.json of eight", "GET record.json of seven",
 	"POST bulkRequest.json of seven,eight", "POST records/cursor.json of cursors", "GET records/cursor.json of cursors",
-	"GET record/comments.json of viewer", "DELETE records.json of seven", "GET record.json of seven",
+	"GET record/comments.json of viewer", "GET app/form/fields.json of viewer", "GET app/form/layout.json of viewer", "DELETE records.json of seven", "GET record.json of seven",
 }

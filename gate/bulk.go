@@ -145,9 +145,12 @@ func (g *Gate) withPayload(tokens Tokens, m permission.Match, payload []byte) (p
 		return m, err
 	}
 	var values []permission.Value
-	members := membersOf(payload, namesOf(wanted)...)
+	members, names := membersOf(payload, namesOf(wanted)...), captured{}
 	for _, p := range wanted {
 		text, found, err := members.value(p)
+		if err == nil && found {
+			err = names.add(p)
+		}
 		if err != nil {
 			return m, err
 		}

@@ -150,11 +150,52 @@ func TestKintoneRoutes(t *testing.T) {
 		{[]int{all}, "POST", "/k/v1/preview/app/deploy.json", jsonType, `{"apps":[{"app":8}]}`, Allow, nil},
 		{[]int{manager}, "POST", "/k/v1/preview/app.json", jsonType, `{"app":7,"name":"x"}`, MissingPermission, nil},
 		{[]int{manager}, "GET", "/k/v1/record.json?app=7", "", "", MissingPermission, nil},
+		{[]int{viewer}, "GET", "/k/v1/app/form/fields.json?app=7", "", "", Allow, nil},
+		{[]int{viewer}, "GET", "/k/v1/app/form/fields.json?app=8", "", "", MissingPermission, nil},
+		{[]int{viewer}, "GET", "/k/guest/3/v1/app/form/layout.json?app=7", "", "", Allow, nil},
+		{[]int{viewer}, "GET", "/k/v1/form.json?app=7", "", "", Allow, nil},
+		{[]int{viewer}, "GET", "/k/v1/app/settings.json?app=7", "", "", MissingPermission, nil},
+		{[]int{viewer}, "GET", "/k/v1/preview/app/form/fields.json?app=7", "", "", MissingPermission, nil},
+		{[]int{viewer}, "PUT", "/k/v1/preview/app/form/fields.json", jsonType, `{"app":7}`, MissingPermission, nil},
+		{[]int{eight}, "GET", "/k/v1/app/form/fields.json", jsonType, `{"app":8}`, Allow, nil},
+		{[]int{eight}, "GET", "/k/v1/app/form/layout.json?app=8", "", "", Allow, nil},
+		{[]int{eight}, "GET", "/k/v1/form.json?app=8", "", "", Allow, nil},
+		{[]int{eight}, "GET", "/k/v1/preview/form.json?app=8", "", "", MissingPermission, nil},
 		{[]int{readonly}, "GET", "/k/v1/record.json?app=9", "", "", Allow, nil},
 		{[]int{readonly}, "POST", "/k/v1/records/cursor.json", jsonType, `{"app":9}`, Allow, nil},
 		{[]int{readonly}, "POST", "/k/v1/record.json", jsonType, `{"app":9}`, MissingPermission, nil},
 	} {
 		x.decide(t, g)
+	}
+}
+
+// The rights of records and fields take id for app too, and kintone goes by id if both
+// are there.
+func TestKintoneRightsOfTwoNames(t *testing.T) {
+	g := newKintone(t)
+	for _, root := range []string{"/k/v1", "/k/guest/3/v1", "/k/v1/preview", "/k/guest/3/v1/preview"} {
+		for _, path := range []string{root + "/record/acl.json", root + "/field/acl.json"} {
+			for _, method := range []string{"GET", "PUT"} {
+				for body, want := range map[string]Reason{
+					`{"app":7,"rights":[]}`:          Allow,
+					`{"id":"7","rights":[]}`:         Allow,
+					`{"app":8,"rights":[]}`:          MissingPermission,
+					`{"id":8,"rights":[]}`:           MissingPermission,
+					`{"app":7,"id":8,"rights":[]}`:   AmbiguousRequest,
+					`{"id":8,"app":7,"rights":[]}`:   AmbiguousRequest,
+					`{"app":7,"id":7,"rights":[]}`:   AmbiguousRequest,
+					`{"app":7,"\u0069d":8}`:          AmbiguousRequest,
+					`{"app":7,"ID":8}`:               AmbiguousRequest,
+					`{"app":7,"id":[8],"rights":[]}`: AmbiguousRequest,
+				} {
+					kintoneRow{[]int{manager}, method, path, jsonType, body, want, nil}.decide(t, g)
+				}
+			}
+			kintoneRow{[]int{manager}, "GET", path + "?id=7", "", "", Allow, nil}.decide(t, g)
+			kintoneRow{[]int{manager}, "GET", path + "?app=7&id=8", "", "", AmbiguousRequest, nil}.decide(t, g)
+			kintoneRow{[]int{manager}, "GET", path + "?app=7", jsonType, `{"id":8}`, AmbiguousRequest, nil}.decide(t, g)
+			kintoneRow{[]int{manager}, "PUT", path + "?id=8", jsonType, `{"app":7}`, AmbiguousRequest, nil}.decide(t, g)
+		}
 	}
 }
 

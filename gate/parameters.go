@@ -95,9 +95,8 @@ func wantedParameters(tokens Tokens, catalog *permission.Catalog, does *Matches)
 	}
 	var wanted []permission.Parameter
 	for _, p := range all {
-		same := func(other permission.Parameter) bool { return other.Place == p.Place && other.Name == p.Name }
 		switch {
-		case slices.ContainsFunc(wanted, same):
+		case slices.Contains(wanted, p):
 		case len(wanted) == maxWanted:
 			return nil, errParameters
 		default:
@@ -118,8 +117,12 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 	if err != nil {
 		return nil, nil, err
 	}
+	names := captured{}
 	for _, p := range wanted {
-		text, found, err := readValue(r.URL.RawQuery, &inBody, p, asGet)
+		text, found, there, err := readValue(r.URL.RawQuery, &inBody, p, asGet)
+		if err == nil && there {
+			err = names.add(p)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -130,25 +133,43 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 	return values, nil, nil
 }
 
-// readValue returns the value of a parameter.
-func readValue(query string, body *bodyParameters, p permission.Parameter, asGet bool) (text string, found bool, err error) {
+// captured are the names of the parameters that a request has, by what they are in braces.
+type captured map[string]string
+
+// add refuses a second parameter for the same, such as app beside id of json:id={app} and
+// json:app={app}: which of them the backend goes by is not known.
+func (c captured) add(p permission.Parameter) error {
+	if p.Place == permission.Flag {
+		return nil
+	}
+	if other, twice := c[p.Capture]; twice && other != p.Name {
+		return fmt.Errorf("the parameters %s and %s, which decide, stand for the same; send one of them", other, p.Name)
+	}
+	c[p.Capture] = p.Name
+	return nil
+}
+
+// readValue returns the value of a parameter. there says that it is in the request, be
+// it where it does not count.
+func readValue(query string, body *bodyParameters, p permission.Parameter, asGet bool) (text string, found, there bool, err error) {
 	text, inQuery, err := queryValue(query, p.Name)
 	if err != nil {
-		return "", false, err
+		return "", false, false, err
 	}
 	member, inBody, err := body.value(p)
 	if err != nil {
-		return "", false, err
+		return "", false, false, err
 	}
+	there = inQuery || inBody
 	switch {
 	case p.Place == permission.Flag:
-		return "", inQuery || inBody, nil
+		return "", there, there, nil
 	case inQuery && inBody:
-		return "", false, errParameterTwice(p.Name)
+		return "", false, true, errParameterTwice(p.Name)
 	case inBody && (asGet || p.Place == permission.InJSON):
-		return member, true, nil
+		return member, true, true, nil
 	}
-	return text, inQuery && p.Place == permission.InQuery, nil
+	return text, inQuery && p.Place == permission.InQuery, there, nil
 }
 
 // queryValue returns the value of a parameter of the query, decoded.

@@ -223,3 +223,33 @@ func TestParametersAreLookedForOnce(t *testing.T) {
 		x.decide(t, g)
 	}
 }
+
+// Two parameters of the same name in braces are two values for the same.
+func TestParametersOfOneName(t *testing.T) {
+	store := newMemoryStore()
+	store.put(mint(0), newToken("held", token.Custom, "thing.find of=7", "thing.make of=7"))
+	find := newPermission(t, "thing.find", "", "GET /thing?shop={of}", "GET /thing?branch={of}", "GET /thing?user={user}")
+	add := newPermission(t, "thing.make", "", "POST /thing json:shop={of}", "POST /thing json:branch={of}")
+	bulk, err := permission.ParsePattern("/bulk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	add.Bulk = []permission.Pattern{bulk}
+	g := newGate(t, store, hostileSources(t), newCatalog(t, find, add))
+	for _, x := range []kintoneRow{
+		{method: "GET", path: "/thing?shop=7", want: Allow},
+		{method: "GET", path: "/thing?branch=7", want: Allow},
+		{method: "GET", path: "/thing?shop=7&user=8", want: Allow},
+		{method: "GET", path: "/thing?shop=7&branch=8", want: AmbiguousRequest},
+		{method: "GET", path: "/thing?branch=7&shop=8", want: AmbiguousRequest},
+		{method: "GET", path: "/thing?shop=7", kind: jsonType, body: `{"branch":8}`, want: AmbiguousRequest},
+		{method: "POST", path: "/thing", kind: jsonType, body: `{"shop":7}`, want: Allow},
+		{method: "POST", path: "/thing", kind: jsonType, body: `{"shop":7,"branch":8}`, want: AmbiguousRequest},
+		{method: "POST", path: "/thing?branch=8", kind: jsonType, body: `{"shop":7}`, want: AmbiguousRequest},
+		{method: "POST", path: "/bulk", kind: jsonType, body: `{"requests":[{"method":"POST","api":"/thing","payload":{"branch":7}}]}`, want: Allow},
+		{method: "POST", path: "/bulk", kind: jsonType, body: `{"requests":[{"method":"POST","api":"/thing","payload":{"shop":7,"branch":8}}]}`, want: AmbiguousRequest},
+	} {
+		x.tokens = []int{0}
+		x.decide(t, g)
+	}
+}

@@ -20,10 +20,14 @@ var kintonePermissions = []struct {
 	{"record.view", Read, nil, []string{
 		"GET /record.json app", "GET /records.json app", "GET /record/comments.json app",
 		"GET /records/acl/evaluate.json app", "POST /records/cursor.json app",
+		"GET /app/form/fields.json app", "GET /app/form/layout.json app", "GET /form.json app",
 	}},
 	// A cursor has an id that nobody can guess, and its requests name no app.
 	{"record.cursor", Read, nil, []string{"GET /records/cursor.json", "DELETE /records/cursor.json"}},
-	{"record.add", Unmarked, nil, []string{"POST /record.json app", "POST /records.json app"}},
+	{"record.add", Unmarked, nil, []string{
+		"POST /record.json app", "POST /records.json app",
+		"GET /app/form/fields.json app", "GET /app/form/layout.json app", "GET /form.json app",
+	}},
 	{"record.edit", Unmarked, []string{"record.view", "record.add if json:upsert"}, []string{
 		"PUT /record.json app", "PUT /records.json app", "PUT /record/status.json app", "PUT /records/status.json app",
 		"PUT /record/assignees.json app",
@@ -44,12 +48,13 @@ var kintonePermissions = []struct {
 
 // kintoneSettings are the settings of an app: live, and below /preview until "Update
 // App". All of them say in app which one it is; what also takes other apps, like
-// /preview/app/deploy.json, must not be here.
+// /preview/app/deploy.json, must not be here. The last two take id for app as well, and
+// go by that if both are there.
 var kintoneSettings = []string{
 	"/app/form/fields.json", "/app/form/layout.json", "/app/views.json", "/app/settings.json", "/app/status.json",
 	"/app/customize.json", "/app/acl.json", "/app/reports.json", "/app/actions.json", "/app/adminNotes.json", "/app/plugins.json",
 	"/app/notifications/general.json", "/app/notifications/perRecord.json", "/app/notifications/reminder.json",
-	"/record/acl.json", "/field/acl.json",
+	"/record/acl.json app id", "/field/acl.json app id",
 }
 
 // kintoneBulk are the permissions that the requests within a bulk request are of.
@@ -58,9 +63,10 @@ var kintoneBulk = []string{"record.add", "record.edit", "record.delete"}
 // KintoneGets returns the paths that kintone's clients GET and whose parameters can be too
 // long for a URL: what kintone is known to answer by GET, and so no bulk requests.
 func KintoneGets() (patterns []Pattern) {
-	paths := append([]string{"/preview/app/deploy.json"}, kintoneSettings...)
-	for _, path := range kintoneSettings {
-		paths = append(paths, "/preview"+path)
+	paths := []string{"/preview/app/deploy.json"}
+	for _, text := range kintoneSettings {
+		path, _, _ := strings.Cut(text, " ")
+		paths = append(paths, path, "/preview"+path)
 	}
 	for _, k := range kintonePermissions {
 		for _, text := range k.operations {
@@ -95,8 +101,11 @@ func ForKintone() (permissions []Permission, err error) {
 		if k.name == "app.manage" {
 			operations = slices.Clone(operations)
 			for _, path := range kintoneSettings {
+				if !strings.Contains(path, " ") {
+					path += " app"
+				}
 				for _, method := range []string{"GET ", "POST ", "PUT ", "DELETE "} {
-					operations = append(operations, method+path+" app", method+"/preview"+path+" app")
+					operations = append(operations, method+path, method+"/preview"+path)
 				}
 			}
 		}
@@ -116,16 +125,20 @@ func ForKintone() (permissions []Permission, err error) {
 	return permissions, nil
 }
 
-// addKintone adds an operation such as "GET /record.json app", where the last word is
-// the parameter that says which app it is for. POST and PUT have it in the JSON
-// body; others there or in the query.
+// addKintone adds an operation such as "GET /record.json app". The words behind the path
+// are the parameters that say which app it is for, each by itself. POST and PUT have
+// them in the JSON body; others there or in the query.
 func (p *Permission) addKintone(root, text string) error {
 	words := strings.Split(text, " ")
-	texts := []string{words[0] + " " + root + words[1]}
+	operation := words[0] + " " + root + words[1]
+	texts := []string{operation}
 	if len(words) > 2 {
-		texts = []string{texts[0] + " json:" + words[2] + "={app}"}
+		texts = nil
+	}
+	for _, name := range words[2:] {
+		texts = append(texts, operation+" json:"+name+"={app}")
 		if words[0] == "GET" || words[0] == "DELETE" {
-			texts = append(texts, words[0]+" "+root+words[1]+"?"+words[2]+"={app}")
+			texts = append(texts, operation+"?"+name+"={app}")
 		}
 	}
 	for _, text := range texts {

@@ -39,6 +39,8 @@ await see('bulk', async () => (await as('seven', 'eight').bulkRequest({
 })).results.length)
 await see('all records', async () => (await as('cursors').record.getAllRecordsWithCursor({ app: 7, fields: ['title'] })).length)
 await see('comments', async () => (await as('viewer').record.getRecordComments({ app: 7, record: 1 })).comments.length)
+await see('fields', async () => Object.keys((await as('viewer').app.getFormFields({ app: 7 })).properties))
+await see('layout', async () => (await as('viewer').app.getFormLayout({ app: 7 })).layout.length)
 await see('delete', () => as('seven').record.deleteRecords({ app: 7, ids: [1] }))
 
 await see('no token', () => as('none').record.getRecord({ app: 7, id: 2 }))
@@ -57,5 +59,6 @@ await see('bulk with another app', () => as('seven').bulkRequest({
     { method: 'POST', api: '/k/v1/record.json', payload: { app: 8, record: title('no') } },
   ],
 }))
+await see('rights of another app', () => as('manager').app.updateRecordAcl({ app: 7, id: 8, rights: [] }))
 await see('of the backend', () => as('seven').record.getRecord({ app: 7, id: 99 }))
 console.log(JSON.stringify(seen))
