@@ -54,6 +54,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		from          header <name> [list]
 //		from          query <name>
 //		max_tokens    <number>
+//		max_body      <size>
 //		permission    <resource.action> [read|write] {
 //			<method> <path>[?<name>={<name>}[&...]] [json:<name>={<name>}...]
 //			requires <resource.action>...
@@ -116,6 +117,8 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err
 		err = h.parseGraphQL(d)
 	case "max_tokens":
 		err = h.parseMaxTokens(d)
+	case "max_body":
+		h.MaxBody, err = parseMaxBody(d)
 	case "identity":
 		err = h.parseIdentity(d)
 	case "preflight":
@@ -136,7 +139,7 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err
 	case "dialect":
 		err = h.parseDialect(d)
 	default:
-		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, identity, preflight, errors, changes and dialect", d.Val())
+		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, max_body, identity, preflight, errors, changes and dialect", d.Val())
 	}
 	return err
 }

@@ -75,7 +75,7 @@ func (q *GraphQL) parseLine(d *caddyfile.Dispenser) (err error) {
 			q.Documents = words
 		}
 	case "max_body":
-		err = q.parseMaxBody(d)
+		q.MaxBody, err = parseMaxBody(d)
 	default:
 		counts := q.counts(new(graphql.Limits))
 		i := slices.IndexFunc(counts, func(c count) bool { return c.name == name })
@@ -87,17 +87,16 @@ func (q *GraphQL) parseLine(d *caddyfile.Dispenser) (err error) {
 	return err
 }
 
-func (q *GraphQL) parseMaxBody(d *caddyfile.Dispenser) error {
+func parseMaxBody(d *caddyfile.Dispenser) (int64, error) {
 	text, err := oneArg(d, "a size such as 1MiB")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	size, err := humanize.ParseBytes(text)
-	if err != nil || size == 0 || size > maxGraphQLBody {
-		return d.Errf("max_body: %q is not a size of up to 64MiB; write for example 1MiB", text)
+	if err != nil || size == 0 || size > maxBody {
+		return 0, d.Errf("max_body: %q is not a size of up to 64MiB; write for example 1MiB", text)
 	}
-	q.MaxBody = int64(size)
-	return nil
+	return int64(size), nil
 }
 
 func parseCount(d *caddyfile.Dispenser, c count) error {

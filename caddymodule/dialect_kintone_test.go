@@ -150,6 +150,36 @@ func TestKintoneForwards(t *testing.T) {
 	}
 }
 
+// Bodies that decide may be as long as kintone's client makes them, or as it is
+// configured; the refusal names what to configure.
+func TestKintoneLongBodies(t *testing.T) {
+	b := startBackend(t, "")
+	for more, test := range map[string]struct {
+		size, status int
+		says         string
+	}{
+		"":                              {5 << 20, 200, ""},
+		"{\n\t\t}\n\t\tmax_body 1KiB":   {1025, 413, "max_body of api_tokens, 1024 bytes"},
+		"{\n\t\t}\n\t\tmax_body 1KiB\n": {1024, 200, ""},
+	} {
+		g := newKintone(t, b, more)
+		body := `{"app":7,"x":"` + strings.Repeat("x", test.size-len(`{"app":7,"x":""}`)) + `"}`
+		a := g.askWith("POST", "/k/v1/record.json", body, "Content-Type: application/json", "X-Cybozu-API-Token: "+g.tokens["seven"].secret)
+		if a.status != test.status || !strings.Contains(a.body, test.says) || test.status != 200 && !strings.Contains(a.body, "CB_VA01") {
+			t.Errorf("%q, %d bytes: %d %.300s", more, test.size, a.status, a.body)
+		}
+		if got := b.take(); len(got) != 0 && got[0].body != body {
+			t.Errorf("%q: another body arrived", more)
+		}
+	}
+	for _, size := range []int64{-1, maxBody + 1} {
+		h := Handler{MaxBody: size}
+		if err := h.setDefaults(); err == nil || !strings.Contains(err.Error(), "max_body is") {
+			t.Errorf("max_body %d in JSON: %v", size, err)
+		}
+	}
+}
+
 // With password pass the backend checks passwords; what comes without one is held to
 // tokens as before.
 func TestKintonePasswordPass(t *testing.T) {

@@ -46,7 +46,6 @@ const (
 	acceptUploads   = "uploads"
 	acceptGzip      = "gzip"
 
-	maxGraphQLBody  = 64 << 20
 	maxGraphQLCount = 1_000_000
 	maxGraphQLBatch = 1000
 	maxGraphQLDepth = 1000 // the parser recurses
@@ -119,7 +118,7 @@ func (q *GraphQL) check() error {
 		return err
 	}
 	if q.MaxBody != 0 { // 0 is the default, as it is below
-		if err := within("max_body", q.MaxBody, 1, maxGraphQLBody); err != nil {
+		if err := within("max_body", q.MaxBody, 1, maxBody); err != nil {
 			return err
 		}
 	}

@@ -72,6 +72,9 @@ type Handler struct {
 	// Salt is Strapi's API_TOKEN_SALT, for tokens that were taken over from there:
 	// {env.NAME} or {file.PATH}, which is filled in when the configuration is loaded.
 	Salt string `json:"salt,omitempty"`
+	// MaxBody is the longest body in bytes that is read because parameters in it decide
+	// about the request. Default: 4 MiB, with dialect kintone 16 MiB.
+	MaxBody int64 `json:"max_body,omitempty"`
 	// Errors is caddy to leave the answers to refused requests to Caddy's error
 	// routes (handle_errors). By default they are problem JSON (RFC 9457).
 	Errors string `json:"errors,omitempty"`
@@ -108,6 +111,7 @@ const (
 	errorsCaddy = "caddy"
 	identityOff = "off"
 	maxTokens   = 100
+	maxBody     = 64 << 20
 	// startTimeout is how long a request waits that comes before the store is open.
 	startTimeout = 30 * time.Second
 	// closeTimeout is how long Cleanup waits for requests that are being decided on.
@@ -185,7 +189,7 @@ func (h *Handler) setDefaults() error {
 		return err
 	}
 	return errors.Join(
-		token.CheckAPI(h.API), within("max_tokens", int64(h.MaxTokens), 1, maxTokens),
+		token.CheckAPI(h.API), within("max_tokens", int64(h.MaxTokens), 1, maxTokens), within("max_body", h.MaxBody, 0, maxBody),
 		orNothing("errors", h.Errors, errorsCaddy), orNothing("changes", h.Changes, changesStaged),
 	)
 }
@@ -205,7 +209,7 @@ func (h *Handler) open(rt *runtime) *openGate {
 		Gate: gate.Gate{
 			API: h.API, Catalog: h.catalog, Sources: h.sources, Resolver: rt.resolver, Salted: h.salted, Recorder: rt.recorder,
 			Openings: h.Openings, GraphQL: h.graphQL, CheckPreflights: h.CheckPreflights, Address: clientAddress, Now: time.Now,
-			OneTokenFor: h.oneTokenFor, Password: h.password,
+			OneTokenFor: h.oneTokenFor, Password: h.password, MaxBody: h.MaxBody,
 		},
 		allowed: decisions[gate.Allow], decisions: decisions,
 	}

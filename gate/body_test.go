@@ -46,3 +46,27 @@ func TestNoBodyMakesMoreAllowed(t *testing.T) {
 		}
 	}
 }
+
+// A body that decides is read once all tokens of the request are good: strangers make
+// no gate read, or hold, any of it.
+func TestNoBodyIsReadForStrangers(t *testing.T) {
+	g := newKintone(t)
+	for name, tokens := range map[string][]string{
+		"none": nil, "unknown": {mint(99)}, "one of two unknown": {mint(seven), mint(99)}, "junk": {"junk"}, "two of one app": {mint(seven), mint(viewer)},
+	} {
+		for _, path := range []string{"/k/v1/record.json", "/k/v1/bulkRequest.json"} {
+			r := mustParse(t, path, "Content-Type: application/json")
+			r.Header["X-Cybozu-Api-Token"] = tokens
+			body := &unread{}
+			r.Method, r.Body, r.ContentLength = "POST", io.NopCloser(body), 1000
+			if d := g.Check(r); d.Reason.Allows() || d.Reason == "" || d.ReadBody != nil || body.looked {
+				t.Errorf("%s, %s: %q, and the body is to be read: %v", name, path, d.Reason, d.ReadBody != nil)
+			}
+		}
+	}
+	r := mustParse(t, "/k/v1/record.json", "Content-Type: application/json", "X-Cybozu-Api-Token: "+mint(seven))
+	r.Method, r.Body, r.ContentLength = "POST", io.NopCloser(&unread{}), 1000
+	if d := g.Check(r); d.ReadBody == nil {
+		t.Errorf("of a good token it is not read: %q", d.Reason)
+	}
+}

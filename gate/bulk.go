@@ -47,7 +47,7 @@ func (g *Gate) describeBulk(r *http.Request, tokens Tokens, does *Matches) (read
 		if kind, err := bodyKindOf(r.Header); err != nil || kind != jsonKind {
 			return nil, errParameterType
 		}
-		return readParameterBody, nil
+		return g.readParameterBody, nil
 	}
 	if body.err != nil {
 		return nil, body.err

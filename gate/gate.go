@@ -26,6 +26,9 @@ type Gate struct {
 	// OneTokenFor is what a grant can fix for which a request may have one token only:
 	// "app" refuses two tokens that are held to the same app.
 	OneTokenFor string
+	// MaxBody is the longest body in bytes that is read because parameters in it decide;
+	// 0 is DefaultMaxBody. GraphQL has its own.
+	MaxBody int64
 	// Password is nil if the backend takes no other credentials than tokens.
 	Password *Password
 	// CheckPreflights makes CORS preflights need a token like everything else.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +14,9 @@ import (
 	"github.com/tokenreeve/tokenreeve/permission"
 )
 
-// maxParameterBody is the longest body in bytes that is read for what it says
-// about the request.
-const maxParameterBody = 4 << 20
+// DefaultMaxBody is the longest body in bytes that is read for what it says about
+// the request, if a gate says nothing else.
+const DefaultMaxBody = 4 << 20
 
 var (
 	errJSONEncoded = errors.New("the body is compressed, or not in UTF-8, so that what decides in it can't be read; send it as it is")
@@ -45,9 +46,13 @@ func (b *parameterBody) Read(p []byte) (int, error) {
 func (b *parameterBody) Close() error { return b.closer.Close() }
 
 // readParameterBody reads the body and puts one in its place that gives the same bytes.
-func readParameterBody(r *http.Request) {
+func (g *Gate) readParameterBody(r *http.Request) {
 	body := &parameterBody{closer: r.Body}
-	body.whole, body.unread = readWhole(r, maxParameterBody)
+	most := cmp.Or(g.MaxBody, DefaultMaxBody)
+	body.whole, body.unread = readWhole(r, most)
+	if errors.Is(body.unread, errLarge) {
+		body.unread = fmt.Errorf("%w of api_tokens, %d bytes; what is in it decides about the request", errLarge, most)
+	}
 	r.Body = body
 	if body.err = body.unread; body.err != nil {
 		return

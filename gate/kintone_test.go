@@ -331,7 +331,7 @@ func TestKintoneBulk(t *testing.T) {
 		{seven, of(`{"method":["POST"],"api":"/k/v1/record.json","payload":{"app":7}}`), AmbiguousRequest},
 		{seven, of(`7`), AmbiguousRequest},
 		{seven, of(add7) + " x", AmbiguousRequest},
-		{seven, of(add7)[:20] + strings.Repeat(" ", maxParameterBody), TooLarge},
+		{seven, of(add7)[:20] + strings.Repeat(" ", DefaultMaxBody), TooLarge},
 	} {
 		kintoneRow{[]int{x.token}, "POST", path, jsonType, x.body, x.want, nil}.decide(t, g)
 	}

@@ -67,9 +67,12 @@ func (g *Gate) addValues(r *http.Request, tokens Tokens, does *Matches) (read fu
 	if len(wanted) == 0 || err != nil {
 		return nil, err
 	}
-	values, read, err := readValues(r, wanted, does.AsGet)
-	if err != nil || read != nil {
-		return read, err
+	values, unread, err := readValues(r, wanted, does.AsGet)
+	if err != nil {
+		return nil, err
+	}
+	if unread {
+		return g.readParameterBody, nil
 	}
 	does.First = g.Catalog.With(does.First, values)
 	for i := range does.Rest {
@@ -106,16 +109,16 @@ func wantedParameters(tokens Tokens, catalog *permission.Catalog, does *Matches)
 	return wanted, nil
 }
 
-// readValues returns the values of the parameters that are there. The body of a
-// POST that is a GET has what would be in the query otherwise.
-func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (values []permission.Value, read func(*http.Request), err error) {
+// readValues returns the values of the parameters that are there, or says that the
+// body must be read first. That of a POST that is a GET has what would be in the query otherwise.
+func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (values []permission.Value, unread bool, err error) {
 	body, unread, err := bodyFor(r, wanted, asGet)
 	if err != nil || unread {
-		return nil, readParameterBody, err
+		return nil, unread, err
 	}
 	inBody, err := body.look(wanted)
 	if err != nil {
-		return nil, nil, err
+		return nil, false, err
 	}
 	names := captured{}
 	for _, p := range wanted {
@@ -124,13 +127,13 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 			err = names.add(p)
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, false, err
 		}
 		if found {
 			values = append(values, permission.Value{Place: p.Place, Name: p.Name, Text: text})
 		}
 	}
-	return values, nil, nil
+	return values, false, nil
 }
 
 // captured are the names of the parameters that a request has, by what they are in braces.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"encoding/json"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -56,6 +57,44 @@ func FuzzJSONMemberIsReadAsOtherReadersDo(f *testing.F) {
 			if other != got {
 				t.Fatalf("%q: %q decides, others read %q", text, got, other)
 			}
+		}
+	})
+}
+
+// FuzzJSONPartsAreThoseOfTheDecoder: objects and arrays have the parts that encoding/json
+// finds in them, in their order.
+func FuzzJSONPartsAreThoseOfTheDecoder(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, ` [ ] `, `{"a":1,"b":[1,{"c":"}"}],"":null}`, `[1 ,"\\\"]", {"a" : {}} ,[[]],true,-1e3]`, "{\t\"a\\\\\"\n:\r\"b\" }\n", `["\u0022,",{}]`, `7`, `{"a":1,"a":2}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !json.Valid([]byte(text)) || !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
+			return
+		}
+		in := json.NewDecoder(strings.NewReader(text))
+		opening, err := in.Token()
+		within([]byte(text), func(name, raw []byte) bool {
+			var wantName any
+			if opening == json.Delim('{') && err == nil {
+				wantName, err = in.Token()
+			}
+			var want json.RawMessage
+			if err == nil {
+				err = in.Decode(&want)
+			}
+			var got any
+			if name != nil {
+				err = errors.Join(err, json.Unmarshal(name, &got))
+			}
+			if err != nil || got != wantName || string(raw) != string(want) {
+				t.Fatalf("%q: got %q and %s, want %v and %s, %v", text, name, raw, wantName, want, err)
+			}
+			return true
+		})
+		if in.More() {
+			t.Fatalf("%q: parts are missing", text)
 		}
 	})
 }

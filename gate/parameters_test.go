@@ -119,7 +119,7 @@ func TestParameters(t *testing.T) {
 		{seven, "POST", "/k/v1/record.json", "application/json", "{\"app\": \"7\xff\"}", AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json; charset=utf-16", `{"app": 7}`, AmbiguousRequest},
 		{seven, "POST", "/k/v1/record.json", "application/json", strings.Repeat("[", 20000), AmbiguousRequest},
-		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "x": "` + strings.Repeat("x", maxParameterBody) + `"}`, TooLarge},
+		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "x": "` + strings.Repeat("x", DefaultMaxBody) + `"}`, TooLarge},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), test.method, test.path, strings.NewReader(test.body))
 		if err != nil {
@@ -157,14 +157,14 @@ func TestParametersCompressed(t *testing.T) {
 func TestUnreadBodiesAreNotForwarded(t *testing.T) {
 	for name, from := range map[string]io.Reader{
 		"breaks off": io.MultiReader(strings.NewReader(`{"app"`), iotest.ErrReader(io.ErrUnexpectedEOF)),
-		"too long":   io.MultiReader(strings.NewReader(`{"app":7,"x":"`), io.LimitReader(rand.Reader, maxParameterBody)),
+		"too long":   io.MultiReader(strings.NewReader(`{"app":7,"x":"`), io.LimitReader(rand.Reader, DefaultMaxBody)),
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/record", from)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", jsonType)
-		readParameterBody(r)
+		(&Gate{}).readParameterBody(r)
 		if got, err := io.ReadAll(r.Body); err == nil || len(got) > 0 {
 			t.Errorf("%s: %d bytes, %v", name, len(got), err)
 		}
