@@ -68,6 +68,8 @@ type Decision struct {
 	// counts says that the request counts for Permission, and more for what else.
 	counts bool
 	more   []counted
+	// beside are the other tokens of an allowed request: they are in use, too.
+	beside []*Known
 	// Err is the technical failure, or what is ambiguous about the request.
 	Err error
 }
@@ -174,8 +176,12 @@ func (g *Gate) decideGraphQL(r *http.Request, d *Decision, does Matches) {
 func (g *Gate) conclude(d *Decision, does *Matches, reason Reason, err error) {
 	d.Match, d.Reason, d.Err = does.First, reason, err
 	if d.Reason == "" {
-		d.Tokens, d.Match, d.Permission, d.Reason = Decide(d.Tokens, g.Catalog, does)
+		all := d.Tokens
+		d.Tokens, d.Match, d.Permission, d.Reason = Decide(all, g.Catalog, does)
 		d.counts = !does.Free
+		if d.Reason == Allow {
+			d.beside = all.without(d.Tokens)
+		}
 	}
 	if d.Reason == Allow && d.counts && (does.Rest != nil || d.Tokens.Rest != nil) {
 		d.more = countAll(d.Tokens, g.Catalog, does, d.Permission)

@@ -95,6 +95,19 @@ func (t *Tokens) join(other Tokens) {
 	}
 }
 
+// without returns the tokens that are not among others.
+func (t Tokens) without(others Tokens) (rest []*Known) {
+	if t.Rest == nil {
+		return nil // one, which all there is to decide is about
+	}
+	for k := range t.all {
+		if k != others.First && !slices.Contains(others.Rest, k) {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}
+
 // mayAll reports whether one of the tokens may do everything.
 func (t Tokens) mayAll() bool {
 	for k := range t.all {

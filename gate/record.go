@@ -88,6 +88,9 @@ func (r *Recorder) Record(d *Decision, address string, now time.Time) {
 	for _, k := range d.Tokens.Rest {
 		r.record(k.usage, d, address, ms)
 	}
+	for _, k := range d.beside {
+		r.record(k.usage, d, address, ms)
+	}
 }
 
 // count comes before record, which sees to it that the count is collected.

@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,8 +65,8 @@ func TestPermissionsAreCounted(t *testing.T) {
 	}
 }
 
-// Rights of several tokens add up: each counts for what it allowed. What all of
-// them lack, all were refused.
+// Rights of several tokens add up: each counts for what it allowed, and for a request
+// beside those that allowed it. What all of them lack, all were refused.
 func TestPermissionsOfSeveralTokens(t *testing.T) {
 	store := newMemoryStore()
 	var secrets []string
@@ -85,8 +86,48 @@ func TestPermissionsOfSeveralTokens(t *testing.T) {
 	}
 	_ = g.Recorder.Flush(t.Context())
 	s.expectPermissions(t, "0 : 0+1", "0 article.find: 1+0", "1 : 0+1", "1 article.create: 1+0", "1 article.find: 1+0", "2 : 0+1", "2 GET /api/articles: 1+0")
-	if all := s.total(); all != 3+1+3 {
+	if all := s.total(); all != 3+3+3 {
 		t.Errorf("%d requests count", all)
+	}
+}
+
+// All tokens of an allowed request are in use: one that sends three for three apps
+// with every request must not find two of them cleared away as unused. The backend, and
+// the counts by permission, have those that allowed it.
+func TestAllTokensOfARequestAreInUse(t *testing.T) {
+	store := newMemoryStore()
+	for i, tok := range []token.Token{
+		newToken("7", token.Custom, "record.* app=7"), newToken("8", token.Custom, "record.* app=8"), newToken("9", token.Custom, "record.* app=9"),
+		newToken("bad", token.Custom, "no grant"),
+	} {
+		tok.ID = tok.Name
+		store.put(mint(uint64(i)), tok)
+	}
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	g := newGate(t, store, newSources(t, Source{Place: Header, Name: "T", List: true}), newCatalog(t,
+		newPermission(t, "record.view", "", "GET /record?app={app}"), newPermission(t, "record.add", "", "POST /record?app={app}")))
+	s := counting(t, g)
+	g.Now, g.Address = func() time.Time { return now }, func(*http.Request) string { return "192.0.2.1" }
+	three := "T: " + mint(0) + "," + mint(1) + "," + mint(2)
+	d := g.Check(mustParse(t, "/record?app=8", three))
+	if d.Tokens.First == nil || d.Tokens.First.Token.ID != "8" || d.Tokens.Rest != nil {
+		t.Errorf("it is of %+v", d.Tokens)
+	}
+	_ = g.Recorder.Flush(t.Context())
+	s.expectPermissions(t, "8 record.* app=8: 1+0")
+	now = now.Add(time.Second)
+	g.Check(mustParse(t, "/record?app=8", "T: "+mint(1)+","+mint(3)))
+	_ = g.Recorder.Flush(t.Context())
+	used := map[string]string{}
+	for key, u := range s.uses {
+		id, _, _ := strings.Cut(key, " ")
+		used[id] = fmt.Sprintf("%d+%d %s %s", u.Allowed, u.Refused, u.Last.Format("15:04:05"), u.Address)
+	}
+	want := map[string]string{
+		"7": "1+0 12:00:00 192.0.2.1", "8": "1+0 12:00:00 192.0.2.1", "9": "1+0 12:00:00 192.0.2.1", "bad": "0+1 00:00:00 ",
+	}
+	if !maps.Equal(used, want) {
+		t.Errorf("used are %v, want %v", used, want)
 	}
 }
 
