@@ -28,6 +28,7 @@ type ExplanationRecord struct {
 	Operations  []string            `json:"operations"`
 	Permissions []string            `json:"permissions"`
 	Grants      []string            `json:"grants"`
+	Lacks       []string            `json:"lacks"`
 	Parts       []ExplanationRecord `json:"parts"`
 }
 
@@ -35,7 +36,8 @@ type ExplanationRecord struct {
 func (e *Explanation) Record() ExplanationRecord {
 	r := ExplanationRecord{
 		Allowed: e.Reason.Allows(), Reason: e.Reason, Operation: e.Operation, Operations: append([]string{}, e.Operations...),
-		Permissions: append([]string{}, e.Permissions...), Grants: append([]string{}, e.Grants...), Parts: []ExplanationRecord{},
+		Permissions: append([]string{}, e.Permissions...), Grants: append([]string{}, e.Grants...), Lacks: append([]string{}, e.Lacks...),
+		Problem: e.Almost, Parts: []ExplanationRecord{},
 	}
 	if e.Err != nil {
 		r.Problem = e.Err.Error()

@@ -74,7 +74,7 @@ func (a authenticator) byToken(r *http.Request) (admin.Actor, error) {
 
 // refusal is what the gate answers.
 func (a authenticator) refusal(d *gate.Decision) error {
-	p := describeRefusal(d)
+	p := describeRefusal(d, a.gate.catalog)
 	refused := &rest.ProblemError{Status: p.Status, Code: p.Code, Detail: p.Detail, Permission: p.Permission, Header: http.Header{}}
 	if challenge := a.gate.challenge(d); challenge != "" {
 		refused.Header.Set("WWW-Authenticate", challenge)

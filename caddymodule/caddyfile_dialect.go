@@ -24,8 +24,11 @@ func (h *Handler) parseDialect(d *caddyfile.Dispenser) (err error) {
 	}
 	for _, p := range h.Permissions {
 		if slices.ContainsFunc(found.permissions, func(other permission.Permission) bool { return other.Name == p.Name }) {
-			return d.Errf("permission %s is defined twice: dialect %s brings one", p.Name, h.Dialect)
+			return d.WrapErr(errDialectBrings(p.Name, h.Dialect))
 		}
+	}
+	if h.Errors != "" {
+		return d.WrapErr(errDialectErrors)
 	}
 	seen := lines{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

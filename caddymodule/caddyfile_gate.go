@@ -130,6 +130,9 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err
 		if word, err = oneOf(d, errorsCaddy, "problem"); word == errorsCaddy {
 			h.Errors = word
 		}
+		if h.Errors != "" && h.Dialect != "" && err == nil {
+			err = d.WrapErr(errDialectErrors)
+		}
 	case "changes":
 		var word string
 		if word, err = oneArg(d, changesStaged); err == nil && word != changesStaged {
@@ -281,8 +284,12 @@ func (h *Handler) parseOpening(d *caddyfile.Dispenser) error {
 
 // checkName refuses a bad name, and one that another permission has.
 func (h *Handler) checkName(p permission.Permission) error {
-	if slices.ContainsFunc(h.permissions(), func(other permission.Permission) bool { return other.Name == p.Name }) {
+	named := func(other permission.Permission) bool { return other.Name == p.Name }
+	if slices.ContainsFunc(h.Permissions, named) {
 		return fmt.Errorf("permission %s is defined twice", p.Name)
+	}
+	if slices.ContainsFunc(h.permissions(), named) {
+		return errDialectBrings(p.Name, h.Dialect)
 	}
 	return permission.CheckName(p.Name)
 }

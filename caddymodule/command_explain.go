@@ -128,9 +128,26 @@ func missing(t *token.Token, e *admin.Explanation) string {
 	switch {
 	case t.Type == token.ReadOnly:
 		return e.Operation + " counts as writing, by its method or by a mark, and the token is read-only"
+	case e.Almost != "":
+		return "no permission has " + e.Operation + " as it is; " + e.Almost + " (behind the path, or in --json-body)"
 	case len(e.Lacks) == 0:
 		return "no permission has " + e.Operation + "; grant the operation itself, or make the token full-access"
 	default:
-		return "the permission " + strings.Join(e.Lacks, " or ") + " is missing"
+		return lacking(e.Lacks)
 	}
+}
+
+// lacking says which permissions are missing of which one is needed, and for what.
+func lacking(grants []string) string {
+	var names, values []string
+	for _, grant := range grants {
+		name, fixes := permission.CutFixes(grant)
+		names = append(names, name)
+		values = fixes
+	}
+	text := "the permission " + strings.Join(names, " or ") + " is missing"
+	if len(values) > 0 {
+		text += " for " + strings.Join(values, " and ")
+	}
+	return text
 }

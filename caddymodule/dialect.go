@@ -68,6 +68,10 @@ func (h *Handler) bring() error {
 
 var errDialectErrors = errors.New("errors caddy leaves the answers to handle_errors, so a dialect has no say in them; leave one of both out")
 
+func errDialectBrings(permission, dialect string) error {
+	return fmt.Errorf("permission %s is defined twice: dialect %s brings one", permission, dialect)
+}
+
 func findDialect(name string) (*dialect, error) {
 	if name == "" {
 		return nil, nil

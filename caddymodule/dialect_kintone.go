@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"net/http"
 
@@ -61,7 +60,7 @@ const (
 )
 
 func answerKintone(_ *Handler, _ *http.Request, d *gate.Decision, p *problem) (int, any) {
-	answer := kintoneError{ID: rand.Text(), Message: p.Detail}
+	answer := kintoneError{ID: p.id, Message: p.Detail}
 	status := p.Status
 	switch d.Reason {
 	case gate.NoCredential:

@@ -150,6 +150,31 @@ func TestKintoneForwards(t *testing.T) {
 	}
 }
 
+// The message says what is missing in the request, or for which app a permission is. A
+// value of the client's is neither repeated at length nor if it is a secret.
+func TestKintoneSaysWhatIsMissing(t *testing.T) {
+	b := startBackend(t, "")
+	g := newKintone(t, b, "")
+	secret := g.tokens["eight"].secret
+	for _, test := range []struct{ method, target, body, says string }{
+		{"GET", "/k/v1/record.json?app=8", "", "The API token has no grant of the permission record.view for app=8."},
+		{"PUT", "/k/v1/record.json", `{"app":8}`, "The API token has no grant of the permission record.edit for app=8."},
+		{"PUT", "/k/v1/record.json", "", "The API token has no grant for this operation as it is: record.edit has it with app in the JSON body."},
+		{"GET", "/k/v1/file.json", "", "The API token has no grant of the permission file.download."},
+		{"GET", "/k/v1/none.json", "", "The API token has no grant for this operation, and no permission includes it."},
+		{"GET", "/k/v1/record.json?app=" + strings.Repeat("8", 300), "", "The API token has no grant of the permission record.view."},
+		{"GET", "/k/v1/record.json?app=" + secret, "", "The API token has no grant of the permission record.view."},
+	} {
+		a := g.askWith(test.method, test.target, test.body, "Content-Type: application/json", "X-Cybozu-API-Token: "+g.tokens["seven"].secret)
+		var told map[string]string
+		if err := json.Unmarshal([]byte(a.body), &told); err != nil || a.status != 403 || told["message"] != test.says {
+			t.Errorf("%s %s %s: %d %s, want %q", test.method, test.target, test.body, a.status, a.body, test.says)
+		}
+		id := `"answer":"` + told["id"] + `"`
+		eventually(t, "the log has the id of the answer", func() bool { return told["id"] != "" && strings.Contains(g.log(), id) })
+	}
+}
+
 // Bodies that decide may be as long as kintone's client makes them, or as it is
 // configured; the refusal names what to configure.
 func TestKintoneLongBodies(t *testing.T) {

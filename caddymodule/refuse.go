@@ -1,15 +1,18 @@
 package caddymodule
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -23,6 +26,8 @@ type problem struct {
 	Code       string `json:"code"`
 	Permission string `json:"permission,omitempty"` // that would have allowed the request
 	Operation  string `json:"operation,omitempty"`  // what it tried, if no permission has it
+
+	id string // of the answer, as kintone has one
 }
 
 // retryAfter is what a 503 tells clients: look-ups are tried again about as often.
@@ -30,7 +35,13 @@ const retryAfter = "2"
 
 // refuse answers a request that does not go on.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decision) error {
-	h.logRefusal(r, d)
+	var more []zap.Field
+	id := ""
+	if h.Dialect == dialectKintone {
+		id = rand.Text()
+		more = append(more, zap.String("answer", id))
+	}
+	h.logRefusal(r, d, more...)
 	header := w.Header()
 	answers := h.dialect != nil && h.dialect.answer != nil
 	if challenge := h.challenge(d); challenge != "" && !answers {
@@ -40,7 +51,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 		header.Set("Retry-After", retryAfter)
 	}
 	setPrivate(header)
-	p := describeRefusal(d)
+	p := describeRefusal(d, h.catalog)
+	p.id = id
 	if h.dialect != nil && h.dialect.answer == nil && p.Status == http.StatusForbidden {
 		p.Status, p.Title = http.StatusUnauthorized, http.StatusText(http.StatusUnauthorized)
 	}
@@ -89,7 +101,7 @@ var refusalDetails = map[gate.Reason]string{
 // describeRefusal says what is wrong and what to do about it. All that is wrong
 // with a token itself gets the same words: what a stranger has in hand is not
 // for them to learn; the log has the reason (security rule 9).
-func describeRefusal(d *gate.Decision) problem {
+func describeRefusal(d *gate.Decision, catalog *permission.Catalog) problem {
 	status := d.Reason.Status()
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: string(d.Reason)}
 	switch d.Reason {
@@ -106,7 +118,7 @@ func describeRefusal(d *gate.Decision) problem {
 	case gate.UnknownDocument: // clients look for these words
 		p.Detail = d.Err.Error()
 	case gate.MissingPermission:
-		describeMissing(&p, d)
+		describeMissing(&p, d, catalog)
 	case gate.AmbiguousCredential, gate.TooManyCredentials, gate.OverlappingTokens, gate.RefusedMethod, gate.MethodOverride,
 		gate.RefusedIntrospection, gate.StoreUnavailable, gate.Failure:
 		p.Detail = refusalDetails[d.Reason]
@@ -115,7 +127,7 @@ func describeRefusal(d *gate.Decision) problem {
 	return p
 }
 
-func describeMissing(p *problem, d *gate.Decision) {
+func describeMissing(p *problem, d *gate.Decision, catalog *permission.Catalog) {
 	readOnly := d.Tokens.First.Token.Type == token.ReadOnly && d.Tokens.Rest == nil
 	if p.Permission = d.Permission; p.Permission == "" {
 		p.Operation = redactor.Load().Text(d.Match.String())
@@ -126,10 +138,21 @@ func describeMissing(p *problem, d *gate.Decision) {
 	case readOnly:
 		p.Detail = "The API token may only read, and this operation counts as writing."
 	case p.Permission != "":
-		p.Detail = fmt.Sprintf("The API token has no grant of the permission %s.", p.Permission)
+		p.Detail = fmt.Sprintf("The API token has no grant of the permission %s%s.", p.Permission, lackedFor(d, catalog))
+	case catalog.Almost(d.Match) != "":
+		p.Detail = "The API token has no grant for this operation as it is: " + catalog.Almost(d.Match) + "."
 	default:
 		p.Detail = "The API token has no grant for this operation, and no permission includes it."
 	}
+}
+
+// lackedFor says for which values the permission is missing, if the token is held to others.
+func lackedFor(d *gate.Decision, catalog *permission.Catalog) string {
+	_, values := permission.CutFixes(d.Tokens.Lacking(catalog, d.Match)[0])
+	if values == nil {
+		return ""
+	}
+	return " for " + redactor.Load().Text(strings.Join(values, " and "))
 }
 
 // challenge is the WWW-Authenticate header as RFC 6750, section 3, has it: no
@@ -163,7 +186,7 @@ func (h *Handler) scheme() string {
 
 // logRefusal writes the one line about a refusal: what a person needs to find
 // out why, and no secret. What is wrong with the store the runtime logs, once.
-func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
+func (h *Handler) logRefusal(r *http.Request, d *gate.Decision, more ...zap.Field) {
 	line := h.logger.Check(refusalLevel(d.Reason), "request refused")
 	if line == nil {
 		return
@@ -181,7 +204,7 @@ func (h *Handler) logRefusal(r *http.Request, d *gate.Decision) {
 	if d.Err != nil {
 		fields = append(fields, zap.Error(d.Err))
 	}
-	line.Write(fields...)
+	line.Write(append(fields, more...)...)
 }
 
 func refusalLevel(reason gate.Reason) zapcore.Level {

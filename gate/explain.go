@@ -20,8 +20,12 @@ type Explanation struct {
 	Operation string
 	// Permissions are those that have the operation, the most specific first.
 	Permissions []string
-	// Lacks are those of which the token would need one: Permissions, or what they require.
+	// Lacks are grants of which the token would need one: of Permissions, or of what they
+	// require, for the values that its grants are held to.
 	Lacks []string
+	// Almost says what has the operation if the request had other parameters, if nothing
+	// has it as it is.
+	Almost string
 	// Grants are those grants of a custom token that allow it.
 	Grants []string
 	// Match is what the request does, with the values of its parameters.
@@ -59,7 +63,7 @@ func Explain(t token.Token, catalog *permission.Catalog, asked Asked, now time.T
 		part := explain(tokens, catalog, &Matches{First: m, Rest: catalog.Required(m)}, reason, nil)
 		e.Parts = append(e.Parts, part)
 		if e.Reason == "" || e.Reason == Allow {
-			e.Reason, e.Lacks, e.Err = part.Reason, part.Lacks, part.Err
+			e.Reason, e.Lacks, e.Almost, e.Err = part.Reason, part.Lacks, part.Almost, part.Err
 		}
 	}
 	return e, nil
@@ -72,7 +76,10 @@ func explain(tokens Tokens, catalog *permission.Catalog, does *Matches, reason R
 	if reason == "" {
 		var lacks permission.Match
 		if _, lacks, _, e.Reason = Decide(tokens, catalog, does); e.Reason == MissingPermission {
-			e.Lacks = catalog.Names(lacks)
+			e.Lacks = tokens.Lacking(catalog, lacks)
+		}
+		if e.Reason == MissingPermission && len(e.Lacks) == 0 {
+			e.Almost = catalog.Almost(lacks)
 		}
 	}
 	if e.Reason == MethodOverride {
@@ -85,6 +92,22 @@ func explain(tokens Tokens, catalog *permission.Catalog, does *Matches, reason R
 		e.Grants = catalog.Matching(t.Grants, m)
 	}
 	return e
+}
+
+// Lacking returns the grants of which the tokens would need one for what was matched, for
+// the values that their own are held to. A value in which a secret could stand is left out.
+func (t Tokens) Lacking(catalog *permission.Catalog, m permission.Match) []string {
+	var grants []string
+	for k := range t.all {
+		grants = append(grants, k.Token.Grants...)
+	}
+	lacking := catalog.Lacking(m, grants)
+	for i, grant := range lacking {
+		if strings.Contains(grant, token.Prefix) {
+			lacking[i], _ = permission.CutFixes(grant)
+		}
+	}
+	return lacking
 }
 
 // targetError is something that no request can be for.

@@ -24,18 +24,45 @@ func TestExplainParameters(t *testing.T) {
 		lacks                       string
 	}{
 		{"record.view app=7", "GET", "/k/v1/record.json?app=7", "", Allow, ""},
-		{"record.view app=7", "GET", "/k/v1/record.json?app=8", "", MissingPermission, "record.view"},
+		{"record.view app=7", "GET", "/k/v1/record.json?app=8", "", MissingPermission, "record.view app=8"},
+		{"record.view app=7", "GET", "/k/v1/record.json?app=8%209", "", MissingPermission, "record.view app=8%209"},
+		{"record.add app=7", "GET", "/k/v1/record.json?app=7", "", MissingPermission, "record.view app=7"},
+		{"record.add", "GET", "/k/v1/record.json?app=7", "", MissingPermission, "record.view"},
+		{"record.view space=3", "GET", "/k/guest/4/v1/record.json?app=7", "", MissingPermission, "record.view space=4"},
+		{"record.view app=7", "GET", "/k/v1/file.json?fileKey=x", "", MissingPermission, "file.download"},
+		{"record.view app=7", "GET", "/k/v1/record.json?app=" + strings.Repeat("8", 300), "", MissingPermission, "record.view"},
+		{"record.view app=7", "GET", "/k/v1/app/form/fields.json?app=8", "", MissingPermission, "app.manage app=8 record.add app=8 record.view app=8"},
 		{"record.view app=7", "GET", "/k/v1/record.json", "", MissingPermission, ""},
 		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":7}`, Allow, ""},
-		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":8}`, MissingPermission, "record.add"},
+		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":8}`, MissingPermission, "record.add app=8"},
 		{"record.add app=7", "POST", "/k/v1/record.json", `{"app":7,"app":8}`, AmbiguousRequest, ""},
-		{"record.edit app=7", "PUT", "/k/v1/record.json", `{"app":7}`, MissingPermission, "record.view"},
+		{"record.edit app=7", "PUT", "/k/v1/record.json", `{"app":7}`, MissingPermission, "record.view app=7"},
+		{"record.edit", "PUT", "/k/v1/record.json", `{"app":7}`, MissingPermission, "record.view"},
 		{"record.* app=7", "PUT", "/k/v1/records.json", `{"app":7,"upsert":true}`, Allow, ""},
 		{"PUT /k/v1/records.json", "PUT", "/k/v1/records.json", `{"app":8,"upsert":true}`, Allow, ""}, // says all of it
 	} {
 		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, Asked{test.method, test.target, test.body}, now)
 		if err != nil || e.Reason != test.want || strings.Join(e.Lacks, " ") != test.lacks || (e.Reason == Allow) != (len(e.Grants) > 0 && test.want == Allow) {
 			t.Errorf("%s: %s %s %s: %+v, %v", test.grant, test.method, test.target, test.body, e, err)
+		}
+	}
+}
+
+// A request that no permission has, for want of a parameter, is told which would have
+// it with that.
+func TestExplainSaysWhatIsNotThere(t *testing.T) {
+	g := newKintone(t)
+	for _, test := range []struct{ grant, method, target, body, want string }{
+		{"record.* app=7", "PUT", "/k/v1/record.json", "", "record.edit has it with app in the JSON body"},
+		{"record.* app=7", "PUT", "/k/v1/record.json?app=7", "{}", "record.edit has it with app in the JSON body"},
+		{"record.* app=7", "GET", "/k/v1/record.json", "", "record.view has it with app in the JSON body or app in the query"},
+		{"record.* app=7", "GET", "/k/v1/app.json?app=7", "", ""}, // app.manage has it without any
+		{"record.* app=7", "GET", "/k/v1/none.json", "", ""},
+		{"record.* app=7", "GET", "/k/v1/record.json?app=8", "", ""},
+	} {
+		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, Asked{test.method, test.target, test.body}, time.Now())
+		if err != nil || e.Reason != MissingPermission || e.Almost != test.want {
+			t.Errorf("%s %s %s: %q (%s, %v), want %q", test.method, test.target, test.body, e.Almost, e.Reason, err, test.want)
 		}
 	}
 }
@@ -57,9 +84,9 @@ func TestExplainBulk(t *testing.T) {
 		lacks  string
 	}{
 		{[]string{"record.* app=7"}, add + "," + edit, []Reason{Allow, Allow}, ""},
-		{[]string{"record.* app=7"}, add + "," + other, []Reason{Allow, MissingPermission}, "record.add"},
-		{[]string{"record.add app=7", "record.edit app=7"}, add + "," + edit + "," + other, []Reason{Allow, MissingPermission, MissingPermission}, "record.view"},
-		{[]string{"record.view app=7", "record.edit app=7"}, edit, []Reason{MissingPermission}, "record.add"},
+		{[]string{"record.* app=7"}, add + "," + other, []Reason{Allow, MissingPermission}, "record.add app=8"},
+		{[]string{"record.add app=7", "record.edit app=7"}, add + "," + edit + "," + other, []Reason{Allow, MissingPermission, MissingPermission}, "record.view app=7"},
+		{[]string{"record.view app=7", "record.edit app=7"}, edit, []Reason{MissingPermission}, "record.add app=7"},
 		{[]string{"POST " + path}, add, []Reason{MissingPermission}, "record.add"},
 		{[]string{"nonsense"}, add + "," + edit, []Reason{UnreadableToken, UnreadableToken}, ""},
 		{[]string{"record.* app=7"}, add + `,{"method":"GET"}`, nil, ""},

@@ -95,11 +95,7 @@ func (f *fixed) allows(m Match) string {
 }
 
 func (f *fixed) allowsAs(m Match, n int32) string {
-	operations := f.catalog.permissions[n].Operations
-	if m.more != nil && m.more.requiredBy != nil {
-		operations = m.more.requiredBy.Operations
-	}
-	for _, op := range operations {
+	for _, op := range f.catalog.operationsOf(m, n) {
 		if !op.does(m) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -165,7 +166,7 @@ func TestTryBulk(t *testing.T) {
 	ask := func(parts ...string) seen {
 		return b.post("/try", "token", "seven", "kind", "rest", "method", "POST", "path", "/k/v1/bulkRequest.json", "body", `{"requests": [`+strings.Join(parts, ",")+`]}`).saysAll()
 	}
-	ask(part("7"), part("8")).is(http.StatusOK, "✕ Refused", "The token was granted record.* app=7.", "The token has no grant of record.add.")
+	ask(part("7"), part("8")).is(http.StatusOK, "✕ Refused", "The token was granted record.* app=7.", "The token has no grant of record.add app=8.")
 	ask(part("7"), part(`"7"`)).is(http.StatusOK, "✓ Allowed")
 	ask(part(`"`+secret+`"`)).is(http.StatusOK, "✕ Refused").lacks(secret)
 }
@@ -195,11 +196,25 @@ func TestGrantsOfOneValue(t *testing.T) {
 	b.get("/tokens/"+made.ID+"/edit").saysAll().is(http.StatusOK, "stock.view shop=7\nstock.add shop=7</textarea>")
 	for _, test := range []struct{ method, path, body, says string }{
 		{"GET", "/stock?shop=7", "", "✓ Allowed"},
-		{"GET", "/stock?shop=8", "", "The token has no grant of stock.view."},
+		{"GET", "/stock?shop=8", "", "The token has no grant of stock.view shop=8."},
+		{"GET", "/stock", "", "No permission has GET /stock as it is: stock.view has it with shop in the query."},
 		{"POST", "/stock", `{"shop": 7}`, "✓ Allowed"},
-		{"POST", "/stock", `{"shop": 8}`, "The token has no grant of stock.add."},
+		{"POST", "/stock", `{"shop": 8}`, "The token has no grant of stock.add shop=8."},
 		{"POST", "/stock", `{"shop": 7, "shop": 8}`, "which decides, stands in the request more than once"},
 	} {
 		b.post("/try", "token", "seven", "kind", "rest", "method", test.method, "path", test.path, "body", test.body).saysAll().is(http.StatusOK, test.says)
 	}
+
+	// A link grants for the value that was asked for, and there is none where that is not known.
+	edit := "/tokens/" + made.ID + "/edit?grant="
+	b.post("/try", "token", "seven", "method", "GET", "path", "/stock?shop=8").is(http.StatusOK, `href="`+edit+`stock.view%20shop%3d8"`)
+	b.get(edit+"stock.view%20shop%3D8").saysAll().is(http.StatusOK, "stock.view shop=7\nstock.add shop=7\nstock.view shop=8</textarea>", "stock.view shop=8 is chosen because")
+	b.post("/try", "token", "seven", "method", "GET", "path", "/stock?shop="+strings.Repeat("8", 300)).saysAll().
+		is(http.StatusOK, "The token has no grant of stock.view.").lacks("edit?grant=")
+	b.post("/try", "token", "seven", "method", "GET", "path", "/stock").is(http.StatusOK, "✕ Refused").lacks("edit?grant=")
+	use := token.Use{TokenID: made.ID, Day: f.now().UTC().Truncate(24 * time.Hour), Last: f.now().UTC(), Refused: 1, Permissions: []token.PermissionUse{{Permission: "stock.view", Refused: 1}}}
+	if err := f.store.RecordUse(t.Context(), []token.Use{use}); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/tokens/"+made.ID).saysAll().is(http.StatusOK, "asked for stock.view once").lacks("edit?grant=")
 }

@@ -106,6 +106,10 @@ func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) ([]verdict, error)
 	if err != nil {
 		return nil, err
 	}
+	permissions, err := u.permissionsOf(c, t.API)
+	if err != nil {
+		return nil, err
+	}
 	parts := e.Parts
 	if parts == nil {
 		parts = []admin.Explanation{e}
@@ -113,6 +117,9 @@ func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) ([]verdict, error)
 	verdicts := make([]verdict, len(parts))
 	for i := range parts {
 		verdicts[i] = newVerdict(t, &parts[i])
+		if _, values := permission.CutFixes(verdicts[i].Missing); values == nil && isHeld(t, permissions, verdicts[i].Missing) {
+			verdicts[i].Missing = "" // a link would grant it for all values
+		}
 	}
 	return verdicts, nil
 }
@@ -122,12 +129,20 @@ func newVerdict(t *token.Token, e *admin.Explanation) verdict {
 		Allowed: e.Reason.Allows(), Operation: e.Operation, Because: because(t, e), Matched: e.Operations, Permissions: e.Permissions,
 	}
 	if e.Reason == gate.MissingPermission && t.Type == token.Custom {
-		v.Missing = e.Operation
-		if len(e.Lacks) > 0 {
-			v.Missing = e.Lacks[0]
-		}
+		v.Missing = missingGrant(e)
 	}
 	return v
+}
+
+// missingGrant is what to grant; empty if that is not known.
+func missingGrant(e *admin.Explanation) string {
+	switch {
+	case e.Almost != "":
+		return ""
+	case len(e.Lacks) == 0:
+		return e.Operation
+	}
+	return e.Lacks[0]
 }
 
 // because says in words why a request is decided on as it is.
@@ -162,6 +177,8 @@ func missing(t *token.Token, e *admin.Explanation) string {
 	switch {
 	case t.Type == token.ReadOnly:
 		return texts.Get("try.writes", e.Operation)
+	case e.Almost != "":
+		return texts.Get("try.almost", e.Operation, e.Almost)
 	case len(e.Lacks) == 0:
 		return texts.Get("try.no-permission", e.Operation)
 	case len(e.Lacks) == 1:

@@ -50,6 +50,7 @@ var tryIt = map[string]string{
 	"try.refused-method": "Requests of this method are never forwarded, for anyone.",
 	"try.writes":         "%s counts as writing, by its method or by a mark, and the token is read-only.",
 	"try.no-permission":  "No permission has %s. Grant the operation itself, or make the token full-access.",
+	"try.almost":         "No permission has %s as it is: %s.",
 	"try.missing":        "The token has no grant of %s.",
 	"try.missing-any":    "The token has no grant of any of these: %s.",
 	"try.opening":        "Where a gate opens %s, the token needs to be allowed every reading of the path.",
