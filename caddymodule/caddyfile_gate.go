@@ -216,7 +216,7 @@ func parseOperations(d *caddyfile.Dispenser) (ops []permission.Operation, err er
 		args = []string{strings.Join(args, " ")}
 	}
 	for _, arg := range args {
-		op, err := permission.ParseOperation(method + " " + arg)
+		op, err := permission.ParseOperation(method + " " + asWritten(arg))
 		if err != nil {
 			return nil, d.WrapErr(err)
 		}
@@ -245,7 +245,7 @@ func (h *Handler) parseResource(d *caddyfile.Dispenser) error {
 	if single {
 		permissionsOf = permission.ForSingle
 	}
-	permissions, err := permissionsOf(args[0], args[1], graphQL)
+	permissions, err := permissionsOf(args[0], asWritten(args[1]), graphQL)
 	if err != nil {
 		return d.WrapErr(err)
 	}

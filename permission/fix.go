@@ -28,6 +28,8 @@ func cutFixes(text string) (base string, fixes []fix, err error) {
 		switch {
 		case bad != nil || value == "" || strings.ContainsFunc(decoded, unicode.IsControl):
 			return "", nil, fmt.Errorf("%q fixes no value; write for example app=7, with %%20 for a blank", last)
+		case strings.ContainsAny(value, ",*"): // more likely meant as several grants, or as all values
+			return "", nil, fmt.Errorf("%q fixes one value; write a grant for each, or none for all values, and %%2C or %%2A for , or * in a value", last)
 		case slices.ContainsFunc(fixes, func(f fix) bool { return f.capture == capture }):
 			return "", nil, fmt.Errorf("%q fixes %s twice; write a grant for each value", text, capture)
 		}

@@ -174,9 +174,11 @@ func TestCheckFixes(t *testing.T) {
 	c := parameterCatalog(t)
 	for grant, says := range map[string]string{
 		"record.view app=7": "", "record.* app=7": "", "org.read org=acme part=x": "",
-		"record.view ap=7":        "have app in braces",
-		"plain.read app=7":        "have nothing in braces",
-		"record.veiw app=7":       "did you mean record.view?",
+		"record.view ap=7":             "have app in braces",
+		"plain.read app=7":             "have nothing in braces",
+		"record.veiw app=7":            "did you mean record.view?",
+		"record.view app=7,record.add": "a grant for each", "record.view app=7,8": "a grant for each", "record.view app=*": "none for all values",
+		"record.view app=7%2C8": "", "record.view app=%2A": "",
 		"record.view app=":        "fixes no value",
 		"record.view app=%zz":     "fixes no value",
 		"record.view app=%01":     "fixes no value",
