@@ -39,7 +39,7 @@ func TestExplainParameters(t *testing.T) {
 		{"record.edit app=7", "PUT", "/k/v1/record.json", `{"app":7}`, MissingPermission, "record.view app=7"},
 		{"record.edit", "PUT", "/k/v1/record.json", `{"app":7}`, MissingPermission, "record.view"},
 		{"record.* app=7", "PUT", "/k/v1/records.json", `{"app":7,"upsert":true}`, Allow, ""},
-		{"PUT /k/v1/records.json", "PUT", "/k/v1/records.json", `{"app":8,"upsert":true}`, Allow, ""}, // says all of it
+		{"PUT /k/v1/records.json", "PUT", "/k/v1/records.json", `{"app":8,"upsert":true}`, MissingPermission, "record.view"},
 	} {
 		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, Asked{test.method, test.target, test.body}, now)
 		if err != nil || e.Reason != test.want || strings.Join(e.Lacks, " ") != test.lacks || (e.Reason == Allow) != (len(e.Grants) > 0 && test.want == Allow) {

@@ -70,3 +70,29 @@ func TestOneTokenForIsForCustomTokens(t *testing.T) {
 	kintoneRow{[]int{40, 41}, "GET", "/k/v1/record.json?app=7", "", "", Allow, nil}.decide(t, g)
 	kintoneRow{[]int{41, 42}, "GET", "/k/v1/record.json?app=7", "", "", Allow, nil}.decide(t, g)
 }
+
+// Whoever has an operation written out needs what its permissions require, like whoever
+// has the permission: else PUT would show the record to who may not see it. What is
+// required is had by its name; another operation written out, or a wider one, is none.
+func TestOperationsWrittenOutNeedWhatIsRequired(t *testing.T) {
+	g := newKintone(t)
+	s := newMemoryStore()
+	g.Resolver = newResolver(t, s, nil)
+	for i, x := range []struct {
+		grants, body string
+		want         Reason
+	}{
+		{"PUT /k/v1/record.json", `{"app":7}`, MissingPermission},
+		{"PUT /k/v1/*", `{"app":7}`, MissingPermission},
+		{"PUT /k/v1/record.json json:app={app} app=7", `{"app":7}`, MissingPermission},
+		{"PUT /k/v1/record.json,GET /k/v1/record.json", `{"app":7}`, MissingPermission},
+		{"PUT /k/v1/record.json,record.view app=8", `{"app":7}`, MissingPermission},
+		{"PUT /k/v1/record.json,record.view app=7", `{"app":7}`, Allow},
+		{"PUT /k/v1/record.json,record.view", `{"app":7}`, Allow},
+		{"PUT /k/v1/record.json,record.view", `{"app":7,"upsert":true}`, MissingPermission},
+		{"PUT /k/v1/record.json,record.view,record.add", `{"app":7,"upsert":true}`, Allow},
+	} {
+		s.put(mint(uint64(i)), newToken("x", token.Custom, strings.Split(x.grants, ",")...))
+		kintoneRow{[]int{i}, "PUT", "/k/v1/record.json", jsonType, x.body, x.want, nil}.decide(t, g)
+	}
+}

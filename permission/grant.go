@@ -140,7 +140,10 @@ func (g *Grants) By(m Match) (name string, ok bool) {
 			return g.catalog.permissions[n].Name, true
 		}
 	}
-	if g.operations != nil {
+	// What is required is a permission, which no operation stands for that is written out:
+	// the one that requires it would always do.
+	required := m.IsRequired()
+	if g.operations != nil && !required {
 		if numbers := g.operations.find(m.key(), m.Path); numbers != nil {
 			return g.texts[numbers[0]], true
 		}
@@ -150,7 +153,7 @@ func (g *Grants) By(m Match) (name string, ok bool) {
 			return text, true
 		}
 	}
-	if g.written != nil {
+	if g.written != nil && !required {
 		if text := g.written.allows(m); text != "" {
 			return text, true
 		}

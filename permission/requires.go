@@ -61,17 +61,12 @@ func (c *Catalog) addFlags(all []Parameter, permission int32) []Parameter {
 // that they could: what a field is told stands in no member of the body.
 func (c *Catalog) Required(m Match) []Match {
 	if IsKind(m.Method) {
-		return c.RequiredAtMost(m)
+		return c.required(m, func(requirement) bool { return true })
 	}
 	return c.required(m, func(r requirement) bool {
 		_, there := m.value(r.flag)
 		return there || r.flag.Name == ""
 	})
-}
-
-// RequiredAtMost is Required for a request that has all that it could have.
-func (c *Catalog) RequiredAtMost(m Match) []Match {
-	return c.required(m, func(requirement) bool { return true })
 }
 
 func (c *Catalog) required(m Match, counts func(requirement) bool) (required []Match) {
