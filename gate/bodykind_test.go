@@ -45,6 +45,19 @@ func TestTypesThatAreJSONToSomeServers(t *testing.T) {
 	}
 }
 
+// A bulk request that is none by its type is refused before anybody waits for its body.
+func TestBulkOfAnotherTypeIsNotRead(t *testing.T) {
+	g := newKintone(t)
+	for kind, read := range map[string]bool{jsonType: true, "text/plain": false, urlencoded: false, "": false} {
+		r := post(seven, kind, strings.NewReader("{}"))
+		r.URL.Path = "/k/v1/bulkRequest.json"
+		r.Header.Set("X-Cybozu-API-Token", mint(seven))
+		if d := g.Check(r); (d.ReadBody != nil) != read {
+			t.Errorf("%q: %s, %v", kind, d.Reason, d.Err)
+		}
+	}
+}
+
 // A form that has nothing that decides, on a path where something could, is searched for
 // another method all the same.
 func TestFormsBesideParametersAreSearched(t *testing.T) {

@@ -91,6 +91,7 @@ func (s *fieldScanner) fits() bool {
 		return s.valueFits()
 	case inName, inMethodName: // without a value
 		return s.method != noMethod || s.state == inName && !methodField(string(s.text))
+	case inValue:
 	}
 	return true
 }

@@ -76,9 +76,9 @@ func (b *parameterBody) check(r *http.Request) error {
 			return errJSONEncoded
 		}
 		return checkJSON(b.whole)
-	default: // of a length that was not known before
-		return errParameterType
+	case untypedKind, otherKind, textKind, multipartKind: // the first if its length was not known before
 	}
+	return errParameterType
 }
 
 // checkJSON refuses what is no JSON to all servers.
