@@ -17,6 +17,36 @@ async function call(secret: string, path = "/api/articles", method = "GET"): Pro
 
 const draftOf = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 
+async function draftEdit(page: Page) {
+  await page.goto(`/tokens/${given.tokens.import.id}/edit`);
+  await page.getByLabel("Description").fill("Reads nothing any more, and writes what the press sends.");
+  await page.getByRole("checkbox", { name: "article.find", exact: true }).uncheck();
+  await page.getByRole("checkbox", { name: "article.delete", exact: true }).check();
+  await page.getByRole("button", { name: "Save as a draft" }).click();
+  await page.waitForURL(/notice=draft-saved/);
+}
+
+async function draftDeletion(page: Page) {
+  await page.goto(`/tokens/${given.tokens.forgotten.id}/delete`);
+  await page.getByRole("button", { name: "Draft its deletion" }).click();
+  await page.waitForURL(/notice=draft-deletion/);
+}
+
+async function draftSecret(page: Page) {
+  await page.goto(`/tokens/${given.tokens.site.id}/regenerate`);
+  await page.getByLabel("24 hours after the update").check();
+  await page.getByRole("button", { name: "Regenerate" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("New secret");
+}
+
+async function draftToken(page: Page) {
+  await page.goto("/tokens/new?api=articles");
+  await page.getByLabel("Name").fill("Press agency");
+  await page.getByRole("checkbox", { name: "article.create", exact: true }).check();
+  await page.getByRole("button", { name: "Make a draft of it" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("Your new token");
+}
+
 async function discardAll(page: Page) {
   await page.goto(drafts);
   const button = page.getByRole("button", { name: "Discard all …" });
@@ -45,44 +75,54 @@ test.describe("drafts", () => {
     await checkPage(page, "drafts-none");
   });
 
-  test("say what they change, and what would be answered otherwise", async ({ page, as }) => {
-    const { id, name } = given.tokens.import;
-    await page.goto(`/tokens/${id}/edit`);
-    await page.getByLabel("Description").fill("Reads nothing any more, and writes what the press sends.");
-    await page.getByRole("checkbox", { name: "article.find", exact: true }).uncheck();
-    await page.getByRole("checkbox", { name: "article.delete", exact: true }).check();
+  test("are what the form of a token saves", async ({ page }) => {
+    await page.goto(`/tokens/${given.tokens.import.id}/edit`);
     await checkPage(page, "drafts-edit");
-    await page.getByRole("button", { name: "Save as a draft" }).click();
+    await draftEdit(page);
     await expect(page.getByRole("status").first()).toHaveText("Saved as a draft. It holds once the API is updated.");
     await expect(page.getByRole("region", { name: "What it may do" })).not.toContainText("DELETE");
     await checkPage(page, "drafts-token");
+    await page.getByRole("link", { name: "Edit", exact: true }).click();
+    await expect(page.getByText("The form begins with what is drafted.")).toBeVisible();
+    await expect(page.getByRole("checkbox", { name: "article.delete", exact: true })).toBeChecked();
+  });
 
+  test("are also deletions", async ({ page }) => {
     await page.goto(`/tokens/${given.tokens.forgotten.id}/delete`);
     await checkPage(page, "drafts-delete");
-    await page.getByRole("button", { name: "Draft its deletion" }).click();
+    await draftDeletion(page);
     await checkPage(page, "drafts-token-deleted");
+  });
+
+  test("are also new secrets", async ({ page }) => {
     await page.goto(`/tokens/${given.tokens.site.id}/regenerate`);
-    await page.getByLabel("24 hours after the update").check();
     await checkPage(page, "drafts-regenerate");
-    await page.getByRole("button", { name: "Regenerate" }).click();
+    await draftSecret(page);
     await expect(page.getByText("This secret is a draft.")).toBeVisible();
+    expect(await call(await page.locator("#secret").innerText())).toBe(401);
+    expect(await call(given.tokens.site.secret)).toBe(200);
+  });
+
+  test("are also new tokens", async ({ page }) => {
     await page.goto("/tokens/new?api=articles");
-    await page.getByLabel("Name").fill("Press agency");
-    await page.getByRole("checkbox", { name: "article.create", exact: true }).check();
     await checkPage(page, "drafts-new");
-    await page.getByRole("button", { name: "Make a draft of it" }).click();
+    await draftToken(page);
     await expect(page.getByText("so its secret is refused until API articles is updated")).toBeVisible();
     await checkPage(page, "drafts-secret");
     await page.getByRole("link", { name: "Done, go to the drafts" }).click();
+    await expect(draftOf(page, "Press agency")).toContainText("nobody has used it yet");
+  });
 
+  test("say what they change, and what would be answered otherwise", async ({ page, as }) => {
+    for (const draft of [draftEdit, draftDeletion, draftSecret, draftToken]) await draft(page);
+    await page.goto(drafts);
     await expect(page.getByRole("heading", { name: "1 new token, 2 changed, 1 to be deleted" })).toBeVisible();
-    const changed = draftOf(page, name);
+    const changed = draftOf(page, given.tokens.import.name);
     await expect(changed).toContainText("− article.find");
     await expect(changed).toContainText("+ article.delete");
     await expect(changed).toContainText(/\d+ requests with article\.find that were allowed would be refused\./);
     await expect(changed).toContainText(/\d+ requests with article\.delete that were refused would be allowed\./);
     await expect(draftOf(page, given.tokens.site.name)).toContainText("and the old ones for 1 day after it");
-    await expect(draftOf(page, "Press agency")).toContainText("nobody has used it yet");
     await checkPage(page, "drafts");
     const reader = await as("owner", { viewport: { width: 1280, height: 900 }, deviceScaleFactor: 0.66 }); // scripts/pictures takes this one
     await reader.goto(drafts);
@@ -90,17 +130,23 @@ test.describe("drafts", () => {
     await page.getByRole("link", { name: "90 days" }).click();
     await expect(page.getByText("Of the requests of the last 90 days:")).toBeVisible();
     await expect(draftOf(page, given.tokens.forgotten.name)).toContainText("No request of the last 90 days");
-
     await page.getByRole("button", { name: "Update the API …" }).click();
     await expect(page.getByText("4 drafts will be in force")).toBeVisible();
     await checkPage(page, "drafts-update");
     await page.getByRole("link", { name: "Cancel" }).click();
+    await expect(page).toHaveURL(drafts);
+  });
+
+  test("are told of wherever their tokens and their API are", async ({ page }) => {
+    for (const draft of [draftEdit, draftDeletion]) await draft(page);
     await page.goto("/tokens");
-    await expect(page.getByText("articles: 4 changes are drafts and don't hold yet.")).toBeVisible();
-    await expect(page.getByRole("row").filter({ hasText: name })).toContainText("draft");
+    await expect(page.getByText("articles: 2 changes are drafts and don't hold yet.")).toBeVisible();
+    await expect(page.getByRole("row").filter({ hasText: given.tokens.import.name })).toContainText("draft");
     await checkPage(page, "drafts-list");
     await page.goto("/apis");
     await checkPage(page, "drafts-apis");
+    await page.getByRole("link", { name: "2 drafts articles" }).click();
+    await expect(page).toHaveURL(drafts);
   });
 
   test("are discarded one by one, by keyboard alone", async ({ page }) => {
