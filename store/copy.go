@@ -8,10 +8,10 @@ import (
 
 var errStopped = errors.New("the importing store stopped")
 
-// Copy moves all tokens with their secrets and their use, drafts, roles, accounts,
-// the audit trail and the catalogs from one store into another that has no tokens,
-// drafts, roles and accounts yet (ErrNotEmpty otherwise), and returns how many tokens
-// there were. All but the catalogs comes as a whole or not at all. People sign in
+// Copy moves all tokens with their secrets and their use, drafts, secrets that are
+// gone, roles, accounts, the audit trail and the catalogs from one store into another
+// that has no tokens, drafts, roles and accounts yet (ErrNotEmpty otherwise), and
+// returns how many tokens there were. All but the catalogs comes as a whole or not at all. People sign in
 // anew: sessions are not moved.
 func Copy(ctx context.Context, from, to Store) (n int, err error) {
 	catalogs, err := from.Catalogs(ctx)

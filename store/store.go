@@ -81,8 +81,8 @@ type Store interface {
 	Clock(ctx context.Context) (time.Time, error)
 
 	// Export calls yield for every token, and then every draft, in the order of their
-	// ids, then for every role, account and event, oldest first; all as of one moment. Sessions and
-	// memories of keys are left behind. It ends with yield's error, if that returns
+	// ids, then for every secret that is gone, role, account and event, oldest first;
+	// all as of one moment. Sessions and memories of keys are left behind. It ends with yield's error, if that returns
 	// one. A row that can't be understood ends it with ErrUnreadable.
 	Export(ctx context.Context, yield func(Record) error) error
 
@@ -113,6 +113,10 @@ type Reader interface {
 	Usage(ctx context.Context, tokenID string, since time.Time) ([]token.Use, error)
 	// UseSummary returns what the token did since the given UTC day, per permission.
 	UseSummary(ctx context.Context, tokenID string, since time.Time) (UseSummary, error)
+	// Gone reports whether a secret that another system minted ended here: it was
+	// replaced, or its token deleted, whatever happened to it since. Those have no hint
+	// that begins with token.Prefix.
+	Gone(ctx context.Context, digest token.Digest) (bool, error)
 	// Catalogs returns what the gateways on this store protect, sorted by API.
 	Catalogs(ctx context.Context) ([]Catalog, error)
 }
@@ -173,7 +177,7 @@ type PermissionDay struct {
 }
 
 // Record is a token with all that a store has about it, for moving it to
-// another store, or else a draft, a role, an account or an event.
+// another store, or else a draft, a secret that is gone, a role, an account or an event.
 type Record struct {
 	Token   token.Token // its last use may be newer than those in Uses
 	Secrets []Secret
@@ -183,6 +187,7 @@ type Record struct {
 	Address     string // that the last use came from
 
 	Draft   *Draft
+	Gone    *token.Digest
 	Role    *Role
 	Account *Account
 	Event   *Event
@@ -190,7 +195,7 @@ type Record struct {
 
 // IsToken reports whether the record is one of a token.
 func (r *Record) IsToken() bool {
-	return r.Draft == nil && r.Role == nil && r.Account == nil && r.Event == nil
+	return r.Draft == nil && r.Gone == nil && r.Role == nil && r.Account == nil && r.Event == nil
 }
 
 // Changed names the secrets whose tokens changed. A reader that holds any of

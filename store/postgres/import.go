@@ -114,6 +114,7 @@ type part struct {
 	tokens, secrets             [][]any
 	uses, permissions, lastUses [][]any
 	drafts                      [][]any
+	gone                        [][]byte
 	roles, accounts, events     [][]any
 }
 
@@ -173,6 +174,11 @@ func (t *tx) copyPart(ctx context.Context, p *part) error {
 		}
 		if err := t.copyRows(ctx, table.name, table.columns, table.rows); err != nil {
 			return fmt.Errorf("importing %s: %w", table.name, err)
+		}
+	}
+	if len(p.gone) > 0 { // the store may remember some of them
+		if _, err := t.exec(ctx, insertGone, p.gone); err != nil {
+			return fmt.Errorf("importing secrets that are gone: %w", err)
 		}
 	}
 	*p = part{}

@@ -170,7 +170,7 @@ const schemaFacts = `SELECT current_database()::text, coalesce(current_schema():
 	EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.version AND a.attname = 'tokenreeve'),
 	coalesce((SELECT string_agg(o.relname, ', ' ORDER BY o.relname) FROM pg_class o WHERE o.relnamespace = c.namespace
 		AND o.relname IN ('schema_version', 'tokens', 'secrets', 'usage', 'permission_usage', 'last_uses', 'catalogs', 'changes',
-			'accounts', 'roles', 'sessions', 'events', 'retention', 'usage_retention', 'idempotents', 'gateways', 'drafts')), '')
+			'accounts', 'roles', 'sessions', 'events', 'retention', 'usage_retention', 'idempotents', 'gateways', 'drafts', 'gone_secrets')), '')
 	FROM (SELECT n.oid AS namespace, v.oid AS version FROM (SELECT current_schema() AS name) s
 		LEFT JOIN pg_namespace n ON n.nspname = s.name
 		LEFT JOIN pg_class v ON v.relnamespace = n.oid AND v.relname = 'schema_version') c`

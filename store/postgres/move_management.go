@@ -17,6 +17,9 @@ func (s *Store) exportManagement(ctx context.Context, db queryer, yield func(sto
 	if err := exportDrafts(ctx, r, yield); err != nil {
 		return err
 	}
+	if err := exportGone(ctx, r, yield); err != nil {
+		return err
+	}
 	roles, err := readAll(ctx, r, selectRoles, nil, scanRole)
 	if err != nil {
 		return fmt.Errorf("exporting roles: %w", err)
@@ -65,6 +68,8 @@ func (p *part) addManagement(r store.Record) error {
 			return fmt.Errorf("draft of token %q: %w", r.Draft.TokenID, err)
 		}
 		p.drafts = append(p.drafts, []any{r.Draft.TokenID, r.Draft.API, r.Draft.Version, text})
+	case r.Gone != nil:
+		p.gone = append(p.gone, r.Gone[:])
 	case r.Role != nil:
 		values, err := store.RoleValues(r.Role)
 		if err != nil {

@@ -8,6 +8,7 @@ const GrantsToServe = `GRANT USAGE ON SCHEMA public TO tokenreeve_serve;
 GRANT SELECT ON schema_version TO tokenreeve_serve;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tokens, secrets, usage, permission_usage, last_uses TO tokenreeve_serve;
 GRANT SELECT, INSERT, UPDATE, DELETE ON drafts, accounts, roles, sessions, idempotents TO tokenreeve_serve;
+GRANT SELECT, INSERT ON gone_secrets TO tokenreeve_serve;
 GRANT SELECT, INSERT, DELETE ON events TO tokenreeve_serve;
 GRANT SELECT, UPDATE ON retention, usage_retention TO tokenreeve_serve;
 GRANT SELECT, INSERT, UPDATE ON catalogs TO tokenreeve_serve;

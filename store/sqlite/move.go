@@ -207,6 +207,9 @@ func (i *importer) add(ctx context.Context, r store.Record) error {
 	switch {
 	case r.Draft != nil:
 		return i.t.SaveDraft(ctx, *r.Draft, 0)
+	case r.Gone != nil:
+		_, err := i.t.exec(ctx, insertGone, r.Gone[:])
+		return i.t.outcome(ctx, "importing secrets that are gone", err)
 	case r.Role != nil:
 		return i.t.CreateRole(ctx, *r.Role)
 	case r.Account != nil:

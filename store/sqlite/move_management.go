@@ -12,6 +12,9 @@ func (r reader) exportManagement(ctx context.Context, yield func(store.Record) e
 	if err := r.exportDrafts(ctx, yield); err != nil {
 		return err
 	}
+	if err := r.exportGone(ctx, yield); err != nil {
+		return err
+	}
 	roles, err := r.Roles(ctx)
 	if err != nil {
 		return fmt.Errorf("exporting %w", err)

@@ -92,6 +92,7 @@ func (s *suite) calls(ctx context.Context) map[string]error {
 	errs["TouchSession"] = s.Store.TouchSession(ctx, "ses_nobody", now)
 	_, errs["Draft"] = s.Store.Draft(ctx, "tok_0000000000000000")
 	_, errs["Drafts"] = s.Store.Drafts(ctx, "")
+	_, errs["Gone"] = s.Store.Gone(ctx, token.Hash("ci"))
 	_, errs["Gateways"] = s.Store.Gateways(ctx)
 	_, errs["CountTokens"] = s.Store.CountTokens(ctx, "")
 	errs["SaveGateway"] = s.Store.SaveGateway(ctx, "1", []store.Gateway{sampleGateway("1", "a", "gw")})

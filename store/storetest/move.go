@@ -98,6 +98,7 @@ var moveTests = []test{
 	}},
 	{"a copy has everything", testCopy},
 	{"a copy has drafts, with the versions that they had", testCopyDrafts},
+	{"a copy remembers the secrets that are gone", testCopyGone},
 	{"a store that has drafts takes no tokens", func(s *suite) {
 		s.saveDrafts(s.draft("ci"))
 		s.isOnly(s.Store.Import(s.ctx, sequence(s.records(1))), store.ErrNotEmpty)
@@ -137,7 +138,7 @@ func (s *suite) records(many int) []store.Record {
 		r := store.Record{Token: t}
 		for n := range (i + 1) % 3 {
 			secret := newSecret(fmt.Sprint(t.ID, n))
-			secret.Hint = "…" + awkwardNames[i%len(awkwardNames)]
+			secret.Hint = token.Prefix + "…" + awkwardNames[i%len(awkwardNames)]
 			if n == 1 {
 				secret.Expiry = now.Add(time.Hour)
 			}

@@ -35,6 +35,7 @@ var secretTests = []test{
 		s.ok(s.Store.Export(s.ctx, func(r store.Record) error { moved = append(moved, r.Secrets...); return nil }))
 		equal(s, slices.Contains(moved, want), true)
 	}},
+	{"a secret of elsewhere is remembered when it ended, however that was", testGone},
 	{"a secret belongs to one token", func(s *suite) {
 		first, digest := s.create("first")
 		second, _ := s.create("second")

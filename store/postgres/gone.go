@@ -1,0 +1,51 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
+)
+
+const (
+	insertGone = `INSERT INTO gone_secrets (hash) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING`
+	nextGone   = `SELECT hash FROM gone_secrets WHERE hash > $1 ORDER BY hash LIMIT $2::bigint`
+)
+
+// Gone implements store.Reader.
+func (r reader) Gone(ctx context.Context, digest token.Digest) (bool, error) {
+	gone, err := readOne(ctx, r, `SELECT EXISTS (SELECT FROM gone_secrets WHERE hash = $1)`, []any{digest[:]}, func(row scanner) (gone bool, err error) {
+		return gone, row.Scan(&gone)
+	})
+	if err != nil {
+		return false, fmt.Errorf("secrets that are gone: %w", err)
+	}
+	return gone, nil
+}
+
+func scanGone(row scanner) (token.Digest, error) {
+	var hash []byte
+	if err := row.Scan(&hash); err != nil {
+		return token.Digest{}, err
+	}
+	return token.Digest(hash), nil // the table holds it to its length
+}
+
+func exportGone(ctx context.Context, r reader, yield func(store.Record) error) error {
+	for last := []byte{}; ; {
+		digests, err := readAll(ctx, r, nextGone, []any{last, int64(exportPart)}, scanGone)
+		if err != nil {
+			return fmt.Errorf("exporting secrets that are gone: %w", err)
+		}
+		if len(digests) == 0 {
+			return nil
+		}
+		for i := range digests {
+			if err := yield(store.Record{Gone: &digests[i]}); err != nil {
+				return err
+			}
+		}
+		last = digests[len(digests)-1][:]
+	}
+}
