@@ -158,7 +158,7 @@ func (s *Service) Secrets(ctx context.Context, actor Actor, id string) ([]Secret
 	}
 	records := make([]SecretRecord, len(secrets))
 	for i, secret := range secrets {
-		records[i] = SecretRecord{secret.Hint, moment(secret.Created), moment(secret.Expiry), moment(secret.LastUsed)}
+		records[i] = SecretRecord{secret.Hint, moment(secret.Created), moment(secret.Expiry), moment(secret.LastUsed), secret.Scheme}
 	}
 	return records, nil
 }

@@ -84,6 +84,8 @@ type SecretRecord struct {
 	Created  *time.Time `json:"created"`
 	Expiry   *time.Time `json:"expiry"` // null: as long as the token
 	LastUsed *time.Time `json:"last_used"`
+
+	Scheme token.Scheme `json:"scheme"`
 }
 
 // EventRecord is an entry of the audit trail as scripts and pages see it.

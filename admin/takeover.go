@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -17,9 +18,12 @@ type Foreign struct {
 	Where string // it was read: "line 3"
 	// Expiry, if set, counts instead of Duration and may be past: clients of the other
 	// system may want to hear that their token expired, not that it is unknown.
-	Expiry time.Time
-	// Secret is its text, or Hash what the other system stored under the scheme, in
-	// hexadecimal digits.
+	Expiry   time.Time
+	Disabled bool
+	// Again, if set, lets a secret come back that ended here.
+	Again bool
+	// Secret is its text, or, if there is a scheme, Hash what the other system stored
+	// under that, in hexadecimal digits.
 	Secret string
 	Hash   string
 	Scheme token.Scheme
@@ -30,6 +34,8 @@ type TakenOver struct {
 	Where    string
 	Token    token.Token // with the id and name of the one that is there, or as it was asked for
 	There    bool        // its secret was here already; nothing was done
+	Differs  []string    // in what the one that is there differs from the other system's
+	Gone     bool        // its secret was here and ended, so it is left out
 	Problems FieldErrors // why it can't be taken over
 }
 
@@ -44,7 +50,8 @@ var errNotApplied = errors.New("nothing was changed")
 
 // TakeOver makes tokens for secrets that another system minted: all of them, or
 // none if apply isn't set or one has problems. Tokens whose secrets are here
-// already stay as they are, so that it can run again.
+// already stay as they are, and those whose secrets ended here are left out, so that
+// it can run again.
 func (s *Service) TakeOver(ctx context.Context, actor Actor, list []Foreign, apply bool) ([]TakenOver, error) {
 	if len(list) > MaxTakeOver {
 		return nil, fmt.Errorf("there are %d tokens; take over at most %d at a time", len(list), MaxTakeOver)
@@ -86,8 +93,10 @@ func (s *Service) TakeOver(ctx context.Context, actor Actor, list []Foreign, app
 // foreign is a token on its way from another system.
 type foreign struct {
 	creation
-	where string
-	there *token.Token // that has the secret; nil if there is none
+	where    string
+	again    bool
+	relative bool         // it ends some time after it was made, whenever that was
+	there    *token.Token // that has the secret; nil if there is none
 }
 
 // prepare does what needs no transaction.
@@ -112,7 +121,11 @@ func (s *Service) prepare(ctx context.Context, f *Foreign) (foreign, error) {
 		asked.Expiry = f.Expiry.UTC().Truncate(time.Millisecond)
 	}
 	c.token, c.problems = asked, append(c.problems, problems...)
-	prepared := foreign{creation: *c, where: f.Where}
+	c.token.Enabled = !f.Disabled
+	prepared := foreign{creation: *c, where: f.Where, again: f.Again}
+	if _, err := token.ParseSpan(f.Duration); err == nil {
+		prepared.relative = f.Expiry.IsZero()
+	}
 	found, err := s.store.Lookup(ctx, c.secret.Digest)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -127,10 +140,20 @@ func (s *Service) prepare(ctx context.Context, f *Foreign) (foreign, error) {
 }
 
 func (f *Foreign) creation() (*creation, error) {
-	if f.Hash == "" {
-		return importing(f.Secret)
+	if f.Scheme == "" {
+		c, err := importing(f.Secret)
+		if err == nil {
+			// Stores take our prefix for a sign that the secret is in no list to import, and
+			// don't remember it when it ends.
+			c.secret.Hint = strings.TrimPrefix(c.secret.Hint, token.Prefix)
+		}
+		return c, err
 	}
 	c := &creation{action: tokenImport}
+	if f.Hash == "" {
+		c.problems.addf("secret", "has no hash there, so no client can use it; leave the token out")
+		return c, nil
+	}
 	digest, err := token.ParseDigest(f.Scheme, f.Hash)
 	if err != nil {
 		c.problems.addf("secret", "%v", err)
@@ -150,13 +173,19 @@ func (s *Service) takeOver(ctx context.Context, tx *staged, who *Actor, f *forei
 	}
 	where, twice := first[c.secret.Digest]
 	first[c.secret.Digest] = f.where
+	if there == nil && !f.again {
+		gone, err := tx.Gone(ctx, c.secret.Digest)
+		if o.Gone = gone; gone || err != nil {
+			return o, err
+		}
+	}
 	switch {
+	case there != nil && !twice && there.API == c.token.API && who.sees(there):
+		o.Token, o.There, o.Differs = *there, true, f.differs(there)
+		return o, nil
 	case len(c.problems) > 0: // its secret may be none
 	case twice:
 		c.problems.addf("secret", "is that of %s as well; every token needs its own", where)
-	case there != nil && there.API == c.token.API && who.sees(there):
-		o.Token, o.There = *there, true
-		return o, nil
 	case there != nil && who.sees(there):
 		c.problems.addf("secret", "belongs to token %q of API %s already", there.Name, there.API)
 	case there != nil:

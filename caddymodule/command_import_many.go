@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,8 @@ type takeOverFlags struct {
 	apply                bool
 	dsn, dsnEnv, saltEnv string
 	resources            []string
+
+	skip, rename, again []string
 }
 
 func importStrapiCommand(o *options) *cobra.Command {
@@ -32,7 +35,9 @@ expiry and rights stay, and so do the secrets: Strapi's hashes are kept, and a
 gate with dialect strapi and salt knows them.
 
 Without --apply it only tells what it would do, and what has no counterpart
-here. It may run again: tokens that are here already stay as they are.`,
+here. It may run again: tokens that are here already stay as they are, and it
+tells in what they differ. Those that were deleted here, or got a new secret,
+are left out.`,
 		Example: `  caddy api-tokens import strapi --api articles --dsn .tmp/data.db
   caddy api-tokens import strapi --api articles --dsn-env STRAPI_DATABASE_URL --apply`,
 		Args: none,
@@ -42,7 +47,7 @@ here. It may run again: tokens that are here already stay as they are.`,
 	o.takeOverFlags(cmd)
 	flags.StringVar(&o.takeOver.dsn, "dsn", "", "Strapi's database: the path of a SQLite file, or how to connect to Postgres, without a password")
 	flags.StringVar(&o.takeOver.dsnEnv, "dsn-env", "", "Environment variable that has it, for one with a password")
-	flags.StringVar(&o.takeOver.saltEnv, "salt-env", "API_TOKEN_SALT", "Environment variable of the gateway that has Strapi's salt")
+	flags.StringVar(&o.takeOver.saltEnv, "salt-env", defaultSaltEnv, "Environment variable of the gateway that has Strapi's salt")
 	flags.StringArrayVar(&o.takeOver.resources, "resource", nil, "What a content type is called in the catalog: api::blog.article=article; may be repeated")
 	return cmd
 }
@@ -50,14 +55,14 @@ here. It may run again: tokens that are here already stay as they are.`,
 func importCSVCommand(o *options) *cobra.Command {
 	return o.importFileCommand("csv", "Takes over the tokens of a CSV file, secrets as text or hashed", `
 The first line names the columns: name, and any of description, type, grants
-(separated by semicolons), duration or expiry, owner, and secret or one of the
-hashes sha256 and hmac-sha512, in hexadecimal digits.`, readCSV)
+(separated by semicolons), duration or expiry, enabled (true or false), owner,
+and secret or one of the hashes sha256 and hmac-sha512, in hexadecimal digits.`, readCSV)
 }
 
 func importJSONLCommand(o *options) *cobra.Command {
 	return o.importFileCommand("jsonl", "Takes over the tokens of a file with one JSON object in each line, secrets as text or hashed", `
 An object has a name, and any of description, type, grants (a list), duration or
-expiry, owner, and secret or one of the hashes sha256 and hmac-sha512, in
+expiry, enabled (a truth value), owner, and secret or one of the hashes sha256 and hmac-sha512, in
 hexadecimal digits.`, readJSONL)
 }
 
@@ -69,7 +74,9 @@ func (o *options) importFileCommand(kind, short, long string, read func(io.Reade
 ` + long + `
 
 Without --apply it only tells what it would do. If a line has a problem, nothing
-is imported. It may run again: tokens that are here already stay as they are.`,
+is imported. It may run again: tokens that are here already stay as they are,
+and it tells in what they differ. Those that were deleted here, or got a new
+secret, are left out.`,
 		Args: exactly(1, "<file|->"),
 		RunE: o.run(func(s *session, args []string) error { return s.importFile(args[0], read) }),
 	}
@@ -81,8 +88,14 @@ func (o *options) takeOverFlags(cmd *cobra.Command) {
 	o.makesStore = true
 	cmd.Flags().StringVar(&o.api, "api", defaultAPI, "API that the tokens shall belong to")
 	cmd.Flags().StringVar(&o.owner, "owner", "", "Who answers for them, if nothing else is said (default the system user)")
+	cmd.Flags().StringArrayVar(&o.takeOver.skip, "skip", nil, "Name of a token to leave out; may be repeated")
+	cmd.Flags().StringArrayVar(&o.takeOver.rename, "rename", nil, "What a token shall be called here: old name=new name; may be repeated")
+	cmd.Flags().StringArrayVar(&o.takeOver.again, "again", nil, "Name of a token that was deleted or got a new secret here, to bring its secret back; may be repeated")
 	cmd.Flags().BoolVar(&o.takeOver.apply, "apply", false, "Do it; else only what would be done is told")
 }
+
+// defaultSaltEnv is what Strapi itself calls it.
+const defaultSaltEnv = "API_TOKEN_SALT"
 
 // errDSNPassword does not repeat what was written.
 var errDSNPassword = errors.New("--dsn has a password in it, which shows in process lists; name an environment variable by --dsn-env, or use PGPASSWORD or PGPASSFILE")
@@ -117,14 +130,16 @@ func importStrapi(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.takeAllOver(list, lost); err != nil {
-		return err
+	return s.takeAllOver(list, lost)
+}
+
+// hintAtSalt says what the gate needs for tokens of which only Strapi's hash is known.
+func (s *session) hintAtSalt(list []admin.Foreign) {
+	salted := slices.ContainsFunc(list, func(f admin.Foreign) bool { return f.Scheme == token.HMACSHA512 })
+	if salted && slices.Contains(s.config.unsalted, s.api) {
+		fmt.Fprintf(s.notes, "The gate of API %s does not know Strapi's salt yet, so it refuses tokens with Strapi's hash. Write:\n\tdialect strapi {\n\t\tsalt {env.%s}\n\t}\n",
+			s.api, cmp.Or(s.takeOver.saltEnv, defaultSaltEnv))
 	}
-	if slices.Contains(s.config.unsalted, s.api) {
-		fmt.Fprintf(s.notes, "The gate of API %s does not know Strapi's salt yet, so it refuses these tokens. Write: dialect strapi { salt {env.%s} }\n",
-			s.api, f.saltEnv)
-	}
-	return nil
 }
 
 // ownerOr returns the owner that was named for a token, or for all, or who runs
@@ -157,89 +172,4 @@ func (s *session) importFile(name string, read func(io.Reader) ([]admin.Foreign,
 		list[i].API, list[i].Owner = s.api, s.ownerOr(list[i].Owner)
 	}
 	return s.takeAllOver(list, nil)
-}
-
-// takeOverReport is the outcome for scripts.
-type takeOverReport struct {
-	Applied  bool             `json:"applied"`
-	Tokens   []takeOverRow    `json:"tokens"`
-	Unmapped []admin.Unmapped `json:"unmapped"`
-}
-
-type takeOverRow struct {
-	Where    string       `json:"where"`
-	Outcome  string       `json:"outcome"`
-	Problems []string     `json:"problems"`
-	Token    admin.Record `json:"token"`
-}
-
-// The outcomes of a token.
-const (
-	outcomeNew     = "new"
-	outcomeThere   = "there"
-	outcomeProblem = "problem"
-)
-
-// takeAllOver takes the tokens over, or tries it, and tells what came of it.
-func (s *session) takeAllOver(list []admin.Foreign, lost []admin.Unmapped) error {
-	outcome, err := s.service.TakeOver(s.cmd.Context(), s.actor, list, s.takeOver.apply)
-	if err != nil {
-		return err
-	}
-	r := takeOverReport{Tokens: []takeOverRow{}, Unmapped: append([]admin.Unmapped{}, lost...)}
-	counts := map[string]int{}
-	for i := range outcome {
-		row := takeOverRow{Where: outcome[i].Where, Outcome: outcomeNew, Problems: []string{}, Token: s.service.Record(&outcome[i].Token)}
-		if outcome[i].There {
-			row.Outcome = outcomeThere
-		}
-		for _, problem := range outcome[i].Problems {
-			row.Outcome = outcomeProblem
-			row.Problems = append(row.Problems, problem.Error())
-		}
-		counts[row.Outcome]++
-		r.Tokens = append(r.Tokens, row)
-	}
-	r.Applied = s.takeOver.apply && counts[outcomeProblem] == 0
-	if err := s.printTakeOver(&r); err != nil {
-		return err
-	}
-	if n := counts[outcomeProblem]; n > 0 {
-		return fmt.Errorf("%d of %d tokens can't be taken over, so nothing was imported", n, len(outcome))
-	}
-	switch {
-	case s.json:
-	case r.Applied:
-		fmt.Fprintf(s.notes, "%d imported, %d were here already.\n", counts[outcomeNew], counts[outcomeThere])
-		if slices.ContainsFunc(outcome, func(o admin.TakenOver) bool { return o.Token.Draft == token.DraftCreate }) {
-			fmt.Fprintf(s.notes, "They are drafts, which hold with: caddy api-tokens drafts update --api %s\n", printable(s.api))
-		}
-	default:
-		fmt.Fprintf(s.notes, "%d would be imported, %d are here already. Nothing was changed; add --apply to do it.\n", counts[outcomeNew], counts[outcomeThere])
-	}
-	return nil
-}
-
-func (s *session) printTakeOver(r *takeOverReport) error {
-	if s.json {
-		return s.printJSON(r)
-	}
-	table := newTable(s.out)
-	fmt.Fprintln(table, "OUTCOME\tNAME\tTYPE\tEXPIRES\tGRANTS")
-	for _, row := range r.Tokens {
-		t := &row.Token
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", row.Outcome, orDash(t.Name), orDash(string(t.Type)), momentIf(t.Expiry, "never"), orDash(strings.Join(t.Grants, ", ")))
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	for _, row := range r.Tokens {
-		for _, problem := range row.Problems {
-			fmt.Fprintf(s.notes, "%s: %s\n", printable(row.Where), escapeControl(problem))
-		}
-	}
-	for _, lost := range r.Unmapped {
-		fmt.Fprintf(s.notes, "not mapped: token %q: %s\n", lost.Name, escapeControl(lost.Problem))
-	}
-	return nil
 }

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -26,6 +28,7 @@ type foreignRow struct {
 	Grants      []string `json:"grants"`
 	Duration    string   `json:"duration"`
 	Expiry      string   `json:"expiry"`
+	Enabled     *bool    `json:"enabled"`
 	Owner       string   `json:"owner"`
 	Secret      string   `json:"secret"`
 	SHA256      string   `json:"sha256"`
@@ -36,7 +39,8 @@ type foreignRow struct {
 func (r *foreignRow) places() map[string]*string {
 	return map[string]*string{
 		"name": &r.Name, "description": &r.Description, "type": &r.Type, "duration": &r.Duration, "expiry": &r.Expiry,
-		"owner": &r.Owner, "secret": &r.Secret, "sha256": &r.SHA256, "hmac-sha512": &r.HMACSHA512, "grants": new(string),
+		"owner": &r.Owner, "secret": &r.Secret, "sha256": &r.SHA256, "hmac-sha512": &r.HMACSHA512,
+		"grants": new(string), "enabled": new(string),
 	}
 }
 
@@ -47,7 +51,7 @@ func (r *foreignRow) foreign(where string) (admin.Foreign, error) {
 			Name: r.Name, Description: r.Description, Type: typeOr(r.Type, r.Grants), Grants: r.Grants, Owner: r.Owner,
 			Duration: "unlimited",
 		},
-		Where: where, Secret: r.Secret,
+		Where: where, Secret: r.Secret, Disabled: r.Enabled != nil && !*r.Enabled,
 	}
 	switch {
 	case r.Duration != "" && r.Expiry != "":
@@ -55,7 +59,11 @@ func (r *foreignRow) foreign(where string) (admin.Foreign, error) {
 	case r.Duration != "":
 		f.Duration = r.Duration
 	case r.Expiry != "":
-		f.Duration = r.Expiry
+		expiry, err := token.ParseExpiry(r.Expiry, time.Now())
+		if err != nil {
+			return f, fmt.Errorf("%s: expiry is not a date such as 2027-01-31, a time such as 2027-01-31T12:30:00Z or unlimited, or it is more than 100 years away", where)
+		}
+		f.Expiry = expiry
 	}
 	given := 0
 	for scheme, text := range map[token.Scheme]string{"": r.Secret, token.SHA256: r.SHA256, token.HMACSHA512: r.HMACSHA512} {
@@ -106,7 +114,15 @@ func readCSV(in io.Reader) ([]admin.Foreign, error) {
 			}
 		}
 		line, _ := r.FieldPos(0)
-		f, err := row.foreign(fmt.Sprintf("line %d", line))
+		where := fmt.Sprintf("line %d", line)
+		if text := *places["enabled"]; text != "" {
+			enabled, err := strconv.ParseBool(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: enabled is neither true nor false", where)
+			}
+			row.Enabled = &enabled
+		}
+		f, err := row.foreign(where)
 		if err != nil {
 			return nil, err
 		}
@@ -116,9 +132,16 @@ func readCSV(in io.Reader) ([]admin.Foreign, error) {
 
 func checkColumns(columns []string) error {
 	places := new(foreignRow).places()
+	if len(columns) == 1 {
+		for separator, name := range map[string]string{";": "semicolons", "\t": "tabs", "|": "bars"} {
+			if strings.Contains(columns[0], separator) {
+				return fmt.Errorf("line 1: the columns are separated by %s; separate them by commas", name)
+			}
+		}
+	}
 	for i, name := range columns {
 		if places[name] == nil {
-			return fmt.Errorf("line 1: column %d is none of name, description, type, grants, duration, expiry, owner, secret, sha256 and hmac-sha512", i+1)
+			return fmt.Errorf("line 1: column %d is none of name, description, type, grants, duration, expiry, enabled, owner, secret, sha256 and hmac-sha512", i+1)
 		}
 		if slices.Contains(columns[:i], name) {
 			return fmt.Errorf("line 1: column %s stands there twice", name)

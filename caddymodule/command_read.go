@@ -93,7 +93,8 @@ func (s *session) printToken(t *token.Token, gone []string, secrets []admin.Secr
 		{"requests", countUses(uses)},
 	})
 	printRows(table, missingRows(permissions.Permissions))
-	if len(secrets) > 1 { // during an overlap: is the old one still in use?
+	// During an overlap: is the old one still in use? And what still needs a salt?
+	if len(secrets) > 1 || slices.ContainsFunc(secrets, isSalted) {
 		printRows(table, secretRows(secrets))
 	}
 	label := "grants"
@@ -149,11 +150,16 @@ func secretRows(secrets []admin.SecretRecord) (rows [][2]string) {
 		if secret.Expiry != nil {
 			text += ", works until " + moment(*secret.Expiry)
 		}
+		if isSalted(secret) {
+			text += ", needs the salt of Strapi"
+		}
 		rows = append(rows, [2]string{label, text})
 		label = ""
 	}
 	return rows
 }
+
+func isSalted(secret admin.SecretRecord) bool { return secret.Scheme == token.HMACSHA512 }
 
 func countUses(uses []token.Use) string {
 	var allowed, refused uint64

@@ -145,7 +145,13 @@ func TestStrapiTokensWorkUnchanged(t *testing.T) {
 	if _, err := service.Delete(ctx, admin.Operator("ann"), made[0].Token.ID); err != nil {
 		t.Fatal(err)
 	}
-	list[0].Expiry = time.Now().Add(-time.Hour)
+	if made, err = service.TakeOver(ctx, admin.Operator("ann"), list, true); err != nil || !made[0].Gone {
+		t.Fatal(err, made)
+	}
+	if a := g.ask("GET", "/api/articles/1", bearer); a.status != 401 || a.body != strapiUnknown {
+		t.Errorf("deleted, and the import ran again: %d %s", a.status, a.body)
+	}
+	list[0].Expiry, list[0].Again = time.Now().Add(-time.Hour), true
 	if made, err = service.TakeOver(ctx, admin.Operator("ann"), list, true); err != nil || made[0].Problems != nil {
 		t.Fatal(err, made)
 	}

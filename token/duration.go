@@ -15,6 +15,16 @@ const maxDuration = 100 * 365 * 24 * time.Hour
 // ("2027-01-31", working through the end of that day in UTC) or an RFC 3339
 // time. Errors are *FieldError.
 func ParseDuration(s string, now time.Time) (time.Time, error) {
+	expiry, err := ParseExpiry(s, now)
+	if err == nil && !expiry.IsZero() && !expiry.After(now) {
+		return time.Time{}, invalid("duration", "%q is in the past", s)
+	}
+	return expiry, err
+}
+
+// ParseExpiry is ParseDuration for tokens of elsewhere: those may have ended, at most
+// 100 years ago.
+func ParseExpiry(s string, now time.Time) (time.Time, error) {
 	if s == "unlimited" {
 		return time.Time{}, nil
 	}
@@ -23,10 +33,10 @@ func ParseDuration(s string, now time.Time) (time.Time, error) {
 	switch {
 	case err != nil:
 		return time.Time{}, err
-	case !expiry.After(now):
-		return time.Time{}, invalid("duration", "%q is in the past", s)
 	case expiry.Sub(now) > maxDuration:
 		return time.Time{}, invalid("duration", "%q is more than 100 years ahead; use unlimited", s)
+	case now.Sub(expiry) > maxDuration: // also the zero time, which would be unlimited
+		return time.Time{}, invalid("duration", "%q is in the past", s)
 	}
 	return expiry, nil
 }

@@ -173,3 +173,21 @@ func wantInvalid(t *testing.T, err error, field, problem string) {
 		t.Errorf("error %q; want one of %s that says %q", err, field, problem)
 	}
 }
+
+// What ended elsewhere may be taken over as such. Nothing of it becomes the zero time,
+// which is unlimited.
+func TestParseExpiryTakesThePast(t *testing.T) {
+	for text, want := range map[string]time.Time{
+		"unlimited": {}, "2020-01-31": time.Date(2020, 2, 1, 0, 0, 0, 0, time.UTC),
+		"2020-01-31T12:30:00Z": time.Date(2020, 1, 31, 12, 30, 0, 0, time.UTC), "1h": now.UTC().Truncate(time.Millisecond).Add(time.Hour),
+	} {
+		if got, err := token.ParseExpiry(text, now); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "soon", "0001-01-01T00:00:00Z", "0000-12-31", "1900-01-01", "2200-01-01"} {
+		if got, err := token.ParseExpiry(text, now); err == nil {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,14 @@ var ErrNotStrapi = errors.New("the database has no table " + tokensTable + ", as
 func IsPostgres(source string) bool {
 	return strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") || strings.Contains(source, "host=") || strings.Contains(source, "dbname=")
 }
+
+// errSource does not repeat what was written, which may have a password in it.
+var errSource = errors.New("Strapi's tokens are read from the path of a SQLite file (./a:b if it has a colon) or from postgres://…, and this is neither; " +
+	"take those of MySQL over by import csv, with the column hmac-sha512 for access_key")
+
+// otherScheme is how addresses of other databases begin: mysql://, mysql:/, user:password@tcp(…).
+// One letter is a drive of Windows.
+var otherScheme = regexp.MustCompile(`^[^/\\:]{2,}:`)
 
 // Read returns all API tokens, sorted by name. The source is the path of a SQLite
 // file, or how to connect to Postgres.
@@ -79,11 +88,18 @@ func open(source string) (*sql.DB, error) {
 	if IsPostgres(source) {
 		return sql.Open("pgx", source)
 	}
-	path, err := filepath.Abs(strings.TrimPrefix(source, "sqlite:"))
+	source, isFile := strings.CutPrefix(source, "sqlite:")
+	if !isFile && otherScheme.MatchString(source) {
+		return nil, errSource
+	}
+	path, err := filepath.Abs(source)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(path); err != nil { // SQLite says less
+		if strings.ContainsAny(source, "@=;") { // it may be no path
+			return nil, errors.Join(errSource, errors.Unwrap(err))
+		}
 		return nil, err
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro"}
@@ -160,8 +176,17 @@ func text(value any) string {
 	return fmt.Sprint(value)
 }
 
-// moment reads a time. In SQLite Strapi keeps milliseconds since 1970.
+// moment reads a time, of which the zero one stands for none.
 func moment(value any) (time.Time, error) {
+	t, err := readMoment(value)
+	if err == nil && t.IsZero() && value != nil {
+		return time.Time{}, errors.New("the year 1 is no time")
+	}
+	return t, err
+}
+
+// readMoment knows that in SQLite Strapi keeps milliseconds since 1970.
+func readMoment(value any) (time.Time, error) {
 	switch v := value.(type) {
 	case nil:
 		return time.Time{}, nil

@@ -100,7 +100,7 @@ func check(t *testing.T, source string) {
 func TestTimes(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"1801398600123": true, "'1801398600123'": true, "'2027-01-31 12:30:00.123'": true, "'2027-01-31T12:30:00.123Z'": true,
-		"'soon'": false, "''": false,
+		"'soon'": false, "''": false, "'0001-01-01T00:00:00Z'": false,
 	} {
 		path := filepath.Join(t.TempDir(), "data.db")
 		fill(t, "sqlite", path, strings.ReplaceAll(tables(version5, "text"), "EXPIRY", text))
@@ -125,4 +125,22 @@ func TestReadRefuses(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "none.db")); err == nil {
 		t.Error("a file was made")
 	}
+}
+
+// What is the address of another database may have a password in it, which nothing
+// repeats.
+func TestReadRefusesOtherDatabases(t *testing.T) {
+	for _, source := range []string{
+		"mysql://strapi:very-secret@localhost/strapi", "mysql:/strapi:very-secret@localhost/strapi", "strapi:very-secret@tcp(localhost)/strapi",
+		"server=localhost;password=very-secret", "Postgres://strapi:very-secret@localhost/strapi", "//strapi:very-secret@localhost/strapi",
+	} {
+		_, err := strapi.Read(t.Context(), source)
+		if err == nil || strings.Contains(err.Error(), "very-secret") || !strings.Contains(err.Error(), "hmac-sha512") || !strings.Contains(err.Error(), "postgres://") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "a:b=c@d.db")
+	fill(t, "sqlite", path, strings.ReplaceAll(tables(version5, "datetime"), "EXPIRY", "1801398600123"))
+	check(t, path)
+	check(t, "sqlite:"+path)
 }
