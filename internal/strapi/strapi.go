@@ -39,7 +39,7 @@ func IsPostgres(source string) bool {
 }
 
 // errSource does not repeat what was written, which may have a password in it.
-var errSource = errors.New("Strapi's tokens are read from the path of a SQLite file (./a:b if it has a colon) or from postgres://…, and this is neither; " +
+var errSource = errors.New("its tokens are read from the path of a SQLite file (./a:b if it has a colon) or from postgres://…, and this is neither; " +
 	"take those of MySQL over by import csv, with the column hmac-sha512 for access_key")
 
 // otherScheme is how addresses of other databases begin: mysql://, mysql:/, user:password@tcp(…).
