@@ -131,7 +131,7 @@ func TestReadRefuses(t *testing.T) {
 // repeats.
 func TestReadRefusesOtherDatabases(t *testing.T) {
 	for _, source := range []string{
-		"mysql://strapi:very-secret@localhost/strapi", "mysql:/strapi:very-secret@localhost/strapi", "strapi:very-secret@tcp(localhost)/strapi",
+		"mysql://strapi:very-secret@localhost/strapi", "mysql://localhost/strapi", "mysql:/strapi:very-secret@localhost/strapi", "strapi:very-secret@tcp(localhost)/strapi",
 		"server=localhost;password=very-secret", "Postgres://strapi:very-secret@localhost/strapi", "//strapi:very-secret@localhost/strapi",
 	} {
 		_, err := strapi.Read(t.Context(), source)
