@@ -246,7 +246,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	setPlaceholders(r, &d)
 	if !d.Reason.Allows() {
-		return h.refuse(w, r, &d)
+		refused := d // so that only refusals are allocated
+		return h.refuse(w, r, &refused)
 	}
 	if d.FromQuery {
 		w = keepPrivate(w)
@@ -262,14 +263,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	h.cleanOriginal(r)
 	body := r.Body
 	if err := next.ServeHTTP(w, r); err != nil {
-		return h.afterFailure(w, r, &d, body, err)
+		return h.afterFailure(w, r, d, body, err)
 	}
 	return nil
 }
 
 // afterFailure answers a request whose body the gate broke off as the refusal
 // that it is: the next handler knows only that something went wrong.
-func (h *Handler) afterFailure(w http.ResponseWriter, r *http.Request, d *gate.Decision, body io.Reader, err error) error {
+func (h *Handler) afterFailure(w http.ResponseWriter, r *http.Request, d gate.Decision, body io.Reader, err error) error {
 	reason, problem := gate.BrokenOff(body)
 	if reason == "" {
 		return err
@@ -278,7 +279,7 @@ func (h *Handler) afterFailure(w http.ResponseWriter, r *http.Request, d *gate.D
 	if g := h.opened.Load(); g != nil {
 		g.decisions[reason].Inc()
 	}
-	return h.refuse(w, r, d)
+	return h.refuse(w, r, &d)
 }
 
 // step is what a gate does with a request: Check, or Resume.
