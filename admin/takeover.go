@@ -173,23 +173,19 @@ func (s *Service) takeOver(ctx context.Context, tx *staged, who *Actor, f *forei
 	}
 	where, twice := first[c.secret.Digest]
 	first[c.secret.Digest] = f.where
-	if there == nil && !f.again {
-		gone, err := tx.Gone(ctx, c.secret.Digest)
-		if o.Gone = gone; gone || err != nil {
-			return o, err
-		}
+	if o.Gone, err = f.gone(ctx, tx, there); o.Gone || err != nil {
+		return o, err
 	}
-	switch {
-	case there != nil && !twice && there.API == c.token.API && who.sees(there):
+	if there != nil && !twice && there.API == c.token.API && who.sees(there) {
 		o.Token, o.There, o.Differs = *there, true, f.differs(there)
 		return o, nil
+	}
+	switch {
 	case len(c.problems) > 0: // its secret may be none
 	case twice:
 		c.problems.addf("secret", "is that of %s as well; every token needs its own", where)
-	case there != nil && who.sees(there):
-		c.problems.addf("secret", "belongs to token %q of API %s already", there.Name, there.API)
 	case there != nil:
-		c.taken = true
+		c.belongsTo(there, who)
 	}
 	staged, err := tx.isStaged(ctx, c.token.API)
 	if err != nil {
@@ -204,6 +200,24 @@ func (s *Service) takeOver(ctx context.Context, tx *staged, who *Actor, f *forei
 		return o, nil
 	}
 	return o, err
+}
+
+// belongsTo notes that the secret is that of another token, which is named to those
+// who may know of it.
+func (c *creation) belongsTo(other *token.Token, who *Actor) {
+	if !who.sees(other) {
+		c.taken = true
+		return
+	}
+	c.problems.addf("secret", "belongs to token %q of API %s already", other.Name, other.API)
+}
+
+// gone reports whether the secret was here and ended, and nobody asks for it again.
+func (f *foreign) gone(ctx context.Context, tx *staged, there *token.Token) (bool, error) {
+	if there != nil || f.again {
+		return false, nil
+	}
+	return tx.Gone(ctx, f.secret.Digest)
 }
 
 // found returns the token, or the draft of one, that has the secret; nil if there is none.

@@ -126,23 +126,32 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err
 		word, err = oneOf(d, "check", "pass")
 		h.CheckPreflights = word == "check"
 	case "errors":
-		var word string
-		if word, err = oneOf(d, errorsCaddy, "problem"); word == errorsCaddy {
-			h.Errors = word
-		}
-		if h.Errors != "" && h.Dialect != "" && err == nil {
-			err = d.WrapErr(errDialectErrors)
-		}
+		err = h.parseErrors(d)
 	case "changes":
-		var word string
-		if word, err = oneArg(d, changesStaged); err == nil && word != changesStaged {
-			err = d.Errf("changes: unknown word %q; write staged, or leave the line out for changes that hold at once", word)
-		}
-		h.Changes = word
+		err = h.parseChanges(d)
 	case "dialect":
 		err = h.parseDialect(d)
 	default:
 		err = d.Errf("unknown word %q; api_tokens takes from, permission, resource, graphql, open, max_tokens, max_body, identity, preflight, errors, changes and dialect", d.Val())
+	}
+	return err
+}
+
+func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
+	word, err := oneOf(d, errorsCaddy, "problem")
+	if word == errorsCaddy {
+		h.Errors = word
+	}
+	if err == nil && h.Errors != "" && h.Dialect != "" {
+		return d.WrapErr(errDialectErrors)
+	}
+	return err
+}
+
+func (h *Handler) parseChanges(d *caddyfile.Dispenser) (err error) {
+	h.Changes, err = oneArg(d, changesStaged)
+	if err == nil && h.Changes != changesStaged {
+		return d.Errf("changes: unknown word %q; write staged, or leave the line out for changes that hold at once", h.Changes)
 	}
 	return err
 }

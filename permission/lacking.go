@@ -38,15 +38,15 @@ func (c *Catalog) fixesOf(m Match, n int32, captures []string) (text string) {
 		if !op.does(m) {
 			continue
 		}
-		fixes := ""
+		var fixes strings.Builder
 		for _, name := range op.Captures() {
 			value, _ := op.captured(m, name)
 			if slices.Contains(captures, name) && value != "" && !strings.ContainsFunc(value, unicode.IsControl) {
-				fixes += " " + name + "=" + url.PathEscape(value)
+				fixes.WriteString(" " + name + "=" + url.PathEscape(value))
 			}
 		}
-		if len(fixes) > len(text) { // nearer than an operation for everything below a path
-			text = fixes
+		if fixes.Len() > len(text) { // nearer than an operation for everything below a path
+			text = fixes.String()
 		}
 	}
 	return text

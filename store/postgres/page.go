@@ -158,6 +158,8 @@ func (f *filter) status(q *store.TokenQuery) {
 		f.terms = append(f.terms, `t.enabled`, `t.ends <= `+f.arg(q.Now.UnixMilli()))
 	case token.Active:
 		f.terms = append(f.terms, `t.enabled`, `t.ends > `+f.arg(q.Now.UnixMilli()))
+	case token.Drafted: // which no token of this table is
+		fallthrough
 	default:
 		f.terms = append(f.terms, `false`)
 	}

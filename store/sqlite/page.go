@@ -191,6 +191,8 @@ func tokenFilter(q *store.TokenQuery) *filter {
 		f.add(true, `t.enabled = 1 AND t.ends <= ?`, now)
 	case token.Active:
 		f.add(true, `t.enabled = 1 AND t.ends > ?`, now)
+	case token.Drafted: // which no token of this table is
+		fallthrough
 	default:
 		f.add(true, `false`)
 	}
