@@ -137,23 +137,23 @@ func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err
 	return err
 }
 
-func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
-	word, err := oneOf(d, errorsCaddy, "problem")
-	if word == errorsCaddy {
-		h.Errors = word
-	}
-	if err == nil && h.Errors != "" && h.Dialect != "" {
-		return d.WrapErr(errDialectErrors)
-	}
-	return err
-}
-
 func (h *Handler) parseChanges(d *caddyfile.Dispenser) (err error) {
 	h.Changes, err = oneArg(d, changesStaged)
 	if err == nil && h.Changes != changesStaged {
 		return d.Errf("changes: unknown word %q; write staged, or leave the line out for changes that hold at once", h.Changes)
 	}
 	return err
+}
+
+func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
+	word, err := oneOf(d, errorsCaddy, "problem")
+	if err != nil || word != errorsCaddy {
+		return err
+	}
+	if h.Errors = word; h.Dialect != "" {
+		return d.WrapErr(errDialectErrors)
+	}
+	return nil
 }
 
 func (h *Handler) parseSource(d *caddyfile.Dispenser) error {

@@ -96,6 +96,15 @@ func (b *kintoneBackend) answer(method, path string, in map[string]any) any {
 		return map[string]any{"properties": map[string]any{"title": map[string]any{"type": "SINGLE_LINE_TEXT"}}, "revision": "1"}
 	case "GET app/form/layout.json":
 		return map[string]any{"layout": []any{map[string]any{"type": "ROW"}}, "revision": "1"}
+	case "POST record/comment.json":
+		return map[string]string{"id": "1"}
+	case "POST records.json":
+		ids, revisions := []string{}, []string{}
+		records, _ := in["records"].([]any)
+		for range records {
+			ids, revisions = append(ids, "1"), append(revisions, "1")
+		}
+		return map[string]any{"ids": ids, "revisions": revisions}
 	case "POST bulkRequest.json":
 		return map[string]any{"results": b.bulk(in)}
 	}

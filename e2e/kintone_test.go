@@ -44,6 +44,7 @@ func TestKintoneClient(t *testing.T) {
 	for name, grants := range map[string]string{
 		"seven": "record.* app=7", "eight": "record.* app=8", "viewer": "record.view app=7", "editor": "record.edit app=7",
 		"cursors": "record.view app=7,record.cursor", "disabled": "record.* app=9", "manager": "app.manage app=7",
+		"views": "record.view app=7,record.comment app=7,record.cursor,file.download",
 	} {
 		var flags []string
 		for grant := range strings.SplitSeq(grants, ",") {
@@ -101,9 +102,13 @@ var kintoneClientSees = map[string]string{
 	"bulk":        `2`,
 	"all records": `2`,
 	"comments":    `0`,
-	"fields":      `["title"]`,
-	"layout":      `1`,
-	"delete":      `{}`,
+	// As the page says: what the check box "View records" is, and as much as 2000 records.
+	"all in order": `2`,
+	"comment":      `"1"`,
+	"many":         `2000`,
+	"fields":       `["title"]`,
+	"layout":       `1`,
+	"delete":       `{}`,
 
 	"no token":              kintoneRefusal("401", "CB_AU01"),
 	"unknown token":         kintoneBadToken,
@@ -125,5 +130,7 @@ var kintoneWasAsked = []string{
 	"POST record.json of seven", "GET record.json of viewer", "PUT record.json of seven", "GET records.json of viewer",
 	"GET by POST records.json of viewer", "POST record.json of eight", "GET record.json of seven",
 	"POST bulkRequest.json of seven,eight", "POST records/cursor.json of cursors", "GET records/cursor.json of cursors",
-	"GET record/comments.json of viewer", "GET app/form/fields.json of viewer", "GET app/form/layout.json of viewer", "DELETE records.json of seven", "GET record.json of seven",
+	"GET record/comments.json of viewer",
+	"POST records/cursor.json of views", "GET records/cursor.json of views", "POST record/comment.json of views", "POST bulkRequest.json of eight",
+	"GET app/form/fields.json of viewer", "GET app/form/layout.json of viewer", "DELETE records.json of seven", "GET record.json of seven",
 }

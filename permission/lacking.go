@@ -38,15 +38,15 @@ func (c *Catalog) fixesOf(m Match, n int32, captures []string) (text string) {
 		if !op.does(m) {
 			continue
 		}
-		var fixes strings.Builder
+		var fixes []string
 		for _, name := range op.Captures() {
 			value, _ := op.captured(m, name)
 			if slices.Contains(captures, name) && value != "" && !strings.ContainsFunc(value, unicode.IsControl) {
-				fixes.WriteString(" " + name + "=" + url.PathEscape(value))
+				fixes = append(fixes, " "+name+"="+url.PathEscape(value))
 			}
 		}
-		if fixes.Len() > len(text) { // nearer than an operation for everything below a path
-			text = fixes.String()
+		if told := strings.Join(fixes, ""); len(told) > len(text) { // nearer than an operation for everything below a path
+			text = told
 		}
 	}
 	return text
