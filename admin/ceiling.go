@@ -22,7 +22,14 @@ type judge struct {
 
 // judge returns a judge of the tokens that the actor makes or changes.
 func (s *Service) judge(r store.Reader, a *Actor) *judge {
-	return &judge{service: s, reader: r, role: a.role, through: a.Token, covers: map[string]*cover{}}
+	made := &judge{service: s, reader: r, role: a.role, through: a.Token, covers: map[string]*cover{}}
+	if memo := memoOf(r); memo != nil && memo.who == a {
+		if memo.judges == nil {
+			memo.judges = made
+		}
+		return memo.judges
+	}
+	return made
 }
 
 // excess returns what of the token is more than may be handed out: nil if nothing is.

@@ -20,6 +20,7 @@ type drafted struct {
 
 	live   *token.Token // nil for a new one
 	result *token.Token // nil if it will be gone
+	parked bool         // the live one has another name for a moment, and the next version
 }
 
 func newDrafted(d store.Draft, live *token.Token) drafted {
@@ -53,8 +54,12 @@ func draftsOf(ctx context.Context, r store.Reader, api string) (list []drafted, 
 	if err != nil && !errors.Is(err, store.ErrUnreadable) {
 		return nil, nil, err
 	}
+	tokens, readErr := tokensOf(ctx, r, drafts)
+	if readErr != nil {
+		return nil, nil, readErr
+	}
 	for _, d := range drafts {
-		full, readErr := withLive(ctx, r, d)
+		full, readErr := withToken(d, tokens[d.TokenID])
 		switch {
 		case errors.Is(readErr, store.ErrNotFound):
 			gone = append(gone, d.TokenID)
@@ -77,9 +82,38 @@ func order(d *store.Draft) int {
 	return slices.Index([]token.Draft{token.DraftDelete, token.DraftUpdate, token.DraftCreate}, draftKind(d))
 }
 
+// tokensOf reads the tokens of drafts, all at once if they can be understood.
+func tokensOf(ctx context.Context, r store.Reader, drafts []store.Draft) (map[string]answer[token.Token], error) {
+	ids := make([]string, len(drafts))
+	all := map[string]answer[token.Token]{}
+	for i := range drafts {
+		ids[i] = drafts[i].TokenID
+		all[ids[i]] = answer[token.Token]{err: store.ErrNotFound}
+	}
+	tokens, err := r.TokensByID(ctx, ids)
+	if err != nil && !errors.Is(err, store.ErrUnreadable) {
+		return nil, err
+	}
+	for _, t := range tokens {
+		all[t.ID] = answer[token.Token]{value: t}
+	}
+	for _, id := range ids {
+		if err != nil && all[id].err != nil { // which of them it is
+			t, one := r.Token(ctx, id)
+			all[id] = answer[token.Token]{t, one}
+		}
+	}
+	return all, nil
+}
+
 // withLive returns a draft with its token, or store.ErrNotFound if that is gone.
 func withLive(ctx context.Context, r store.Reader, d store.Draft) (drafted, error) {
 	live, err := r.Token(ctx, d.TokenID)
+	return withToken(d, answer[token.Token]{live, err})
+}
+
+func withToken(d store.Draft, found answer[token.Token]) (drafted, error) {
+	live, err := found.value, found.err
 	switch {
 	case err == nil && (live.API != d.API || live.API == ManagementAPI):
 		return drafted{}, store.ErrNotFound

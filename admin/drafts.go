@@ -69,8 +69,9 @@ const (
 	MaxDraftDays     = 90
 )
 
-// MaxDrafts is how many drafts an API can have.
-const MaxDrafts = 1000
+// MaxDrafts is how many drafts an API can have. An update of them all, with a round trip of
+// a few milliseconds to its database, takes less than the 10 seconds that a change may take.
+const MaxDrafts = 500
 
 // Updated is what came of putting drafts in force.
 type Updated struct {

@@ -587,7 +587,7 @@ func TestDraftsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if problem := taken[admin.MaxDrafts].Problems.Error(); !strings.Contains(problem, "has 1000 drafts") || len(taken[0].Problems) > 0 {
+	if problem := taken[admin.MaxDrafts].Problems.Error(); !strings.Contains(problem, "has 500 drafts") || len(taken[0].Problems) > 0 {
 		t.Errorf("got %q", problem)
 	}
 	if n := len(f.drafts(t, operator).Drafts); n != 0 {

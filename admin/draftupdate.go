@@ -110,7 +110,7 @@ func (s *Service) withDrafts(ctx context.Context, actor Actor, right Right, api,
 				return err
 			}
 		}
-		return fn(tx, &who, list)
+		return fn(newMemo(tx, &who), &who, list)
 	})
 }
 
@@ -138,6 +138,7 @@ func (s *Service) parkNames(ctx context.Context, tx store.Tx, list []drafted) er
 		if err := tx.UpdateToken(ctx, parked); err != nil {
 			return err
 		}
+		d.parked = true
 	}
 	return nil
 }
@@ -165,23 +166,7 @@ func (s *Service) putInForce(ctx context.Context, tx store.Tx, who *Actor, d *dr
 func (s *Service) putNewInForce(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
 	t := *d.result
 	t.Version, t.Draft, t.Updated = 1, "", s.now()
-	if err := who.needAny(TokenCreate); err != nil {
-		return err
-	}
-	p, err := checkText(&t)
-	if err != nil {
-		return err
-	}
-	if err := s.checkOwner(ctx, tx, who, TokenCreate, &t, &p); err != nil {
-		return err
-	}
-	if err := s.checkNew(ctx, tx, &t, &p); err != nil {
-		return err
-	}
-	if err := s.checkCeiling(ctx, tx, who, &t, &p); err != nil {
-		return err
-	}
-	if err := p.err(); err != nil {
+	if err := s.checkMade(ctx, tx, who, &t); err != nil {
 		return err
 	}
 	if err := tx.DeleteDraft(ctx, t.ID); err != nil {
@@ -201,6 +186,27 @@ func (s *Service) putNewInForce(ctx context.Context, tx store.Tx, who *Actor, d 
 	return s.noteInForce(ctx, tx, who, tokenCreate, d, &t)
 }
 
+// checkMade checks what the rules ask of who makes this token now.
+func (s *Service) checkMade(ctx context.Context, tx store.Tx, who *Actor, t *token.Token) error {
+	if err := who.needAny(TokenCreate); err != nil {
+		return err
+	}
+	p, err := checkText(t)
+	if err != nil {
+		return err
+	}
+	if err := s.checkOwner(ctx, tx, who, TokenCreate, t, &p); err != nil {
+		return err
+	}
+	if err := s.checkRights(ctx, tx, t, nil, &p); err != nil {
+		return err
+	}
+	if err := s.checkCeiling(ctx, tx, who, t, &p); err != nil {
+		return err
+	}
+	return withName(ctx, tx, t, p)
+}
+
 // checkText checks the fields of a token alone, once more: a draft may be of an older version.
 func checkText(t *token.Token) (FieldErrors, error) {
 	var p FieldErrors
@@ -214,12 +220,11 @@ func (s *Service) addSecret(ctx context.Context, tx store.Tx, d *drafted) error 
 }
 
 func (s *Service) putEditInForce(ctx context.Context, tx store.Tx, who *Actor, d *drafted, done *Updated) error {
-	present, err := tx.Token(ctx, d.TokenID) // its name may be parked
-	if err != nil {
-		return err
-	}
 	t := *d.result
-	t.Version, t.Draft, t.Updated = present.Version, "", s.now()
+	t.Version, t.Draft, t.Updated = d.live.Version, "", s.now()
+	if d.parked {
+		t.Version++
+	}
 	if err := s.checkEdit(ctx, tx, who, d, &t); err != nil {
 		return err
 	}
@@ -279,9 +284,6 @@ func (s *Service) checkEdit(ctx context.Context, tx store.Tx, who *Actor, d *dra
 			return err
 		}
 	}
-	if err := checkNameFree(ctx, tx, t, &p); err != nil {
-		return err
-	}
 	if err := s.checkRights(ctx, tx, t, d.live.Grants, &p); err != nil {
 		return err
 	}
@@ -289,6 +291,18 @@ func (s *Service) checkEdit(ctx context.Context, tx store.Tx, who *Actor, d *dra
 		if err := s.checkCeiling(ctx, tx, who, t, &p); err != nil {
 			return err
 		}
+	}
+	return withName(ctx, tx, t, p)
+}
+
+// withName adds to other problems that the name is taken. If there are none, it doesn't ask:
+// then the store says so as well.
+func withName(ctx context.Context, tx store.Tx, t *token.Token, p FieldErrors) error {
+	if len(p) == 0 {
+		return nil
+	}
+	if err := checkNameFree(ctx, tx, t, &p); err != nil {
+		return err
 	}
 	return p.err()
 }

@@ -141,6 +141,10 @@ func (s *Service) catalog(ctx context.Context, r store.Reader, api string) (stor
 
 // compiled returns the catalog of one API ready for matching.
 func (s *Service) compiled(ctx context.Context, r store.Reader, api string) (*permission.Catalog, error) {
+	memo := memoOf(r)
+	if memo != nil && memo.compiled[api] != nil {
+		return memo.compiled[api], nil
+	}
 	c, err := s.catalog(ctx, r, api)
 	if err != nil {
 		return nil, err
@@ -148,6 +152,9 @@ func (s *Service) compiled(ctx context.Context, r store.Reader, api string) (*pe
 	compiled, err := permission.NewCatalog(c.Permissions)
 	if err != nil {
 		return nil, fmt.Errorf("catalog of API %s: %w", api, err)
+	}
+	if memo != nil {
+		memo.compiled[api] = compiled
 	}
 	return compiled, nil
 }

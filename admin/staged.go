@@ -35,7 +35,7 @@ func (s *Service) changeTokens(ctx context.Context, actor Actor, fn func(tx *sta
 		if err != nil {
 			return err
 		}
-		return fn(s.stage(tx, &who), &who)
+		return fn(s.stage(newMemo(tx, &who), &who), &who)
 	})
 }
 

@@ -108,6 +108,9 @@ type Reader interface {
 	// API and name. Rows that can't be understood are left out and joined into
 	// an ErrUnreadable error that comes beside the readable ones.
 	Tokens(ctx context.Context, api string) ([]token.Token, error)
+	// TokensByID returns those of the given ids that there are, in any order. Rows that
+	// can't be understood are as with Tokens.
+	TokensByID(ctx context.Context, ids []string) ([]token.Token, error)
 	// Usage returns what the token did per UTC day since the given day, oldest
 	// first, with all its secrets. Addresses and permissions are in UseSummary.
 	Usage(ctx context.Context, tokenID string, since time.Time) ([]token.Use, error)

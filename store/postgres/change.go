@@ -96,6 +96,7 @@ func (s *Store) changeOnce(ctx context.Context, fn func(tx store.Tx) error, reco
 	defer rollBack(sqlTx) // does nothing after a commit
 
 	t := newTx(s, sqlTx)
+	t.ends, _ = ctx.Deadline()
 	if err := fn(t); err != nil {
 		return s.worth(t.cause), err
 	}

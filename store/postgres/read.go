@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -151,6 +152,16 @@ func (r reader) Tokens(ctx context.Context, api string) ([]token.Token, error) {
 	if !storable(api) {
 		return nil, nil
 	}
+	return r.some(ctx, query, args...)
+}
+
+// TokensByID implements store.Reader.
+func (r reader) TokensByID(ctx context.Context, ids []string) ([]token.Token, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !storable(id) })
+	return r.some(ctx, `SELECT `+tokenColumns+` FROM tokens t WHERE t.id = ANY($1::text[])`, ids)
+}
+
+func (r reader) some(ctx context.Context, query string, args ...any) ([]token.Token, error) {
 	var tokens []token.Token
 	var bad []error
 	err := r.run(ctx, func(ctx context.Context, db queryer) error {

@@ -26,6 +26,9 @@ type tx struct {
 	// failed is the first technical error, as callers get it, and cause the same
 	// as it came. The transaction is aborted then, so nothing may be kept.
 	failed, cause error
+	// ends is when a change must be done, whatever contexts its calls have; zero for
+	// never. Nobody else can change anything until then.
+	ends time.Time
 }
 
 func newTx(s *Store, sqlTx pgx.Tx) *tx {
@@ -34,7 +37,7 @@ func newTx(s *Store, sqlTx pgx.Tx) *tx {
 		if t.failed != nil {
 			return t.failed
 		}
-		ctx, cancel := s.bound(ctx, changeTimeout)
+		ctx, cancel := t.bound(ctx, s)
 		defer cancel()
 		err := s.failure(ctx, t.keepCause(do(ctx, sqlTx)))
 		if t.cause != nil {
@@ -43,6 +46,15 @@ func newTx(s *Store, sqlTx pgx.Tx) *tx {
 		return err
 	}}
 	return t
+}
+
+func (t *tx) bound(ctx context.Context, s *Store) (context.Context, context.CancelFunc) {
+	if t.ends.IsZero() {
+		return s.bound(ctx, changeTimeout)
+	}
+	ctx, end := context.WithDeadline(ctx, t.ends)
+	ctx, cancel := s.bound(ctx, changeTimeout)
+	return ctx, func() { cancel(); end() }
 }
 
 func (t *tx) keepCause(err error) error {
@@ -94,7 +106,8 @@ func (t *tx) CreateToken(ctx context.Context, n token.Token) error {
 // updateToken changes no row if the version is another, or the name taken.
 const updateToken = `UPDATE tokens t SET name = $2, description = $3, type = $4, grants = $5::jsonb, owner = $6, enabled = $7,
 	expiry = $8, updated = $9, folded_name = $11, folded_owner = $12, folded_text = $13, version = version + 1 WHERE id = $1 AND version = $10
-	AND NOT EXISTS (SELECT FROM tokens o WHERE o.api = t.api AND o.name = $2 AND o.id <> t.id)`
+	AND NOT EXISTS (SELECT FROM tokens o WHERE o.api = t.api AND o.name = $2 AND o.id <> t.id)
+	RETURNING ARRAY (SELECT s.hash FROM secrets s WHERE s.token_id = t.id)`
 
 // UpdateToken implements store.Tx.
 func (t *tx) UpdateToken(ctx context.Context, n token.Token) error {
@@ -103,15 +116,15 @@ func (t *tx) UpdateToken(ctx context.Context, n token.Token) error {
 	if err != nil {
 		return fmt.Errorf("grants of %s: %w", what, err)
 	}
-	updated, err := t.exec(ctx, updateToken, n.ID, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled,
+	updated, err := t.touching(ctx, updateToken, n.ID, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled,
 		writeOptional(n.Expiry), n.Updated.UnixMilli(), n.Version, store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
-	case updated == 0:
+	case !updated:
 		return fmt.Errorf("%s: %w", what, t.whyNotUpdated(ctx, n))
 	}
-	return t.touch(ctx, n.ID)
+	return nil
 }
 
 func (t *tx) whyNotUpdated(ctx context.Context, n token.Token) error {
@@ -155,10 +168,9 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	if err := t.touchExisting(ctx, id); err != nil {
 		return err
 	}
-	for _, statement := range []string{`DELETE FROM drafts WHERE token_id = $1`, `DELETE FROM tokens WHERE id = $1`} { // the latter cascades to secrets
-		if _, err := t.exec(ctx, statement, id); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
+	// That of the token cascades to its secrets.
+	if _, err := t.exec(ctx, `WITH draft AS (DELETE FROM drafts WHERE token_id = $1) DELETE FROM tokens WHERE id = $1`, id); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	if _, err := t.exec(ctx, deleteUses, id); err != nil {
 		return fmt.Errorf("use of %s: %w", what, err)
@@ -166,40 +178,44 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	return nil
 }
 
+// addSecret adds nothing if the token isn't there, and sets no hint if the secret is.
+const addSecret = `WITH added AS (
+		INSERT INTO secrets (hash, scheme, hint, token_id, created, expiry)
+		SELECT $1::bytea, $2::text, $3::text, t.id, $5::bigint, $6::bigint FROM tokens t WHERE t.id = $4
+		ON CONFLICT (hash) DO NOTHING RETURNING hash
+	), hinted AS (
+		UPDATE tokens SET hint = $3, folded_hint = $7 WHERE id = $4 AND EXISTS (SELECT FROM added)
+	) SELECT ARRAY (SELECT s.hash FROM secrets s WHERE s.token_id = t.id UNION ALL SELECT hash FROM added),
+		EXISTS (SELECT FROM added) FROM tokens t WHERE t.id = $4`
+
 // AddSecret implements store.Tx.
 func (t *tx) AddSecret(ctx context.Context, tokenID string, s store.Secret) error {
 	what := fmt.Sprintf("secret for token %q", tokenID)
-	if _, err := t.version(ctx, tokenID); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+	if !storable(tokenID) {
+		return fmt.Errorf("%s: %w", what, store.ErrNotFound)
 	}
-	added, err := t.exec(ctx, `INSERT INTO secrets (hash, scheme, hint, token_id, created, expiry)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING`,
-		s.Digest[:], string(s.Scheme), s.Hint, tokenID, s.Created.UnixMilli(), writeOptional(s.Expiry))
+	var added bool
+	found, err := t.touchingAnd(ctx, &added, addSecret,
+		s.Digest[:], string(s.Scheme), s.Hint, tokenID, s.Created.UnixMilli(), writeOptional(s.Expiry), store.Fold(s.Hint))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
-	case added == 0:
+	case !found:
+		return fmt.Errorf("%s: %w", what, store.ErrNotFound)
+	case !added:
 		return fmt.Errorf("%s: %w", what, store.ErrSecretTaken)
 	}
-	if _, err := t.exec(ctx, `UPDATE tokens SET hint = $2, folded_hint = $3 WHERE id = $1`, tokenID, s.Hint, store.Fold(s.Hint)); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return t.touch(ctx, tokenID)
+	return nil
 }
+
+// endSecrets removes those that end by $3, and bounds the others.
+const endSecrets = `WITH removed AS (DELETE FROM secrets WHERE token_id = $1 AND least(expiry, $2::bigint) <= $3::bigint),
+	bounded AS (UPDATE secrets SET expiry = least(expiry, $2::bigint) WHERE token_id = $1 AND least(expiry, $2::bigint) > $3::bigint)
+	SELECT ARRAY (SELECT s.hash FROM secrets s WHERE s.token_id = t.id) FROM tokens t WHERE t.id = $1`
 
 // EndSecrets implements store.Tx.
 func (t *tx) EndSecrets(ctx context.Context, tokenID string, now, until time.Time) error {
-	if err := t.touchExisting(ctx, tokenID); err != nil {
-		return err
-	}
-	what := fmt.Sprintf("secrets of token %q", tokenID)
-	if _, err := t.exec(ctx, `UPDATE secrets SET expiry = least(expiry, $2) WHERE token_id = $1`, tokenID, until.UnixMilli()); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if _, err := t.exec(ctx, `DELETE FROM secrets WHERE token_id = $1 AND expiry <= $2`, tokenID, now.UnixMilli()); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
+	return t.touchingOne(ctx, tokenID, endSecrets, until.UnixMilli(), now.UnixMilli())
 }
 
 // SaveCatalog implements store.Tx.
@@ -217,30 +233,53 @@ func (t *tx) SaveCatalog(ctx context.Context, c store.Catalog) error {
 	return nil
 }
 
-// touch notes all secrets of a token: those who hold one must forget it.
-func (t *tx) touch(ctx context.Context, tokenID string) error {
-	err := t.run(ctx, func(ctx context.Context, db queryer) error {
-		return each(ctx, db, `SELECT hash FROM secrets WHERE token_id = $1`, []any{tokenID}, func(rows pgx.Rows) error {
-			var hash []byte
-			if err := rows.Scan(&hash); err != nil {
-				return err
-			}
-			if len(hash) != len(token.Digest{}) {
-				return fmt.Errorf("a hash of token %q has %d bytes", tokenID, len(hash))
-			}
-			t.touched[token.Digest(hash)] = struct{}{}
-			return nil
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("secrets of token %q: %w", tokenID, err)
+// touching runs a statement that returns a row with all secrets of a token, and notes
+// them: those who hold one must forget it. It reports whether there was a row.
+func (t *tx) touching(ctx context.Context, statement string, args ...any) (found bool, err error) {
+	return t.touchingAnd(ctx, nil, statement, args...)
+}
+
+// touchingAnd is touching for rows that say something else as well.
+func (t *tx) touchingAnd(ctx context.Context, other *bool, statement string, args ...any) (found bool, err error) {
+	var hashes [][]byte
+	into := []any{&hashes}
+	if other != nil {
+		into = append(into, other)
 	}
-	return nil
+	err = t.run(ctx, func(ctx context.Context, db queryer) error {
+		return db.QueryRow(ctx, statement, args...).Scan(into...)
+	})
+	if err == pgx.ErrNoRows { //nolint:errorlint // the row's own answer, not wrapped
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, hash := range hashes {
+		if len(hash) != len(token.Digest{}) {
+			return true, fmt.Errorf("a hash has %d bytes", len(hash))
+		}
+		t.touched[token.Digest(hash)] = struct{}{}
+	}
+	return true, nil
 }
 
 func (t *tx) touchExisting(ctx context.Context, id string) error {
-	if _, err := t.version(ctx, id); err != nil {
-		return fmt.Errorf("token %q: %w", id, err)
+	return t.touchingOne(ctx, id, `SELECT ARRAY (SELECT s.hash FROM secrets s WHERE s.token_id = t.id) FROM tokens t WHERE t.id = $1`)
+}
+
+// touchingOne is touching for the token whose id is the statement's first argument, or
+// returns store.ErrNotFound.
+func (t *tx) touchingOne(ctx context.Context, id, statement string, args ...any) error {
+	found, err := false, error(nil)
+	if storable(id) {
+		found, err = t.touching(ctx, statement, append([]any{id}, args...)...)
 	}
-	return t.touch(ctx, id)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("secrets of token %q: %w", id, err)
+	}
+	return nil
 }

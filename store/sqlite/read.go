@@ -116,6 +116,19 @@ func (r reader) Tokens(ctx context.Context, api string) ([]token.Token, error) {
 	if api != "" {
 		query, args = `SELECT `+tokenColumns+` FROM tokens t WHERE t.api = ? ORDER BY t.name`, []any{api}
 	}
+	return r.some(ctx, query, args...)
+}
+
+// TokensByID implements store.Reader.
+func (r reader) TokensByID(ctx context.Context, ids []string) ([]token.Token, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	return r.some(ctx, `SELECT `+tokenColumns+` FROM tokens t WHERE t.id IN (SELECT value FROM json_each(?))`, string(list))
+}
+
+func (r reader) some(ctx context.Context, query string, args ...any) ([]token.Token, error) {
 	var tokens []token.Token
 	var bad []error
 	err := r.each(ctx, query, args, func(rows *sql.Rows) error {

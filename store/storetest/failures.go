@@ -74,6 +74,7 @@ func (s *suite) calls(ctx context.Context) map[string]error {
 	_, errs["Token"] = s.Store.Token(ctx, "tok_0000000000000000")
 	_, errs["TokenByName"] = s.Store.TokenByName(ctx, "articles", "nobody")
 	_, errs["Tokens"] = s.Store.Tokens(ctx, "")
+	_, errs["TokensByID"] = s.Store.TokensByID(ctx, []string{"tok_0000000000000000"})
 	_, errs["Usage"] = s.Store.Usage(ctx, "tok_0000000000000000", day)
 	_, errs["UseSummary"] = s.Store.UseSummary(ctx, "tok_0000000000000000", day)
 	_, errs["Catalogs"] = s.Store.Catalogs(ctx)

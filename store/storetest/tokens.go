@@ -172,6 +172,15 @@ func testList(s *suite) {
 	equal(s, all[0], early)
 	equal(s, all[len(all)-1], late)
 	equal(s, s.tokens("unknown"), nil)
+	for _, ids := range [][]string{nil, {"nobody", "a\x00b", "\xff"}} {
+		some, err := s.Store.TokensByID(s.ctx, ids)
+		s.ok(err)
+		equal(s, some, nil)
+	}
+	some, err := s.Store.TokensByID(s.ctx, []string{early.ID, "nobody", "a\x00b", late.ID, early.ID})
+	s.ok(err)
+	slices.SortFunc(some, func(a, b token.Token) int { return strings.Compare(a.API, b.API) })
+	equal(s, some, []token.Token{early, late})
 }
 
 func testNotFound(s *suite) {
@@ -202,6 +211,9 @@ func testUnreadable(s *suite) {
 	_, err = s.Store.Token(s.ctx, bad.ID)
 	s.isOnly(err, store.ErrUnreadable)
 	tokens, err := s.Store.Tokens(s.ctx, good.API)
+	s.isOnly(err, store.ErrUnreadable)
+	equal(s, tokens, []token.Token{good})
+	tokens, err = s.Store.TokensByID(s.ctx, []string{bad.ID, good.ID})
 	s.isOnly(err, store.ErrUnreadable)
 	equal(s, tokens, []token.Token{good})
 	equal(s, s.lookup(goodDigest).Token, good)
