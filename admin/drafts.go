@@ -49,8 +49,8 @@ type Answers struct {
 	Refused uint64    `json:"refused"` // were allowed, and would be refused
 	Allowed uint64    `json:"allowed"` // were refused, and would be allowed
 	Unsure  uint64    `json:"unsure"`  // may be either: what was counted of them doesn't tell
-	// OldSecret is how many were allowed, and would be refused once the overlap is
-	// over, unless their clients have the new secret by then.
+	// OldSecret is how many were allowed since the oldest secret that still works was made,
+	// and would be refused once the overlap is over, unless their clients have the new one by then.
 	OldSecret   uint64             `json:"old_secret"`
 	Permissions []PermissionAnswer `json:"permissions"` // those of which some would be answered otherwise, sorted by name
 }

@@ -370,6 +370,63 @@ func TestDraftsAreMergedOverWhatWasDoneAtOnce(t *testing.T) {
 	}
 }
 
+// A draft of what was done at once meanwhile is none, and an update counts what it did.
+func TestDraftsOfWhatIsDone(t *testing.T) {
+	f := newFixture(t)
+	live, _ := f.create(t, nil)
+	f.stage(t, true)
+	disable := func() {
+		t.Helper()
+		if _, err := f.SetEnabled(t.Context(), operator, live.ID, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disable()
+	if _, err := f.DisableNow(t.Context(), operator, live.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(f.drafts(t, operator).Drafts); n != 0 {
+		t.Errorf("%d drafts change nothing", n)
+	}
+	f.stage(t, false)
+	if _, err := f.SetEnabled(t.Context(), operator, live.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	f.stage(t, true)
+	disable()
+	f.stage(t, false)
+	disable() // at once
+	events := len(f.events(t))
+	if done := f.update(t, operator); done.Drafts != 0 || len(f.events(t)) != events || len(f.drafts(t, operator).Drafts) != 0 {
+		t.Errorf("%d drafts were put in force: %+v", done.Drafts, f.events(t)[0])
+	}
+}
+
+// A draft that edits and regenerates is both in the audit trail.
+func TestEventsOfAnEditWithASecret(t *testing.T) {
+	f := newFixture(t)
+	live, _ := f.create(t, nil)
+	f.stage(t, true)
+	if _, err := f.SetEnabled(t.Context(), operator, live.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	_, fresh, err := f.Regenerate(t.Context(), operator, live.ID, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.update(t, operator)
+	events := f.events(t)[1:3]
+	want := []string{
+		fmt.Sprintf(`token.regenerate {"hint":%q} {"drafted_by":"root","hint":%q}`, live.Hint, fresh.Hint()),
+		`token.disable {"enabled":true} {"drafted_by":"root","enabled":false}`,
+	}
+	for i, e := range events {
+		if got := fmt.Sprintf("%s %s %s", e.Action, e.Before, e.After); got != want[i] {
+			t.Errorf("got  %s\nwant %s", got, want[i])
+		}
+	}
+}
+
 // Without changes staged, drafts of before stay what they are, and edits hold at once.
 func TestDraftsThatAreLeft(t *testing.T) {
 	f := newFixture(t)

@@ -31,7 +31,7 @@ func (s *Service) UpdateAPI(ctx context.Context, actor Actor, api, seen string) 
 		if len(failed) > 0 {
 			return failed
 		}
-		return s.noteAPI(ctx, tx, who, apiUpdate, api, len(list))
+		return s.noteAPI(ctx, tx, who, apiUpdate, api, done.Drafts)
 	})
 	if err != nil {
 		return Updated{}, err
@@ -154,7 +154,7 @@ func (s *Service) putInForce(ctx context.Context, tx store.Tx, who *Actor, d *dr
 		if err := tx.DeleteToken(ctx, d.TokenID); err != nil { // with its draft
 			return err
 		}
-		return s.noteInForce(ctx, tx, who, tokenDelete, d, nil)
+		return s.noteInForce(ctx, tx, who, tokenDelete, d, d.live, nil)
 	case token.DraftCreate:
 		return s.putNewInForce(ctx, tx, who, d)
 	case token.DraftUpdate:
@@ -183,7 +183,7 @@ func (s *Service) putNewInForce(ctx context.Context, tx store.Tx, who *Actor, d 
 	if err := s.keepCatalog(ctx, tx, t.API); err != nil {
 		return err
 	}
-	return s.noteInForce(ctx, tx, who, tokenCreate, d, &t)
+	return s.noteInForce(ctx, tx, who, tokenCreate, d, nil, &t)
 }
 
 // checkMade checks what the rules ask of who makes this token now.
@@ -231,8 +231,8 @@ func (s *Service) putEditInForce(ctx context.Context, tx store.Tx, who *Actor, d
 	if err := tx.DeleteDraft(ctx, d.TokenID); err != nil {
 		return err
 	}
-	before, after := d.differing()
-	if len(before)+len(after) == 0 {
+	if d.empty() {
+		done.Drafts--
 		return nil // was done at once meanwhile
 	}
 	if d.Secret != nil {
@@ -251,7 +251,29 @@ func (s *Service) putEditInForce(ctx context.Context, tx store.Tx, who *Actor, d
 			return err
 		}
 	}
-	return s.noteInForce(ctx, tx, who, d.action(before), d, &t)
+	return s.noteEdit(ctx, tx, who, d, &t)
+}
+
+// empty reports whether the draft changes nothing.
+func (d *drafted) empty() bool {
+	before, after := d.differing()
+	return d.Secret == nil && len(before)+len(after) == 0
+}
+
+// noteEdit notes what was edited, and the new secret as an event of its own, so that both
+// can be looked for.
+func (s *Service) noteEdit(ctx context.Context, tx store.Tx, who *Actor, d *drafted, after *token.Token) error {
+	edited := *after
+	edited.Hint = d.live.Hint
+	if was := differing(tokenFields(d.live), tokenFields(&edited)); len(was) > 0 {
+		if err := s.noteInForce(ctx, tx, who, editAction(was), d, d.live, &edited); err != nil {
+			return err
+		}
+	}
+	if d.Secret == nil {
+		return nil
+	}
+	return s.noteInForce(ctx, tx, who, tokenRegenerate, d, &edited, after)
 }
 
 func (s *Service) noteOverreach(ctx context.Context, tx store.Tx, t *token.Token, done *Updated) error {
@@ -320,12 +342,10 @@ func (d *drafted) needs() (rights []Right, disables bool) {
 	return rights, len(before) == 1 && before["enabled"] == true && d.Secret == nil
 }
 
-// action returns what the edit is in the audit trail.
-func (d *drafted) action(before fields) string {
+// editAction returns what an edit of these fields is in the audit trail.
+func editAction(before fields) string {
 	enabled, switched := before["enabled"]
 	switch {
-	case d.Secret != nil:
-		return tokenRegenerate
 	case len(before) == 1 && switched && enabled == true:
 		return tokenDisable
 	case len(before) == 1 && switched:
@@ -336,11 +356,11 @@ func (d *drafted) action(before fields) string {
 }
 
 // noteInForce is noteToken for a draft that was put in force, with who drafted it.
-func (s *Service) noteInForce(ctx context.Context, tx store.Tx, who *Actor, action string, d *drafted, after *token.Token) error {
+func (s *Service) noteInForce(ctx context.Context, tx store.Tx, who *Actor, action string, d *drafted, before, after *token.Token) error {
 	var was, is fields
-	subject := d.token()
-	if d.live != nil {
-		was = tokenFields(d.live)
+	subject := before
+	if before != nil {
+		was = tokenFields(before)
 	}
 	if after != nil {
 		is, subject = tokenFields(after), after
@@ -460,7 +480,7 @@ func (s *Service) disableDraft(ctx context.Context, tx store.Tx, who *Actor, id 
 		return err
 	}
 	if !d.Token.Enabled && (d.Base == nil || d.Base.Enabled) {
-		return nil
+		return dropEmpty(ctx, tx, d)
 	}
 	stage := s.stage(tx, who)
 	stage.always = true
@@ -469,4 +489,16 @@ func (s *Service) disableDraft(ctx context.Context, tx store.Tx, who *Actor, id 
 		return err
 	}
 	return s.switchTo(ctx, stage, who, &t, false)
+}
+
+// dropEmpty drops a draft that no longer changes anything, as the token is now.
+func dropEmpty(ctx context.Context, tx store.Tx, d store.Draft) error {
+	full, err := withLive(ctx, tx, d)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) || err == nil && !full.empty() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.DeleteDraft(ctx, d.TokenID)
 }

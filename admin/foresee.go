@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -45,8 +46,8 @@ func (f *foresight) answers(ctx context.Context, d *drafted) (Answers, error) {
 	for _, u := range uses {
 		total.Allowed, total.Refused = total.Allowed+u.Allowed, total.Refused+u.Refused
 	}
-	if d.Secret != nil {
-		a.OldSecret = total.Allowed
+	if a.OldSecret, err = f.oldSecret(ctx, d, uses); err != nil {
+		return a, err
 	}
 	catalog, err := f.catalog(ctx, d.API)
 	if err != nil {
@@ -59,6 +60,26 @@ func (f *foresight) answers(ctx context.Context, d *drafted) (Answers, error) {
 	}
 	a.addUncounted(total, sum.Permissions, was, will)
 	return a, nil
+}
+
+// oldSecret counts the requests that were allowed since the oldest secret that still works
+// was made, if a new one replaces it: which secret they came with isn't known of each.
+func (f *foresight) oldSecret(ctx context.Context, d *drafted, uses []token.Use) (n uint64, err error) {
+	now := f.service.now()
+	if d.Secret == nil || d.live.Status(now) != token.Active || d.result.Status(now) != token.Active {
+		return 0, nil
+	}
+	secrets, err := f.service.store.Secrets(ctx, d.TokenID, now)
+	if err != nil && !errors.Is(err, store.ErrUnreadable) || len(secrets) == 0 { // nobody has one that can't be understood
+		return 0, err
+	}
+	oldest := secrets[len(secrets)-1].Created.UTC().Truncate(24 * time.Hour)
+	for _, use := range uses {
+		if !use.Day.Before(oldest) {
+			n += use.Allowed
+		}
+	}
+	return n, nil
 }
 
 // sameAnswers reports whether the draft changes nothing that a request is decided by.

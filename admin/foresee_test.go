@@ -141,6 +141,17 @@ func TestForeseenAnswersOfSwitches(t *testing.T) {
 			_, _, err := f.Regenerate(t.Context(), operator, id, 0, 0)
 			return err
 		}, "0 0 0 10"},
+		"regenerate a disabled one": {false, func(t *testing.T, f *fixture, id string) error {
+			_, _, err := f.Regenerate(t.Context(), operator, id, 0, 0)
+			return err
+		}, "0 0 0 0"},
+		"regenerate and disable": {true, func(t *testing.T, f *fixture, id string) error {
+			if _, err := f.SetEnabled(t.Context(), operator, id, false); err != nil {
+				return err
+			}
+			_, _, err := f.Regenerate(t.Context(), operator, id, 0, 0)
+			return err
+		}, "10 0 0 0"},
 		"enable": {false, func(t *testing.T, f *fixture, id string) error {
 			_, err := f.SetEnabled(t.Context(), operator, id, true)
 			return err
@@ -162,6 +173,33 @@ func TestForeseenAnswersOfSwitches(t *testing.T) {
 				t.Errorf("got %s; want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// Requests of before the oldest secret that still works was made came with none that ends.
+func TestForeseenAnswersOfOldSecrets(t *testing.T) {
+	f := newFixture(t)
+	made, _ := f.create(t, nil)
+	regenerate := func(overlap time.Duration) {
+		t.Helper()
+		if _, _, err := f.Regenerate(t.Context(), operator, made.ID, 0, overlap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.count(t, made.ID, "article.find")
+	f.now = f.now.AddDate(0, 0, 1)
+	regenerate(0)
+	f.count(t, made.ID, "article.find")
+	f.now = f.now.AddDate(0, 0, 1)
+	regenerate(48 * time.Hour) // the one of yesterday works on
+	f.count(t, made.ID, "article.find")
+	f.stage(t, true)
+	regenerate(0)
+	for _, want := range []uint64{20, 10} {
+		if got := f.drafts(t, operator).Drafts[0].Answers.OldSecret; got != want {
+			t.Errorf("%d requests came with secrets that end; want %d", got, want)
+		}
+		f.now = f.now.AddDate(0, 0, 2)
 	}
 }
 
