@@ -175,6 +175,7 @@ func TestDraftOfNewSecret(t *testing.T) {
 	f := newSite(t)
 	f.stage(t, "articles", false)
 	made := f.token(t, "ci", "member", nil)
+	f.past.Add(int64(24 * time.Hour)) // the secret was there yesterday
 	f.allow(t, made.ID, "article.find", 120, 0)
 	f.stage(t, "articles", true)
 	b := f.as(t, "member")
