@@ -170,9 +170,9 @@ func (s *Service) Drafts(ctx context.Context, actor Actor, api string, days int)
 	all := len(list)
 	list = slices.DeleteFunc(list, func(d drafted) bool { return !d.seenBy(&who) })
 	answer := Drafts{API: api, Staged: catalog.Staged, Drafts: make([]DraftRecord, len(list)), Unseen: len(list) != all}
-	foresight := s.foresight(days)
+	foresight, judges := s.foresight(days), s.ownerJudges(s.store)
 	for i := range list {
-		if answer.Drafts[i], err = s.draftRecord(ctx, foresight, &list[i]); err != nil {
+		if answer.Drafts[i], err = s.draftRecord(ctx, foresight, judges, &list[i]); err != nil {
 			return Drafts{}, err
 		}
 	}
@@ -199,7 +199,7 @@ func (s *Service) Draft(ctx context.Context, actor Actor, id string) (DraftRecor
 	if err != nil {
 		return DraftRecord{}, err
 	}
-	return s.draftRecord(ctx, s.foresight(DefaultDraftDays), &d)
+	return s.draftRecord(ctx, s.foresight(DefaultDraftDays), s.ownerJudges(s.store), &d)
 }
 
 // seenDraft returns the draft of a token, or store.ErrNotFound if there is none or the
@@ -219,7 +219,7 @@ func (s *Service) seenDraft(ctx context.Context, r store.Reader, who *Actor, id 
 }
 
 // draftRecord returns a draft in the form in which it leaves the service.
-func (s *Service) draftRecord(ctx context.Context, f *foresight, d *drafted) (DraftRecord, error) {
+func (s *Service) draftRecord(ctx context.Context, f *foresight, judges *ownerJudges, d *drafted) (DraftRecord, error) {
 	r := DraftRecord{
 		TokenID: d.TokenID, API: d.API, Name: d.token().Name, Kind: draftKind(&d.Draft), Author: d.Author,
 		Created: moment(d.Created), Updated: moment(d.Updated), Version: d.Version,
@@ -238,6 +238,11 @@ func (s *Service) draftRecord(ctx context.Context, f *foresight, d *drafted) (Dr
 	}
 	before, after := d.differing()
 	var err error
+	if d.result != nil {
+		if r.Overreach, err = judges.mightier(ctx, d.result); err != nil {
+			return r, err
+		}
+	}
 	if r.Before, err = before.encode(); err != nil {
 		return r, err
 	}

@@ -35,7 +35,8 @@ type DraftRecord struct {
 	// empty if they stay. Overlap is for how many seconds they work on.
 	NewSecret string     `json:"new_secret"`
 	Overlap   int64      `json:"overlap"`
-	Author    string     `json:"author"` // who changed it last
+	Overreach bool       `json:"overreach"` // it will be mightier than the role of its owner
+	Author    string     `json:"author"`    // who changed it last
 	Created   *time.Time `json:"created"`
 	Updated   *time.Time `json:"updated"`
 	Version   int64      `json:"version"`
@@ -76,5 +77,5 @@ const MaxDrafts = 500
 // Updated is what came of putting drafts in force.
 type Updated struct {
 	Drafts    int           // that are in force now
-	Overreach []token.Token // those that got another owner, whose role can't hand out as much
+	Overreach []token.Token // of those, the tokens that are mightier than the role of their owner
 }

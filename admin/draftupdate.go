@@ -31,12 +31,39 @@ func (s *Service) UpdateAPI(ctx context.Context, actor Actor, api, seen string) 
 		if len(failed) > 0 {
 			return failed
 		}
+		var err error
+		if done.Overreach, err = s.mightierNow(ctx, tx, list); err != nil {
+			return err
+		}
 		return s.noteAPI(ctx, tx, who, apiUpdate, api, done.Drafts)
 	})
 	if err != nil {
 		return Updated{}, err
 	}
 	return done, nil
+}
+
+// mightierNow returns the tokens of drafts that are in force which are mightier than the roles
+// of their owners: since they were drafted, those may have got another role.
+func (s *Service) mightierNow(ctx context.Context, tx store.Tx, list []drafted) ([]token.Token, error) {
+	judges := s.ownerJudges(tx)
+	var tokens []token.Token
+	for i := range list {
+		if list[i].result == nil {
+			continue
+		}
+		if mightier, err := judges.mightier(ctx, list[i].result); err != nil {
+			return nil, err
+		} else if !mightier {
+			continue
+		}
+		t, err := tx.Token(ctx, list[i].TokenID)
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, t)
+	}
+	return tokens, nil
 }
 
 // wrong reports whether an error says that a draft breaks a rule.
@@ -246,11 +273,6 @@ func (s *Service) putEditInForce(ctx context.Context, tx store.Tx, who *Actor, d
 	if err := tx.UpdateToken(ctx, t); err != nil {
 		return nameProblem(err, &t)
 	}
-	if t.Owner != d.live.Owner {
-		if err := s.noteOverreach(ctx, tx, &t, done); err != nil {
-			return err
-		}
-	}
 	return s.noteEdit(ctx, tx, who, d, &t)
 }
 
@@ -274,16 +296,6 @@ func (s *Service) noteEdit(ctx context.Context, tx store.Tx, who *Actor, d *draf
 		return nil
 	}
 	return s.noteInForce(ctx, tx, who, tokenRegenerate, d, &edited, after)
-}
-
-func (s *Service) noteOverreach(ctx context.Context, tx store.Tx, t *token.Token, done *Updated) error {
-	mightier, err := s.mightierThanOwner(ctx, tx, t)
-	if err != nil || !mightier {
-		return err
-	}
-	present, err := tx.Token(ctx, t.ID)
-	done.Overreach = append(done.Overreach, present)
-	return err
 }
 
 // checkEdit checks what the rules ask of who makes this edit now.

@@ -3,14 +3,16 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
-// Overreach is active tokens that are mightier than the role of who has them.
+// Overreach is active tokens that are mightier than the role of who has them, and those that
+// would be once their drafts are in force.
 type Overreach struct {
-	Tokens []token.Token // those that the actor may see
+	Tokens []token.Token // those that the actor may see; as it is drafted if only that is mightier
 	Unseen int           // how many more there are
 }
 
@@ -21,7 +23,7 @@ func (o *Overreach) Count() int { return len(o.Tokens) + o.Unseen }
 // role allows them to hand out, and disables them if that is wanted. Who manages
 // accounts need have no right for the tokens of others.
 func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *store.Role, accounts []store.Account, disable bool) (Overreach, error) {
-	tokens, err := s.mightierOf(ctx, tx, role, accounts)
+	tokens, drafted, err := s.mightierOf(ctx, tx, role, accounts)
 	if err != nil {
 		return Overreach{}, err
 	}
@@ -29,9 +31,18 @@ func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *
 		if err := s.disableAll(ctx, tx, who, tokens); err != nil {
 			return Overreach{}, err
 		}
+		if err := s.disableDrafts(ctx, tx, who, drafted); err != nil {
+			return Overreach{}, err
+		}
 	}
 	if err := markDrafts(ctx, tx, "", tokens); err != nil {
 		return Overreach{}, err
+	}
+	live := len(tokens)
+	for i := range drafted {
+		if !slices.ContainsFunc(tokens[:live], func(t token.Token) bool { return t.ID == drafted[i].ID }) {
+			tokens = append(tokens, drafted[i])
+		}
 	}
 	var over Overreach
 	for i := range tokens {
@@ -63,24 +74,81 @@ func (s *Service) disableAll(ctx context.Context, tx store.Tx, who *Actor, token
 	return nil
 }
 
-// mightierOf returns the active tokens of the accounts that are mightier than the role.
-func (s *Service) mightierOf(ctx context.Context, tx store.Tx, role *store.Role, accounts []store.Account) ([]token.Token, error) {
+// disableDrafts sees to it that the tokens are disabled once their drafts are in force.
+func (s *Service) disableDrafts(ctx context.Context, tx store.Tx, who *Actor, tokens []token.Token) error {
+	for i := range tokens {
+		if err := who.need(TokenUpdate, &tokens[i]); err != nil {
+			return err
+		}
+		if err := s.disableDraft(ctx, tx, who, tokens[i].ID); err != nil {
+			return err
+		}
+		stage := s.stage(tx, who)
+		stage.always = true
+		var err error
+		if tokens[i], err = stage.Token(ctx, tokens[i].ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mightierOf returns the active tokens of the accounts that are mightier than the role, and
+// those that would be once their drafts are in force. A token can be in both.
+func (s *Service) mightierOf(ctx context.Context, tx store.Tx, role *store.Role, accounts []store.Account) (tokens, drafted []token.Token, err error) {
 	judge := s.judgeOf(tx, role)
-	var tokens []token.Token
 	for i := range accounts {
 		owned, err := s.ownedBy(ctx, tx, accounts[i].Name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		for _, t := range owned.tokens {
-			if mightier, err := judge.mightier(ctx, &t); err != nil {
-				return nil, err
-			} else if mightier {
-				tokens = append(tokens, t)
-			}
+		results, err := s.draftedFor(ctx, tx, accounts[i].Name, owned.tokens)
+		if err != nil {
+			return nil, nil, err
+		}
+		if tokens, err = judge.appendMightier(ctx, tokens, owned.tokens); err != nil {
+			return nil, nil, err
+		}
+		if drafted, err = judge.appendMightier(ctx, drafted, results); err != nil {
+			return nil, nil, err
 		}
 	}
-	return tokens, nil
+	return tokens, drafted, nil
+}
+
+// draftedFor returns the tokens that an owner will have by drafts, as they will be. tokens
+// are those that the owner has now.
+func (s *Service) draftedFor(ctx context.Context, r store.Reader, owner string, tokens []token.Token) ([]token.Token, error) {
+	drafts, err := r.Drafts(ctx, "")
+	if err != nil && !errors.Is(err, store.ErrUnreadable) { // that is never put in force
+		return nil, err
+	}
+	var results []token.Token
+	for _, draft := range drafts {
+		had := slices.ContainsFunc(tokens, func(t token.Token) bool { return t.ID == draft.TokenID })
+		if draft.Token == nil || !had && draft.Token.Owner != owner {
+			continue
+		}
+		d, err := withLive(ctx, r, draft)
+		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable) {
+			return nil, err
+		}
+		if err == nil && d.result.Owner == owner {
+			results = append(results, *d.result)
+		}
+	}
+	return results, nil
+}
+
+func (j *judge) appendMightier(ctx context.Context, to, tokens []token.Token) ([]token.Token, error) {
+	for i := range tokens {
+		if mightier, err := j.mightier(ctx, &tokens[i]); err != nil {
+			return nil, err
+		} else if mightier {
+			to = append(to, tokens[i])
+		}
+	}
+	return to, nil
 }
 
 // judgeOf returns a judge of what a role may hand out, whoever has it.
@@ -88,27 +156,62 @@ func (s *Service) judgeOf(r store.Reader, role *store.Role) *judge {
 	return &judge{service: s, reader: r, role: *role, covers: map[string]*cover{}}
 }
 
-// mightier reports whether an active token is more than the role allows to hand
-// out. One that hands out nothing allows none.
+// mightier reports whether a token that is active, or will be once it is no longer a draft, is
+// more than the role allows to hand out. One that hands out nothing allows none.
 func (j *judge) mightier(ctx context.Context, t *token.Token) (bool, error) {
+	inForce := *t
+	inForce.Draft = ""
+	if inForce.Status(j.service.now()) != token.Active {
+		return false, nil
+	}
 	excess, err := j.excess(ctx, t)
-	return (len(excess) > 0 || !handsOut(&j.role)) && t.Status(j.service.now()) == token.Active, err
+	return len(excess) > 0 || !handsOut(&j.role), err
 }
 
 // mightierThanOwner is mightier for the role of the token's owner, if that is an account.
 func (s *Service) mightierThanOwner(ctx context.Context, tx store.Tx, t *token.Token) (bool, error) {
-	owner, err := tx.AccountByName(ctx, t.Owner)
-	if errors.Is(err, store.ErrNotFound) {
+	return s.ownerJudges(tx).mightier(ctx, t)
+}
+
+// ownerJudges judge tokens by the roles of their owners, each of which is read once.
+type ownerJudges struct {
+	service *Service
+	reader  store.Reader
+	known   map[string]*judge // by owner; nil for one that is no account
+}
+
+func (s *Service) ownerJudges(r store.Reader) *ownerJudges {
+	return &ownerJudges{s, r, map[string]*judge{}}
+}
+
+func (o *ownerJudges) mightier(ctx context.Context, t *token.Token) (bool, error) {
+	judge, known := o.known[t.Owner]
+	if !known {
+		var err error
+		if judge, err = o.judge(ctx, t.Owner); err != nil {
+			return false, err
+		}
+		o.known[t.Owner] = judge
+	}
+	if judge == nil {
 		return false, nil
 	}
+	return judge.mightier(ctx, t)
+}
+
+func (o *ownerJudges) judge(ctx context.Context, name string) (*judge, error) {
+	owner, err := o.reader.AccountByName(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil //nolint:nilnil // it is no account
+	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	role, err := s.role(ctx, tx, owner.Role)
+	role, err := o.service.role(ctx, o.reader, owner.Role)
 	if err != nil && !errors.Is(err, store.ErrNotFound) { // one that is gone hands out nothing
-		return false, err
+		return nil, err
 	}
-	return s.judgeOf(tx, &role).mightier(ctx, t)
+	return o.service.judgeOf(o.reader, &role), nil
 }
 
 // owned are all tokens of an owner.
