@@ -221,7 +221,7 @@ func (s *Service) seenDraft(ctx context.Context, r store.Reader, who *Actor, id 
 // draftRecord returns a draft in the form in which it leaves the service.
 func (s *Service) draftRecord(ctx context.Context, f *foresight, judges *ownerJudges, d *drafted) (DraftRecord, error) {
 	r := DraftRecord{
-		TokenID: d.TokenID, API: d.API, Name: d.token().Name, Kind: draftKind(&d.Draft), Author: d.Author,
+		TokenID: d.TokenID, API: d.API, Name: d.token().Name, Kind: draftKind(&d.Draft), Author: d.Author, SecretBy: secretBy(&d.Draft),
 		Created: moment(d.Created), Updated: moment(d.Updated), Version: d.Version,
 	}
 	if d.live != nil {
@@ -251,6 +251,15 @@ func (s *Service) draftRecord(ctx context.Context, f *foresight, judges *ownerJu
 	}
 	r.Answers, err = f.answers(ctx, d)
 	return r, err
+}
+
+// secretBy returns who drafted the secret of a draft. If that was not written yet, it was
+// whoever changed the draft last, as far as anybody knows.
+func secretBy(d *store.Draft) string {
+	if d.Secret == nil {
+		return ""
+	}
+	return cmp.Or(d.SecretAuthor, d.Author)
 }
 
 // differing returns the fields that the draft changes, as they are and as they will be.

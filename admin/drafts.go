@@ -34,6 +34,7 @@ type DraftRecord struct {
 	// NewSecret is the hint of the secret that replaces those which the token has;
 	// empty if they stay. Overlap is for how many seconds they work on.
 	NewSecret string     `json:"new_secret"`
+	SecretBy  string     `json:"secret_by"` // who drafted its secret, and so may know it; empty if there is none
 	Overlap   int64      `json:"overlap"`
 	Overreach bool       `json:"overreach"` // it will be mightier than the role of its owner
 	Author    string     `json:"author"`    // who changed it last

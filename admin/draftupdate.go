@@ -377,6 +377,9 @@ func (s *Service) noteInForce(ctx context.Context, tx store.Tx, who *Actor, acti
 	if after != nil {
 		is, subject = tokenFields(after), after
 		is["drafted_by"] = d.Author
+		if d.Secret != nil {
+			is["secret_by"] = secretBy(&d.Draft)
+		}
 	} else {
 		was["drafted_by"] = d.Author
 	}

@@ -100,6 +100,11 @@ func (s *Service) clearDrafts(ctx context.Context, tx store.Tx, who *Actor, a *s
 		return err
 	}
 	for _, draft := range drafts {
+		if draft.Base != nil && secretBy(&draft) == a.Name {
+			if err := s.dropSecret(ctx, tx, who, &draft); err != nil {
+				return err
+			}
+		}
 		if draft.Token == nil || draft.Token.Owner != a.Name || draft.Base != nil && draft.Base.Owner == a.Name {
 			continue
 		}
@@ -114,6 +119,28 @@ func (s *Service) clearDrafts(ctx context.Context, tx store.Tx, who *Actor, a *s
 		}
 	}
 	return nil
+}
+
+// dropSecret takes out of the draft of a token that works a secret which somebody may know who
+// is no more: it would come into force with an update by others. The rest of the draft stays.
+func (s *Service) dropSecret(ctx context.Context, tx store.Tx, who *Actor, d *store.Draft) error {
+	was := fields{"hint": d.Secret.Hint, "secret_by": secretBy(d)}
+	replaced := d.Version
+	d.Token.Hint = d.Base.Hint
+	d.Secret, d.SecretAuthor, d.Overlap = nil, "", 0
+	d.Updated = s.now()
+	d.Version = max(d.Updated.UnixMilli(), replaced+1)
+	e := store.Event{Action: tokenUpdate + asDraft, Subject: d.TokenID, Name: d.Base.Name, API: d.API, Owner: d.Base.Owner}
+	var err error
+	if changesNothing(d) {
+		e.Action, err = draftDiscard, tx.DeleteDraft(ctx, d.TokenID)
+	} else {
+		err = tx.SaveDraft(ctx, *d, replaced)
+	}
+	if err != nil {
+		return err
+	}
+	return s.note(ctx, tx, who, e, was, fields{"hint": d.Base.Hint})
 }
 
 // clearDraft hands a new token over that is only a draft, or drops it; a token that works

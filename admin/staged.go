@@ -321,7 +321,7 @@ func (s *staged) DeleteToken(ctx context.Context, id string) error {
 		return s.Tx.DeleteDraft(ctx, id)
 	}
 	d := s.begin(&o)
-	d.Base, d.Token, d.Secret, d.Overlap = copied(o.live), nil, nil, 0
+	d.Base, d.Token, d.Secret, d.SecretAuthor, d.Overlap = copied(o.live), nil, nil, "", 0
 	s.actions[id] = asDraft
 	return s.save(ctx, &o, d)
 }
@@ -357,7 +357,7 @@ func (s *staged) AddSecret(ctx context.Context, id string, secret store.Secret) 
 		return store.ErrSecretTaken
 	}
 	d := s.begin(&o)
-	d.Secret, d.Overlap = &secret, s.overlaps[id]
+	d.Secret, d.SecretAuthor, d.Overlap = &secret, s.who.Name(), s.overlaps[id]
 	return s.save(ctx, &o, d)
 }
 

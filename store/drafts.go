@@ -17,12 +17,15 @@ type Draft struct {
 	Token   *token.Token // as it shall be; nil if it shall be gone
 	// Secret is that of a new token, or the one that replaces those which a token has; nil
 	// if they stay.
-	Secret  *Secret
-	Overlap time.Duration // for how long those that are replaced go on to work, from the update on; in milliseconds
-	Author  string        // who changed it last
-	Created time.Time
-	Updated time.Time
-	Version int64 // the time of its last change; no version that the token or a draft of it had
+	Secret *Secret
+	// SecretAuthor is who drafted the secret, and so may know it; empty if there is none, or
+	// if that was not written yet.
+	SecretAuthor string
+	Overlap      time.Duration // for how long those that are replaced go on to work, from the update on; in milliseconds
+	Author       string        // who changed it last
+	Created      time.Time
+	Updated      time.Time
+	Version      int64 // the time of its last change; no version that the token or a draft of it had
 }
 
 // DraftReader are the reads of drafts.

@@ -16,13 +16,14 @@ import (
 // draftText is a draft as stores keep it, beside the id of its token, its API and
 // its version. Times are unix milliseconds, null for never.
 type draftText struct {
-	Base    *draftToken  `json:"base"`
-	Token   *draftToken  `json:"token"`
-	Secret  *draftSecret `json:"secret"`
-	Overlap int64        `json:"overlap"` // in milliseconds
-	Author  string       `json:"author"`
-	Created *int64       `json:"created"`
-	Updated *int64       `json:"updated"`
+	Base         *draftToken  `json:"base"`
+	Token        *draftToken  `json:"token"`
+	Secret       *draftSecret `json:"secret"`
+	SecretAuthor string       `json:"secret_author,omitempty"` // missing in what older versions wrote
+	Overlap      int64        `json:"overlap"`                 // in milliseconds
+	Author       string       `json:"author"`
+	Created      *int64       `json:"created"`
+	Updated      *int64       `json:"updated"`
 }
 
 // draftToken is a token in a draft; its id and its API are those of the draft.
@@ -70,7 +71,7 @@ func WriteDraft(d *Draft, replaced int64) (string, error) {
 	}
 	text, err := json.Marshal(draftText{
 		Base: writeDraftToken(d.Base), Token: writeDraftToken(d.Token), Secret: writeDraftSecret(d.Secret),
-		Overlap: d.Overlap.Milliseconds(), Author: d.Author, Created: writeMilli(d.Created), Updated: writeMilli(d.Updated),
+		SecretAuthor: d.SecretAuthor, Overlap: d.Overlap.Milliseconds(), Author: d.Author, Created: writeMilli(d.Created), Updated: writeMilli(d.Updated),
 	})
 	return string(text), err
 }
@@ -80,7 +81,7 @@ var errNothingDrafted = errors.New("it is of no token")
 
 // storable reports whether every store can keep all texts of a draft.
 func (d *Draft) storable() bool {
-	texts := []string{d.TokenID, d.API, d.Author}
+	texts := []string{d.TokenID, d.API, d.Author, d.SecretAuthor}
 	for _, t := range []*token.Token{d.Base, d.Token} {
 		if t != nil {
 			texts = append(append(texts, t.Name, t.Description, string(t.Type), t.Owner, t.Hint), t.Grants...)
@@ -140,7 +141,7 @@ func ReadDraft(text string, d *Draft) error {
 	if d.Secret, err = written.Secret.read(); err != nil {
 		return err
 	}
-	d.Overlap, d.Author = time.Duration(written.Overlap)*time.Millisecond, written.Author
+	d.Overlap, d.Author, d.SecretAuthor = time.Duration(written.Overlap)*time.Millisecond, written.Author, written.SecretAuthor
 	d.Created, d.Updated = readMilli(written.Created), readMilli(written.Updated)
 	return nil
 }

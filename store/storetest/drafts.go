@@ -68,7 +68,7 @@ var draftTests = []test{
 	{"any text that stores can keep may be in a draft", func(s *suite) {
 		for _, name := range awkwardNames {
 			want := s.draft(name)
-			want.Author, want.Token.Owner, want.Token.Description, want.Secret.Hint = name, name, name, name
+			want.Author, want.SecretAuthor, want.Token.Owner, want.Token.Description, want.Secret.Hint = name, name, name, name, name
 			want.Token.Grants = []string{name}
 			s.saveDrafts(want)
 			equal(s, s.draftOf(want.TokenID), want)
@@ -186,7 +186,7 @@ func (s *suite) draft(name string) store.Draft {
 	updated := now.Add(time.Minute)
 	return store.Draft{
 		TokenID: base.ID, API: base.API, Base: &base, Token: &t, Secret: &secret, Overlap: 90 * time.Minute,
-		Author: "ada", Created: now, Updated: updated, Version: updated.UnixMilli(),
+		SecretAuthor: "eve", Author: "ada", Created: now, Updated: updated, Version: updated.UnixMilli(),
 	}
 }
 
