@@ -717,3 +717,36 @@ func TestManagementIsNeverStaged(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A token is drafted for a day, and its API updated two days later: it would be expired from the
+// first moment on, so the update says so instead.
+func TestExpiryThatPassesBeforeTheUpdate(t *testing.T) {
+	f := newFixture(t)
+	made, _ := f.create(t, nil)
+	f.stage(t, true)
+	brief, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name, d.Duration = "brief", "1d" }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Duration: new("1d")}); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(48 * time.Hour)
+	_, err = f.UpdateAPI(t.Context(), operator, "articles", f.drafts(t, operator).Seen)
+	failed, _ := errors.AsType[admin.DraftErrors](err)
+	if len(failed) != 2 || problems(t, failed[0].Err) != "duration" || problems(t, failed[1].Err) != "duration" {
+		t.Fatalf("got %v", err)
+	}
+	for _, id := range []string{made.ID, brief.ID} {
+		if _, err := f.Update(t.Context(), operator, id, admin.Edit{Duration: new("7d")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.update(t, operator)
+	// What ended by itself is in nobody's way.
+	f.now = f.now.Add(8 * 24 * time.Hour)
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Description: new("ended")}); err != nil {
+		t.Fatal(err)
+	}
+	f.update(t, operator)
+}

@@ -193,7 +193,7 @@ func (s *Service) putInForce(ctx context.Context, tx store.Tx, who *Actor, d *dr
 func (s *Service) putNewInForce(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
 	t := *d.result
 	t.Version, t.Draft, t.Updated = 1, "", s.now()
-	if err := s.checkMade(ctx, tx, who, &t); err != nil {
+	if err := s.checkMade(ctx, tx, who, d, &t); err != nil {
 		return err
 	}
 	if err := tx.DeleteDraft(ctx, t.ID); err != nil {
@@ -214,7 +214,7 @@ func (s *Service) putNewInForce(ctx context.Context, tx store.Tx, who *Actor, d 
 }
 
 // checkMade checks what the rules ask of who makes this token now.
-func (s *Service) checkMade(ctx context.Context, tx store.Tx, who *Actor, t *token.Token) error {
+func (s *Service) checkMade(ctx context.Context, tx store.Tx, who *Actor, d *drafted, t *token.Token) error {
 	if err := who.needAny(TokenCreate); err != nil {
 		return err
 	}
@@ -231,7 +231,19 @@ func (s *Service) checkMade(ctx context.Context, tx store.Tx, who *Actor, t *tok
 	if err := s.checkCeiling(ctx, tx, who, t, &p); err != nil {
 		return err
 	}
+	s.checkUnexpired(d, &p)
 	return withName(ctx, tx, t, p)
+}
+
+// checkUnexpired refuses an expiry that has passed since it was drafted: the token would be
+// refused from the update on, and nobody would be told. One that was imported expired may be.
+func (s *Service) checkUnexpired(d *drafted, p *FieldErrors) {
+	ends := d.result.Expiry
+	held := d.live != nil && d.live.Expiry.Equal(ends) || d.live == nil && !d.Created.Before(ends)
+	if held || ends.IsZero() || s.now().Before(ends) {
+		return
+	}
+	p.addf("duration", "ended at %s, before the draft was in force; give it another duration, or discard the draft", ends.Format("2006-01-02T15:04Z"))
 }
 
 // checkText checks the fields of a token alone, once more: a draft may be of an older version.
@@ -321,6 +333,7 @@ func (s *Service) checkEdit(ctx context.Context, tx store.Tx, who *Actor, d *dra
 	if err := s.checkRights(ctx, tx, t, d.live.Grants, &p); err != nil {
 		return err
 	}
+	s.checkUnexpired(d, &p)
 	if !disables { // which everybody may do who may change it at all
 		if err := s.checkCeiling(ctx, tx, who, t, &p); err != nil {
 			return err

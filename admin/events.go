@@ -2,8 +2,11 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -50,12 +53,16 @@ func (s *Service) ExportEvents(ctx context.Context, actor Actor, q EventQuery, f
 
 // TokenEvents returns a page of the history of a token, newest first, to those
 // who may read it. The addresses of others, and which tokens they act through, are
-// for those who read the audit trail.
+// for those who read the audit trail. So are, for who may see only their own tokens, drafts by
+// which the token would be somebody else's: a page can have less than the others.
 func (s *Service) TokenEvents(ctx context.Context, actor Actor, id string, p Paging) (Page[EventRecord], error) {
 	if _, err := s.readable(ctx, &actor, TokenRead, id); err != nil {
 		return Page[EventRecord]{}, err
 	}
 	page, err := s.eventPage(ctx, EventQuery{Subject: id}, p)
+	if actor.Scope(AuditRead) != store.All && actor.Scope(TokenRead) != store.All {
+		page.Items = slices.DeleteFunc(page.Items, func(e EventRecord) bool { return ofDraft(e.Action) && ofOthers(&e, actor.Name()) })
+	}
 	if actor.Scope(AuditRead) != store.All {
 		for i := range page.Items {
 			if page.Items[i].Actor != actor.Name() {
@@ -64,6 +71,26 @@ func (s *Service) TokenEvents(ctx context.Context, actor Actor, id string, p Pag
 		}
 	}
 	return page, err
+}
+
+// ofDraft reports whether an action drafts something, or drops it.
+func ofDraft(action string) bool { return strings.HasSuffix(action, asDraft) || action == draftDiscard }
+
+// ofOthers reports whether an event tells of a token that was somebody else's, or would be.
+func ofOthers(e *EventRecord, name string) bool {
+	owners := []string{e.Owner}
+	for _, text := range []json.RawMessage{e.Before, e.After} {
+		var named struct {
+			Owner *string `json:"owner"`
+		}
+		if text != nil && json.Unmarshal(text, &named) != nil {
+			return true // in doubt
+		}
+		if named.Owner != nil {
+			owners = append(owners, *named.Owner)
+		}
+	}
+	return slices.ContainsFunc(owners, func(owner string) bool { return owner != name })
 }
 
 func (s *Service) eventPage(ctx context.Context, q EventQuery, p Paging) (Page[EventRecord], error) {

@@ -75,18 +75,18 @@ func (s *Service) findAnywhere(ctx context.Context, who *Actor, name string) (to
 
 // byName returns the token, or store.ErrNotFound if the actor may not know of it.
 func (s *Service) byName(ctx context.Context, who *Actor, api, name string) (token.Token, error) {
-	t, err := s.byNameOrDraft(ctx, api, name)
+	t, err := s.byNameOrDraft(ctx, who, api, name)
 	if errors.Is(err, store.ErrUnreadable) && who.ofRole(TokenRead) != store.All || err == nil && !who.sees(&t) {
 		return token.Token{}, store.ErrNotFound
 	}
 	return t, err
 }
 
-// byNameOrDraft finds a token by its name, or else a new one that is only a draft.
-func (s *Service) byNameOrDraft(ctx context.Context, api, name string) (token.Token, error) {
+// byNameOrDraft finds a token by its name, or else by the name that is drafted of it.
+func (s *Service) byNameOrDraft(ctx context.Context, who *Actor, api, name string) (token.Token, error) {
 	t, err := s.store.TokenByName(ctx, api, name)
 	if err == nil {
-		return withDraft(ctx, s.store, t.ID)
+		return withDraft(ctx, s.store, who, t.ID)
 	}
 	if !errors.Is(err, store.ErrNotFound) {
 		return t, err
@@ -96,8 +96,13 @@ func (s *Service) byNameOrDraft(ctx context.Context, api, name string) (token.To
 		return t, draftsErr
 	}
 	for i := range drafts {
-		if d := &drafts[i]; d.Base == nil && d.Token != nil && d.Token.Name == name {
-			return withDraft(ctx, s.store, d.TokenID)
+		d := &drafts[i]
+		if d.Token == nil || d.Token.Name != name || d.Base != nil && d.Base.Name == name {
+			continue
+		}
+		found, foundErr := withDraft(ctx, s.store, who, d.TokenID)
+		if d.Base == nil || foundErr != nil || found.Draft != "" { // else they may not know of the name
+			return found, foundErr
 		}
 	}
 	return t, err

@@ -46,14 +46,14 @@ func (s *Service) List(ctx context.Context, actor Actor, f Filter) ([]token.Toke
 	}
 	now := s.now()
 	tokens = slices.DeleteFunc(tokens, func(t token.Token) bool { return !f.picks(&t, now) || !who.May(TokenRead, &t) })
-	if err := markDrafts(ctx, s.store, f.API, tokens); err != nil {
+	if err := markDrafts(ctx, s.store, &who, f.API, tokens); err != nil {
 		return nil, err
 	}
 	return tokens, err
 }
 
-// markDrafts says of the tokens what is drafted of them.
-func markDrafts(ctx context.Context, r store.Reader, api string, tokens []token.Token) error {
+// markDrafts says of the tokens what is drafted of them, as far as the actor may know.
+func markDrafts(ctx context.Context, r store.Reader, who *Actor, api string, tokens []token.Token) error {
 	if len(tokens) == 0 {
 		return nil
 	}
@@ -61,12 +61,14 @@ func markDrafts(ctx context.Context, r store.Reader, api string, tokens []token.
 	if err != nil && !errors.Is(err, store.ErrUnreadable) {
 		return err
 	}
-	kinds := make(map[string]token.Draft, len(drafts))
+	byToken := make(map[string]store.Draft, len(drafts))
 	for i := range drafts {
-		kinds[drafts[i].TokenID] = draftKind(&drafts[i])
+		byToken[drafts[i].TokenID] = drafts[i]
 	}
 	for i := range tokens {
-		tokens[i].Draft = kinds[tokens[i].ID]
+		if d, ok := byToken[tokens[i].ID]; ok {
+			tokens[i].Draft = seenKind(who, d, &tokens[i])
+		}
 	}
 	return nil
 }
@@ -95,7 +97,7 @@ func (s *Service) Tokens(ctx context.Context, actor Actor, q store.TokenQuery) (
 	if err != nil {
 		return store.TokenPage{}, err
 	}
-	return page, markDrafts(ctx, s.store, q.API, page.Tokens)
+	return page, markDrafts(ctx, s.store, &who, q.API, page.Tokens)
 }
 
 // checkQuery refuses what could pick nothing by a typing error.

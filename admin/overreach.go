@@ -35,7 +35,7 @@ func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *
 			return Overreach{}, err
 		}
 	}
-	if err := markDrafts(ctx, tx, "", tokens); err != nil {
+	if err := markDrafts(ctx, tx, who, "", tokens); err != nil {
 		return Overreach{}, err
 	}
 	live := len(tokens)

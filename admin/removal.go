@@ -130,7 +130,7 @@ func (s *Service) dropSecret(ctx context.Context, tx store.Tx, who *Actor, d *st
 	d.Secret, d.SecretAuthor, d.Overlap = nil, "", 0
 	d.Updated = s.now()
 	d.Version = max(d.Updated.UnixMilli(), replaced+1)
-	e := store.Event{Action: tokenUpdate + asDraft, Subject: d.TokenID, Name: d.Base.Name, API: d.API, Owner: d.Base.Owner}
+	e := store.Event{Action: tokenUpdate + asDraft, Subject: d.TokenID, Name: d.Token.Name, API: d.API, Owner: d.Token.Owner}
 	var err error
 	if changesNothing(d) {
 		e.Action, err = draftDiscard, tx.DeleteDraft(ctx, d.TokenID)

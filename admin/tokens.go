@@ -195,7 +195,7 @@ func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Tok
 		case err != nil:
 			return err
 		case !who.sees(&t):
-			return store.ErrNotFound
+			return hidden(ctx, tx, who, id)
 		}
 		if err := who.need(TokenDelete, &t); err != nil {
 			return err
@@ -258,15 +258,30 @@ func (s *Service) change(ctx context.Context, actor Actor, id string, right Righ
 // seen returns the token, or store.ErrNotFound if the actor may not know of it.
 // Nobody can tell the one from the other. Of a new one that is only a draft it returns that.
 func (s *Service) seen(ctx context.Context, r store.Reader, who *Actor, id string) (token.Token, error) {
-	t, err := withDraft(ctx, r, id)
+	t, err := withDraft(ctx, r, who, id)
 	if errors.Is(err, store.ErrUnreadable) && who.ofRole(TokenRead) != store.All || err == nil && !who.sees(&t) {
-		return token.Token{}, wrapNotFound(store.ErrNotFound, "", id)
+		return token.Token{}, wrapNotFound(hidden(ctx, r, who, id), "", id)
 	}
 	return t, wrapNotFound(err, "", id)
 }
 
-// withDraft returns a token and says what is drafted of it, or a new one as it is drafted.
-func withDraft(ctx context.Context, r store.Reader, id string) (token.Token, error) {
+// hidden is the error for a token that the actor may not see as it is drafted: that it can't be
+// changed, if they see it as it works now, else store.ErrNotFound.
+func hidden(ctx context.Context, r store.Reader, who *Actor, id string) error {
+	tx, ok := r.(*staged)
+	if !ok {
+		return store.ErrNotFound
+	}
+	live, err := tx.Tx.Token(ctx, id)
+	if err != nil || !who.sees(&live) {
+		return store.ErrNotFound
+	}
+	return problem("draft", "somebody else has a draft of this token that you may not see; ask who updates API %s", live.API)
+}
+
+// withDraft returns a token and says what is drafted of it, if the actor may know that, or a new
+// one as it is drafted.
+func withDraft(ctx context.Context, r store.Reader, who *Actor, id string) (token.Token, error) {
 	if tx, ok := r.(*staged); ok {
 		return tx.Token(ctx, id)
 	}
@@ -277,13 +292,21 @@ func withDraft(ctx context.Context, r store.Reader, id string) (token.Token, err
 	d, draftErr := r.Draft(ctx, id)
 	switch {
 	case draftErr == nil && err == nil:
-		t.Draft = draftKind(&d)
+		t.Draft = seenKind(who, d, &t)
 	case draftErr == nil && d.Token != nil:
 		return (&overlaid{draft: &d}).token(true), nil
 	case draftErr != nil && !errors.Is(draftErr, store.ErrNotFound) && !errors.Is(draftErr, store.ErrUnreadable):
 		return t, draftErr
 	}
 	return t, err
+}
+
+// seenKind returns what a draft of a token does, or nothing if the actor may not know of it.
+func seenKind(who *Actor, d store.Draft, live *token.Token) token.Draft {
+	if full := newDrafted(d, live); !full.seenBy(who) {
+		return ""
+	}
+	return draftKind(&d)
 }
 
 // stored is the only form in which a secret goes to the store, but for its time.

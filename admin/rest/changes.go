@@ -81,7 +81,7 @@ func (a *api) create(c *call) error {
 func (c *call) made(t *token.Token, replayed bool) int {
 	c.w.Header().Set("Location", admin.ManagementPath+"/tokens/"+t.ID)
 	if replayed {
-		return http.StatusOK
+		return statusOf(t, http.StatusOK)
 	}
 	return statusOf(t, http.StatusCreated)
 }

@@ -71,7 +71,7 @@ func ofAPI(err error) error {
 // updatedAPI is what came of putting drafts in force.
 type updatedAPI struct {
 	Drafts    int            `json:"drafts"`
-	Overreach []admin.Record `json:"overreach"` // those that were handed over, and are mightier than the role of their owner
+	Overreach []admin.Record `json:"overreach"` // of those, the tokens that are mightier than the role of their owner
 }
 
 func (a *api) updateAPI(c *call) error {
