@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -276,6 +277,9 @@ func (s *session) reportRights(what string, over []token.Token) error {
 	note := "What is listed goes on working; --disable-tokens disables it."
 	if s.disableTokens && !s.dryRun {
 		note = "What is listed is disabled now."
+	}
+	if slices.ContainsFunc(over, func(t token.Token) bool { return t.Draft != "" }) {
+		note += " Drafts are listed with the tokens, and are disabled with them."
 	}
 	fmt.Fprintf(s.notes, "%s mightier than the role. %s\n", mightier, note)
 	return s.printTable(over)

@@ -97,7 +97,10 @@ func update(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	if change.Overreach {
+	switch {
+	case change.Overreach && change.Token.Draft != "":
+		fmt.Fprintf(s.notes, "It will be mightier than the role of %s.\n", printable(change.Token.Owner))
+	case change.Overreach:
 		fmt.Fprintf(s.notes, "It is mightier than the role of %s, and goes on working; caddy api-tokens disable stops it.\n", printable(change.Token.Owner))
 	}
 	return s.report(&change.Token, "updated")
@@ -135,6 +138,9 @@ func switchTo(enabled bool, done string) func(*session, []string) error {
 	}
 }
 
+// disabledNow is done at once, whatever is drafted of the token.
+const disabledNow = "disabled now"
+
 func disable(s *session, args []string) error {
 	if !s.now {
 		return switchTo(false, "disabled")(s, args)
@@ -146,7 +152,7 @@ func disable(s *session, args []string) error {
 	if t, err = s.service.DisableNow(s.cmd.Context(), s.actor, t.ID); err != nil {
 		return err
 	}
-	return s.report(&t, "disabled now")
+	return s.report(&t, disabledNow)
 }
 
 func regenerate(s *session, args []string) error {

@@ -113,7 +113,7 @@ func updateDrafts(s *session, _ []string) error {
 		return err
 	}
 	for i := range done.Overreach {
-		fmt.Fprintf(s.notes, "Token %s is mightier than the role of %s, and goes on working.\n", describe(&done.Overreach[i]), printable(done.Overreach[i].Owner))
+		fmt.Fprintf(s.notes, "Token %s is mightier than the role of %s, and works; caddy api-tokens disable --now stops it.\n", describe(&done.Overreach[i]), printable(done.Overreach[i].Owner))
 	}
 	return s.reportDrafts("updated", done.Drafts)
 }
@@ -185,6 +185,12 @@ func (s *session) printDraft(w io.Writer, d *admin.DraftRecord) error {
 			ends = "after " + (time.Duration(d.Overlap) * time.Second).String()
 		}
 		fmt.Fprintf(table, "  secrets\tthose of before end %s\n", ends)
+	}
+	if d.SecretBy != "" {
+		fmt.Fprintf(table, "  new secret\tmade by %s\n", printable(d.SecretBy))
+	}
+	if d.Overreach {
+		fmt.Fprintf(table, "  mightier\tthan the role of %s allows to hand out\n", printable(d.Drafted.Owner))
 	}
 	printRows(table, answerRows(&d.Answers, s.days))
 	return table.Flush()

@@ -42,6 +42,9 @@ func (s *session) report(t *token.Token, done string) error {
 	if s.json {
 		return s.printJSON(s.service.Record(t))
 	}
+	if t.Draft != "" && done != disabledNow {
+		done = "drafted" // it doesn't hold yet
+	}
 	_, err := fmt.Fprintf(s.out, "%s: token %s (%s)\n", done, describe(t), t.ID)
 	s.noteDraft(t)
 	return err

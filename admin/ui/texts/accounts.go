@@ -131,7 +131,7 @@ var accounts = map[string]string{
 	"overreach.account.one":   "%s has a token that may do more than the role %s allows to hand out",
 	"overreach.account.other": "%s has tokens that may do more than the role %s allows to hand out",
 	"overreach.role":          "Accounts with the role %s have tokens that may do more than it will allow to hand out",
-	"overreach.intro":         "Nothing is saved yet. A role bounds what is handed out from now on; tokens that were made before go on working unless you disable them.",
+	"overreach.intro":         "Nothing is saved yet. A role bounds what is handed out from now on; tokens that were made before go on working unless you disable them. Drafts of tokens are listed with them.",
 	"overreach.caption":       "Tokens that would be mightier than the role",
 	"overreach.more.one":      "And 1 more that you may not see.",
 	"overreach.more.other":    "And {n} more that you may not see.",

@@ -2,6 +2,7 @@ package texts
 
 var drafts = map[string]string{
 	"field.drafted_by":        "Drafted by",
+	"field.secret_by":         "Secret made by",
 	"field.drafts":            "Drafts",
 	"field.kind":              "What was drafted",
 	"event.value.kind.create": "a new token",
@@ -36,6 +37,8 @@ var drafts = map[string]string{
 	"drafts.changes.delete": "What will be gone",
 	"drafts.same":           "It works already as it is drafted.",
 	"drafts.secret":         "New secret",
+	"drafts.secret.by":      "made by %s, who may know it;",
+	"drafts.mightier":       "It will be able to do more than the role of its owner, %s, allows to hand out.",
 	"drafts.secret.new":     "works from the update on",
 	"drafts.secret.at-once": "takes the place of the old ones with the update",
 	"drafts.secret.overlap": "works from the update on, and the old ones for %s after it",
@@ -85,7 +88,7 @@ var drafts = map[string]string{
 	"drafts.updated.title":    "Updated",
 	"drafts.updated.one":      "1 draft is in force.",
 	"drafts.updated.other":    "{n} drafts are in force.",
-	"drafts.updated.mightier": "Some tokens have another owner now, and may do more than their role allows to hand out. They go on working unless you disable them:",
+	"drafts.updated.mightier": "Some of the tokens may do more than the role of their owner allows to hand out. They work unless you disable them:",
 	"drafts.updated.disable":  "Disable them …",
 	"drafts.updated.keep":     "Let them work",
 
