@@ -285,12 +285,16 @@ func TestDraftsByRole(t *testing.T) {
 	f.as(t, "manager").get("/apis/nothing/drafts").is(http.StatusNotFound)
 	m.post("/tokens/" + mine.ID + "/draft/discard").leads("/apis/articles/drafts?notice=draft-discarded")
 
-	// A draft that hands a token over to somebody whose tokens the member may not see.
+	// A draft that hands a token over to somebody whose tokens the member may not see: it isn't there
+	// for them, and what they change is refused since it is in the way, not as if they had no token.
 	if _, err := f.Update(t.Context(), operator, mine.ID, admin.Edit{Owner: new("manager")}); err != nil {
 		t.Fatal(err)
 	}
-	m.get("/tokens/"+mine.ID).saysAll().is(http.StatusOK, "that you may not see").lacks("See the draft", `href="/tokens/`+mine.ID+`/edit"`)
-	m.get("/tokens/"+mine.ID+"/edit").is(http.StatusForbidden, "Somebody drafted a change")
+	m.get("/tokens/"+mine.ID).saysAll().is(http.StatusOK, "Disable now").lacks("See the draft", "Owner: manager")
+	const inTheWay = "omebody else has a draft of this token that you may not see"
+	m.saveEdit(mine.ID, "article.find").is(http.StatusUnprocessableEntity, inTheWay)
+	m.post("/tokens/"+mine.ID+"/disable").is(http.StatusConflict, inTheWay)
+	m.post("/tokens/"+mine.ID+"/disable-now").leads("/tokens/" + mine.ID + "?notice=token-off")
 }
 
 func TestSelectedAreDrafts(t *testing.T) {
@@ -343,7 +347,7 @@ func TestUpdateTellsOfOverreach(t *testing.T) {
 	}
 	b := f.as(t, "owner")
 	b.post("/apis/articles/drafts/update", "seen", b.get("/apis/articles/drafts").drafts()).saysAll().
-		is(http.StatusOK, "1 draft is in force.", "may do more than their role allows", "ci", "reader", `value="`+made.ID+`"`)
+		is(http.StatusOK, "1 draft is in force.", "may do more than the role of their owner allows", "ci", "reader", `value="`+made.ID+`"`)
 }
 
 // Many permissions are summed up, and told one by one below.
@@ -360,4 +364,31 @@ func TestManyAnswers(t *testing.T) {
 	b.post("/tokens/" + made.ID + "/delete")
 	b.get("/apis/articles/drafts").saysAll().is(http.StatusOK, "1,015 requests that were allowed would be refused. Show by permission",
 		"5 requests with comment.find that were allowed would be refused.", "1,000 requests that no permission was counted for, and that were allowed, would be refused.")
+}
+
+// The page says of each draft who made its secret and whether it will be mightier than the role of its
+// owner, so that nobody puts it in force without a word; the page of a role lists drafts as well.
+func TestDraftsSayWhatIsMightier(t *testing.T) {
+	f := newSite(t)
+	f.stage(t, "articles", true)
+	b := f.as(t, "owner")
+	operator := admin.Operator("eve")
+	_, _, err := f.Create(t.Context(), operator, admin.NewToken{API: "articles", Name: "pf", Type: token.FullAccess, Duration: "7d", Owner: "member"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.get("/apis/articles/drafts").saysAll().is(http.StatusOK, "made by eve, who may know it; works from the update on").lacks("It will be able to do more")
+	role := admin.RoleAuditor
+	asked, err := f.UpdateAccount(t.Context(), operator, "member", admin.AccountEdit{Role: &role, DryRun: true})
+	if err != nil || asked.Overreach.Count() != 1 {
+		t.Fatalf("got %+v, %v", asked, err)
+	}
+	if _, err := f.UpdateAccount(t.Context(), operator, "member", admin.AccountEdit{Role: &role}); err != nil {
+		t.Fatal(err)
+	}
+	const mightier = "It will be able to do more than the role of its owner, member, allows to hand out."
+	seen := b.get("/apis/articles/drafts").saysAll().is(http.StatusOK, mightier).drafts()
+	b.get("/apis/articles/drafts/update?seen="+seen).saysAll().is(http.StatusOK, mightier)
+	b.post("/apis/articles/drafts/update", "seen", seen).saysAll().
+		is(http.StatusOK, "Some of the tokens may do more than the role of their owner allows to hand out.", "pf")
 }

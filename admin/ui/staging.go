@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
-	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
@@ -43,9 +42,6 @@ func (u *ui) changeable(c *call, id string) (changeable, error) {
 		return changeable{Token: t, Staged: staged}, err
 	}
 	d, err := u.Service.Draft(c.r.Context(), c.actor, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return changeable{}, &admin.ForbiddenError{Right: admin.TokenUpdate, Problem: texts.Get("draft.hidden")}
-	}
 	if err != nil {
 		return changeable{}, err
 	}

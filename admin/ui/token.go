@@ -36,7 +36,6 @@ type tokenView struct {
 
 	Staged    bool        // what changes is a draft first
 	Draft     token.Draft // what there is of it
-	Hidden    string      // why its draft can't be seen; empty if it can
 	Enabled   bool        // as it is drafted, if there is such a draft
 	SwitchOff bool        // it can be disabled at once, beside its draft
 
@@ -91,17 +90,12 @@ func (u *ui) viewOf(c *call, t *token.Token) tokenView {
 // addDraft says what of the token is a draft, and what can be done to it then.
 func (u *ui) addDraft(c *call, view *tokenView, t *token.Token) error {
 	ch, err := u.changeable(c, t.ID)
-	if refused, ok := errors.AsType[*admin.ForbiddenError](err); ok {
-		view.MayUpdate, view.MayEnable, view.MayRegenerate, view.MayDelete = false, false, false, false
-		view.Hidden = sentence(refused.Problem)
-		err = nil
-	}
 	if err != nil {
 		return err
 	}
-	view.Staged, view.Draft, view.Enabled = ch.Staged || view.Hidden != "", t.Draft, ch.Enabled
+	view.Staged, view.Draft, view.Enabled = ch.Staged, t.Draft, ch.Enabled
 	view.SwitchOff = view.Staged && t.Draft != token.DraftCreate && t.Enabled && c.actor.May(admin.TokenUpdate, t)
-	view.MayDiscard = view.Hidden == "" && c.actor.Scope(admin.DraftDiscard) != store.None
+	view.MayDiscard = c.actor.Scope(admin.DraftDiscard) != store.None
 	if view.Staged && t.Draft == token.DraftDelete {
 		view.MayUpdate, view.MayEnable, view.MayRegenerate, view.MayDelete = false, false, false, false
 	}

@@ -141,7 +141,6 @@ var drafts = map[string]string{
 	"drafts.nameless.unsure.other":  "{n} requests that no permission was counted for may be answered otherwise.",
 	"drafts.old.one":                "1 request that was allowed came with an old secret. Its program has to get the new one before the old one ends.",
 	"drafts.old.other":              "{n} requests that were allowed came with old secrets. Their programs have to get the new one before the old ones end.",
-	"draft.hidden":                  "somebody drafted a change of this token that you may not see",
 	"draft.deleted":                 "the token is to be deleted when its API is updated; discard that draft first",
 	"try.drafted":                   "It is a draft: its secret is known nowhere until the API is updated.",
 	"length.second.one":             "1 second",
