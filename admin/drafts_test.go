@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -417,7 +418,7 @@ func TestEventsOfAnEditWithASecret(t *testing.T) {
 	f.update(t, operator)
 	events := f.events(t)[1:3]
 	want := []string{
-		fmt.Sprintf(`token.regenerate {"hint":%q} {"drafted_by":"root","hint":%q}`, live.Hint, fresh.Hint()),
+		fmt.Sprintf(`token.regenerate {"hint":%q} {"drafted_by":"root","hint":%q,"secret_by":"root"}`, live.Hint, fresh.Hint()),
 		`token.disable {"enabled":true} {"drafted_by":"root","enabled":false}`,
 	}
 	for i, e := range events {
@@ -749,4 +750,22 @@ func TestExpiryThatPassesBeforeTheUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.update(t, operator)
+}
+
+// Clients of another system may want to hear that their token expired, so one that was
+// imported like that is put in force.
+func TestImportedExpiredIsPutInForce(t *testing.T) {
+	f := newFixture(t)
+	f.stage(t, true)
+	expired := foreignToken("old", func(x *admin.Foreign) { x.Expiry = f.now.Add(-time.Hour) })
+	if _, err := f.TakeOver(t.Context(), operator, []admin.Foreign{expired}, true); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(time.Hour)
+	if done := f.update(t, operator); done.Drafts != 1 {
+		t.Errorf("got %+v", done)
+	}
+	if got := f.names(t); !slices.Contains(got, "old") {
+		t.Errorf("got %q", got)
+	}
 }

@@ -390,7 +390,7 @@ func (s *Service) noteInForce(ctx context.Context, tx store.Tx, who *Actor, acti
 	if after != nil {
 		is, subject = tokenFields(after), after
 		is["drafted_by"] = d.Author
-		if d.Secret != nil {
+		if action == tokenCreate || action == tokenRegenerate {
 			is["secret_by"] = secretBy(&d.Draft)
 		}
 	} else {

@@ -294,7 +294,7 @@ func TestDraftsByRole(t *testing.T) {
 	const inTheWay = "omebody else has a draft of this token that you may not see"
 	m.saveEdit(mine.ID, "article.find").is(http.StatusUnprocessableEntity, inTheWay)
 	m.post("/tokens/"+mine.ID+"/disable").is(http.StatusConflict, inTheWay)
-	m.post("/tokens/"+mine.ID+"/disable-now").leads("/tokens/" + mine.ID + "?notice=token-off")
+	m.post("/tokens/" + mine.ID + "/disable-now").leads("/tokens/" + mine.ID + "?notice=token-off")
 }
 
 func TestSelectedAreDrafts(t *testing.T) {
