@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"maps"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -71,32 +70,6 @@ func wrong(err error) bool {
 	_, fields := errors.AsType[FieldErrors](err)
 	_, right := errors.AsType[*ForbiddenError](err)
 	return fields || right
-}
-
-// DiscardAPI drops all drafts of an API and returns how many there were. If they are not
-// those that were seen, that is store.ErrConflict.
-func (s *Service) DiscardAPI(ctx context.Context, actor Actor, api, seen string) (int, error) {
-	n := 0
-	err := s.withDrafts(ctx, actor, DraftDiscard, api, seen, func(tx store.Tx, who *Actor, list []drafted) error {
-		n = len(list)
-		var failed DraftErrors
-		for i := range list {
-			err := s.discard(ctx, tx, who, &list[i])
-			if wrong(err) {
-				failed = append(failed, &DraftError{list[i].TokenID, list[i].token().Name, err})
-			} else if err != nil {
-				return err
-			}
-		}
-		if len(failed) > 0 {
-			return failed
-		}
-		return s.noteAPI(ctx, tx, who, apiDiscard, api, n)
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
 }
 
 // withDrafts runs fn in one transaction with all drafts of an API, if they are those that
@@ -398,135 +371,4 @@ func (s *Service) noteInForce(ctx context.Context, tx store.Tx, who *Actor, acti
 	}
 	e := store.Event{Action: action, Subject: d.TokenID, Name: subject.Name, API: d.API, Owner: subject.Owner}
 	return s.note(ctx, tx, who, e, was, is)
-}
-
-// DiscardDraft drops the draft of a token, or returns store.ErrNotFound.
-func (s *Service) DiscardDraft(ctx context.Context, actor Actor, id string) error {
-	return s.store.Change(ctx, func(tx store.Tx) error {
-		who, err := s.fresh(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
-		if err := who.needAny(DraftDiscard); err != nil {
-			return err
-		}
-		d, err := s.seenDraft(ctx, tx, &who, id)
-		if errors.Is(err, store.ErrUnreadable) { // so who asks may see all tokens
-			return s.discardUnreadable(ctx, tx, &who, id)
-		}
-		if err != nil {
-			return err
-		}
-		return s.discard(ctx, tx, &who, &d)
-	})
-}
-
-// discard drops a draft. It takes the rights to do what the draft does.
-func (s *Service) discard(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
-	var rights []Right
-	switch draftKind(&d.Draft) {
-	case token.DraftCreate:
-		rights = []Right{TokenCreate}
-	case token.DraftUpdate:
-		rights, _ = d.needs()
-	case token.DraftDelete:
-		rights = []Right{TokenDelete}
-	}
-	for _, right := range rights {
-		if err := who.need(right, d.token()); err != nil {
-			return err
-		}
-	}
-	if err := tx.DeleteDraft(ctx, d.TokenID); err != nil {
-		return err
-	}
-	return s.noteDiscarded(ctx, tx, who, d)
-}
-
-// noteDiscarded has in the audit trail what was drafted, and by whom.
-func (s *Service) noteDiscarded(ctx context.Context, tx store.Tx, who *Actor, d *drafted) error {
-	was := fields{"kind": draftKind(&d.Draft), "drafted_by": d.Author}
-	_, after := d.differing()
-	maps.Copy(was, after)
-	t := d.token()
-	return s.note(ctx, tx, who, store.Event{Action: draftDiscard, Subject: d.TokenID, Name: t.Name, API: d.API, Owner: t.Owner}, was, nil)
-}
-
-// discardUnreadable drops a draft of which nobody can tell what it does.
-func (s *Service) discardUnreadable(ctx context.Context, tx store.Tx, who *Actor, id string) error {
-	for _, right := range []Right{TokenCreate, TokenUpdate, TokenRegenerate, TokenDelete} {
-		if err := who.needAll(right); err != nil {
-			return err
-		}
-	}
-	if err := tx.DeleteDraft(ctx, id); err != nil {
-		return wrapNotFound(err, "", id)
-	}
-	return s.note(ctx, tx, who, store.Event{Action: draftDiscard, Subject: id}, fields{}, nil)
-}
-
-// DisableNow disables a token at once, also if changes of its API are drafts first, and so
-// that its draft doesn't enable it again: a leak is no time for a second step.
-func (s *Service) DisableNow(ctx context.Context, actor Actor, id string) (token.Token, error) {
-	var t token.Token
-	err := s.store.Change(ctx, func(tx store.Tx) error {
-		who, err := s.fresh(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
-		old, err := s.seen(ctx, tx, &who, id)
-		if err != nil {
-			return err
-		}
-		if err := who.need(TokenUpdate, &old); err != nil {
-			return err
-		}
-		if old.Draft != token.DraftCreate && old.Enabled {
-			if err := s.switchTo(ctx, tx, &who, &old, false); err != nil {
-				return err
-			}
-		}
-		if err := s.disableDraft(ctx, tx, &who, id); err != nil {
-			return err
-		}
-		t, err = s.seen(ctx, tx, &who, id)
-		return err
-	})
-	if err != nil {
-		return token.Token{}, wrapNotFound(err, "", id)
-	}
-	return t, nil
-}
-
-// disableDraft sees to it that the draft of a token, if there is one, leaves it disabled.
-func (s *Service) disableDraft(ctx context.Context, tx store.Tx, who *Actor, id string) error {
-	d, err := tx.Draft(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) || err == nil && d.Token == nil {
-		return nil // the draft that can't be understood is never put in force
-	}
-	if err != nil {
-		return err
-	}
-	if !d.Token.Enabled && (d.Base == nil || d.Base.Enabled) {
-		return dropEmpty(ctx, tx, d)
-	}
-	stage := s.stage(tx, who)
-	stage.always = true
-	t, err := stage.Token(ctx, id)
-	if err != nil || !t.Enabled {
-		return err
-	}
-	return s.switchTo(ctx, stage, who, &t, false)
-}
-
-// dropEmpty drops a draft that no longer changes anything, as the token is now.
-func dropEmpty(ctx context.Context, tx store.Tx, d store.Draft) error {
-	full, err := withLive(ctx, tx, d)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) || err == nil && !full.empty() {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return tx.DeleteDraft(ctx, d.TokenID)
 }
