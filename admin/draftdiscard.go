@@ -15,17 +15,8 @@ func (s *Service) DiscardAPI(ctx context.Context, actor Actor, api, seen string)
 	n := 0
 	err := s.withDrafts(ctx, actor, DraftDiscard, api, seen, func(tx store.Tx, who *Actor, list []drafted) error {
 		n = len(list)
-		var failed DraftErrors
-		for i := range list {
-			err := s.discard(ctx, tx, who, &list[i])
-			if wrong(err) {
-				failed = append(failed, &DraftError{list[i].TokenID, list[i].token().Name, err})
-			} else if err != nil {
-				return err
-			}
-		}
-		if len(failed) > 0 {
-			return failed
+		if err := eachDraft(list, func(d *drafted) error { return s.discard(ctx, tx, who, d) }); err != nil {
+			return err
 		}
 		return s.noteAPI(ctx, tx, who, apiDiscard, api, n)
 	})

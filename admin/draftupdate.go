@@ -18,17 +18,8 @@ func (s *Service) UpdateAPI(ctx context.Context, actor Actor, api, seen string) 
 		if err := s.parkNames(ctx, tx, list); err != nil {
 			return err
 		}
-		var failed DraftErrors
-		for i := range list {
-			err := s.putInForce(ctx, tx, who, &list[i], &done)
-			if wrong(err) {
-				failed = append(failed, &DraftError{list[i].TokenID, list[i].token().Name, err})
-			} else if err != nil {
-				return err
-			}
-		}
-		if len(failed) > 0 {
-			return failed
+		if err := eachDraft(list, func(d *drafted) error { return s.putInForce(ctx, tx, who, d, &done) }); err != nil {
+			return err
 		}
 		var err error
 		if done.Overreach, err = s.mightierNow(ctx, tx, list); err != nil {
@@ -63,6 +54,23 @@ func (s *Service) mightierNow(ctx context.Context, tx store.Tx, list []drafted) 
 		tokens = append(tokens, t)
 	}
 	return tokens, nil
+}
+
+// eachDraft does something with all drafts. What is wrong with any of them is DraftErrors.
+func eachDraft(list []drafted, do func(*drafted) error) error {
+	var failed DraftErrors
+	for i := range list {
+		err := do(&list[i])
+		if wrong(err) {
+			failed = append(failed, &DraftError{list[i].TokenID, list[i].token().Name, err})
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return failed
+	}
+	return nil
 }
 
 // wrong reports whether an error says that a draft breaks a rule.
