@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"cmp"
 	"slices"
+	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -21,20 +23,13 @@ func (o *overlaid) token(drafting bool) token.Token {
 	case o.draft == nil || !drafting && o.live != nil:
 		return *o.live
 	case o.draft.Token == nil: // until its API is updated it is there
-		t := *firstOf(o.live, o.draft.Base)
+		t := *cmp.Or(o.live, o.draft.Base)
 		t.Draft, t.Version = token.DraftDelete, o.draft.Version
 		return t
 	}
 	t := merge(o.draft, o.live)
 	t.Draft, t.Version = draftKind(o.draft), o.draft.Version
 	return t
-}
-
-func firstOf[T any](a, b *T) *T {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // draftKind returns what a draft does; nothing if it is nil.
@@ -82,22 +77,16 @@ func over[T comparable](field *T, base, drafted T) {
 	}
 }
 
-// next returns the draft that a change of the token begins with.
-func (o *overlaid) next() store.Draft {
+// next returns the draft that a change of the token at the given time begins with.
+func (o *overlaid) next(now time.Time) store.Draft {
 	if o.draft == nil {
-		return store.Draft{TokenID: o.live.ID, API: o.live.API, Base: o.live, Token: copied(o.live), Created: o.live.Updated}
+		return store.Draft{TokenID: o.live.ID, API: o.live.API, Base: o.live, Token: new(*o.live), Created: now}
 	}
 	d := *o.draft
 	if o.live != nil { // so that what was done at once is not undone by a later change of the draft
-		merged := merge(o.draft, o.live)
-		d.Base, d.Token = copied(o.live), &merged
+		d.Base, d.Token = new(*o.live), new(merge(o.draft, o.live))
 	}
 	return d
-}
-
-func copied(t *token.Token) *token.Token {
-	other := *t
-	return &other
 }
 
 func changesNothing(d *store.Draft) bool {

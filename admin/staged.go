@@ -285,21 +285,13 @@ func (s *staged) UpdateToken(ctx context.Context, t token.Token) error {
 	if err := s.nameFree(ctx, &t); err != nil {
 		return err
 	}
-	d := s.begin(&o)
+	d := o.next(s.service.now())
 	if d.Base != nil {
 		t.Hint, t.Version = d.Base.Hint, d.Base.Version
 	}
 	d.Token = &t
 	s.actions[t.ID] = asDraft
 	return s.save(ctx, &o, d)
-}
-
-func (s *staged) begin(o *overlaid) store.Draft {
-	d := o.next()
-	if o.draft == nil {
-		d.Created = s.service.now()
-	}
-	return d
 }
 
 // DeleteToken drafts that a token goes. A new one that is only a draft is dropped, and so
@@ -320,8 +312,8 @@ func (s *staged) DeleteToken(ctx context.Context, id string) error {
 		s.drop(id)
 		return s.Tx.DeleteDraft(ctx, id)
 	}
-	d := s.begin(&o)
-	d.Base, d.Token, d.Secret, d.SecretAuthor, d.Overlap = copied(o.live), nil, nil, "", 0
+	d := o.next(s.service.now())
+	d.Base, d.Token, d.Secret, d.SecretAuthor, d.Overlap = new(*o.live), nil, nil, "", 0
 	s.actions[id] = asDraft
 	return s.save(ctx, &o, d)
 }
@@ -356,7 +348,7 @@ func (s *staged) AddSecret(ctx context.Context, id string, secret store.Secret) 
 	if other != nil && other.TokenID != id {
 		return store.ErrSecretTaken
 	}
-	d := s.begin(&o)
+	d := o.next(s.service.now())
 	d.Secret, d.SecretAuthor, d.Overlap = &secret, s.who.Name(), s.overlaps[id]
 	return s.save(ctx, &o, d)
 }
