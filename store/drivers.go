@@ -167,3 +167,19 @@ func RoleValues(r *Role) ([]any, error) {
 		r.Accounts, r.Audit, apis, types, grants, r.Updated.UnixMilli(),
 	}, nil
 }
+
+// ExportParts exports rows part by part: next returns those behind a key, and none at the end;
+// yield exports one and returns its key.
+func ExportParts[K, T any](next func(after K) ([]T, error), yield func(*T) (K, error), first K) error {
+	for last := first; ; {
+		part, err := next(last)
+		if err != nil || len(part) == 0 {
+			return err
+		}
+		for i := range part {
+			if last, err = yield(&part[i]); err != nil {
+				return err
+			}
+		}
+	}
+}

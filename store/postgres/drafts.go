@@ -73,19 +73,12 @@ func (t *tx) DeleteDraft(ctx context.Context, tokenID string) error {
 }
 
 func exportDrafts(ctx context.Context, r reader, yield func(store.Record) error) error {
-	for last := ""; ; {
-		drafts, err := readAll(ctx, r, nextDrafts, []any{last}, scanDraft)
+	next := func(last string) ([]store.Draft, error) {
+		part, err := readAll(ctx, r, nextDrafts, []any{last}, scanDraft)
 		if err != nil {
-			return fmt.Errorf("exporting drafts: %w", err)
+			return nil, fmt.Errorf("exporting drafts: %w", err)
 		}
-		if len(drafts) == 0 {
-			return nil
-		}
-		for _, draft := range drafts {
-			if err := yield(store.Record{Draft: &draft}); err != nil {
-				return err
-			}
-		}
-		last = drafts[len(drafts)-1].TokenID
+		return part, nil
 	}
+	return store.ExportParts(next, func(draft *store.Draft) (string, error) { return draft.TokenID, yield(store.Record{Draft: draft}) }, "")
 }

@@ -33,19 +33,12 @@ func scanGone(row scanner) (token.Digest, error) {
 }
 
 func exportGone(ctx context.Context, r reader, yield func(store.Record) error) error {
-	for last := []byte{}; ; {
-		digests, err := readAll(ctx, r, nextGone, []any{last, int64(exportPart)}, scanGone)
+	next := func(last []byte) ([]token.Digest, error) {
+		part, err := readAll(ctx, r, nextGone, []any{last, int64(exportPart)}, scanGone)
 		if err != nil {
-			return fmt.Errorf("exporting secrets that are gone: %w", err)
+			return nil, fmt.Errorf("exporting secrets that are gone: %w", err)
 		}
-		if len(digests) == 0 {
-			return nil
-		}
-		for i := range digests {
-			if err := yield(store.Record{Gone: &digests[i]}); err != nil {
-				return err
-			}
-		}
-		last = digests[len(digests)-1][:]
+		return part, nil
 	}
+	return store.ExportParts(next, func(gone *token.Digest) ([]byte, error) { return gone[:], yield(store.Record{Gone: gone}) }, []byte{})
 }

@@ -37,19 +37,12 @@ func (r reader) exportManagement(ctx context.Context, yield func(store.Record) e
 }
 
 func (r reader) exportEvents(ctx context.Context, yield func(store.Record) error) error {
-	for last := int64(0); ; {
-		events, err := readAll(ctx, r, `SELECT id, `+eventColumns+` FROM events WHERE id > ? ORDER BY id LIMIT ?`, []any{last, exportPart}, scanEvent)
+	next := func(last int64) ([]store.Event, error) {
+		part, err := readAll(ctx, r, `SELECT id, `+eventColumns+` FROM events WHERE id > ? ORDER BY id LIMIT ?`, []any{last, exportPart}, scanEvent)
 		if err != nil {
-			return fmt.Errorf("exporting events: %w", err)
+			return nil, fmt.Errorf("exporting events: %w", err)
 		}
-		if len(events) == 0 {
-			return nil
-		}
-		for _, event := range events {
-			if err := yield(store.Record{Event: &event}); err != nil {
-				return err
-			}
-		}
-		last = events[len(events)-1].ID
+		return part, nil
 	}
+	return store.ExportParts(next, func(event *store.Event) (int64, error) { return event.ID, yield(store.Record{Event: event}) }, int64(0))
 }
