@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import type { Page } from "@playwright/test";
 
-import { checkPage, expect, given, glance, rest, screenshots, test } from "./fixtures.ts";
+import { checkPage, expect, given, glance, notice, rest, screenshots, test } from "./fixtures.ts";
 
 // What changes about tokens of articles is a draft first, here alone.
 
@@ -53,14 +53,14 @@ async function discardAll(page: Page) {
   if ((await button.count()) === 0) return;
   await button.click();
   await page.getByRole("button", { name: /^Discard \d+ drafts?$/ }).click();
-  await expect(page.getByRole("status").first()).toContainText("All drafts are discarded.");
+  await expect(notice(page, "All drafts are discarded.")).toBeVisible();
 }
 
 async function update(page: Page) {
   await page.goto(drafts);
   await page.getByRole("button", { name: "Update the API …" }).click();
   await page.getByRole("button", { name: "Update", exact: true }).click();
-  await expect(page.getByRole("status").first()).toContainText("Updated.");
+  await expect(notice(page, "Updated.")).toBeVisible();
 }
 
 test.describe("drafts", () => {
@@ -79,7 +79,7 @@ test.describe("drafts", () => {
     await page.goto(`/tokens/${given.tokens.import.id}/edit`);
     await checkPage(page, "drafts-edit");
     await draftEdit(page);
-    await expect(page.getByRole("status").first()).toHaveText("Saved as a draft. It holds once the API is updated.");
+    await expect(notice(page, "Saved as a draft. It holds once the API is updated.")).toBeVisible();
     await expect(page.getByRole("region", { name: "What it may do" })).not.toContainText("DELETE");
     await checkPage(page, "drafts-token");
     await page.getByRole("link", { name: "Edit", exact: true }).click();
@@ -157,7 +157,7 @@ test.describe("drafts", () => {
     await page.getByRole("link", { name: "Discard the draft of Ends soon" }).press("Enter");
     await checkPage(page, "drafts-discard");
     await page.getByRole("button", { name: "Discard" }).press("Enter");
-    await expect(page.getByRole("status").first()).toHaveText("The draft is discarded.");
+    await expect(notice(page, "The draft is discarded.")).toBeVisible();
     expect(await call(given.tokens.ending.secret)).toBe(200);
   });
 
@@ -190,7 +190,7 @@ test.describe("drafts", () => {
     await page.getByRole("button", { name: "Disable", exact: true }).click();
     await page.goto("/accounts/leaver");
     await page.getByRole("button", { name: "Disable" }).click();
-    await expect(page.getByRole("status")).toContainText("disabled");
+    await expect(notice(page, "disabled")).toBeVisible();
     await page.goto(drafts);
     await page.getByRole("button", { name: "Update the API …" }).click();
     await page.getByRole("button", { name: "Update", exact: true }).click();
@@ -220,7 +220,7 @@ test.describe("drafts", () => {
     await page.goto(`/tokens/${id}`);
     await checkPage(page, "drafts-staged-token");
     await page.getByRole("button", { name: "Disable now" }).click();
-    await expect(page.getByRole("status").first()).toContainText("no draft enables it again");
+    await expect(notice(page, "no draft enables it again")).toBeVisible();
     await expect.poll(() => call(secret)).toBe(401);
   });
 });

@@ -76,6 +76,12 @@ export async function signIn(page: Page, name: string, password = given.password
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
+// notice is what the page says of what was just done. Pages say other things as well, some of them the
+// page that is being left: a locator of the role alone would find two of them, and end the test.
+export function notice(page: Page, text: string) {
+  return page.getByRole("status").filter({ hasText: text });
+}
+
 // makeToken makes a token through the REST API: names are unique within an API.
 export async function makeToken(owner: Account, name: string, more: object = {}): Promise<any> {
   return rest(owner, "POST", "/tokens", { api: "articles", name, type: "read-only", duration: "30d", ...more });

@@ -1,4 +1,4 @@
-import { checkPage, expect, given, makeToken, rest, test } from "./fixtures.ts";
+import { checkPage, expect, given, makeToken, notice, rest, test } from "./fixtures.ts";
 
 // Many pictures are taken.
 test.describe.configure({ timeout: 60_000 });
@@ -64,7 +64,7 @@ test.describe("as owner", () => {
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Disable tokens");
     await checkPage(page, "tokens-disable");
     await page.getByRole("button", { name: "Disable 2 tokens" }).press("Enter");
-    await expect(page.getByRole("status")).toContainText("2 tokens are disabled.");
+    await expect(notice(page, "2 tokens are disabled.")).toBeVisible();
     await page.getByRole("link", { name: "Back to the tokens" }).click();
     await expect(page).toHaveURL("/tokens?search=batch&sort=created");
     await expect(page.getByRole("cell", { name: "Disabled" })).toHaveCount(2);
@@ -74,7 +74,7 @@ test.describe("as owner", () => {
     await rest("owner", "DELETE", "/tokens/" + gone.token.id);
     await page.getByLabel("To delete them, type 2").fill("2");
     await page.getByRole("button", { name: "Delete 2 tokens" }).click();
-    await expect(page.getByRole("status")).toContainText("1 token is deleted. The others stay as they were");
+    await expect(notice(page, "1 token is deleted. The others stay as they were")).toBeVisible();
     await expect(page.getByRole("row").filter({ hasText: gone.token.id })).toContainText("deleted meanwhile");
     await checkPage(page, "tokens-deleted");
     await page.reload(); // asks nothing, does nothing

@@ -1,4 +1,4 @@
-import { checkPage, expect, given, makeToken, rest, signIn, test } from "./fixtures.ts";
+import { checkPage, expect, given, makeToken, notice, rest, signIn, test } from "./fixtures.ts";
 
 test.describe("as owner", () => {
   test.use({ who: "owner" });
@@ -21,7 +21,7 @@ test.describe("as owner", () => {
     await page.getByLabel("Name", { exact: true }).fill("ann");
     await page.getByLabel("Password optional").fill("words that are long");
     await page.getByRole("button", { name: "Make the account" }).click();
-    await expect(page.getByRole("status")).toHaveText("The account is made.");
+    await expect(notice(page, "The account is made.")).toBeVisible();
     await makeToken("owner", "Of someone who left", { owner: "ann" });
     await page.goto("/accounts/ann");
     await expect(page.getByRole("link", { name: "1 token" })).toHaveAttribute("href", "/tokens?owner=ann");
@@ -32,12 +32,12 @@ test.describe("as owner", () => {
     await page.reload();
     await checkPage(page, "account");
     await page.getByRole("button", { name: /^End.*session on Chrome on Linux/ }).click();
-    await expect(page.getByRole("status")).toHaveText("The session has ended.");
+    await expect(notice(page, "The session has ended.")).toBeVisible();
     await hers.goto("/account");
     await expect(hers).toHaveURL(/sign-in/);
 
     await page.getByRole("button", { name: "Disable" }).click();
-    await expect(page.getByRole("status")).toContainText("disabled");
+    await expect(notice(page, "disabled")).toBeVisible();
     await page.getByRole("link", { name: "Delete …" }).click();
     await checkPage(page, "account-delete");
     await page.getByRole("radio", { name: "Delete them" }).check();
@@ -50,7 +50,7 @@ test.describe("as owner", () => {
     await expect(page.getByRole("alert")).toContainText("choose who gets the tokens");
     await page.getByLabel("To", { exact: true }).selectOption("manager");
     await page.getByRole("button", { name: "Delete the account" }).click();
-    await expect(page.getByRole("status")).toHaveText("The account is deleted.");
+    await expect(notice(page, "The account is deleted.")).toBeVisible();
     const [left] = (await rest("owner", "GET", "/tokens?search=Of%20someone")).items;
     expect(left.owner).toBe("manager");
   });
@@ -68,7 +68,7 @@ test.describe("as owner", () => {
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByRole("radio", { name: "Disable them" }).check();
     await page.getByRole("button", { name: "Save" }).click();
-    await expect(page.getByRole("status")).toHaveText("The account is saved.");
+    await expect(notice(page, "The account is saved.")).toBeVisible();
     expect((await rest("owner", "GET", "/tokens/" + token.id)).status).toBe("disabled");
   });
 
@@ -100,7 +100,7 @@ test.describe("as owner", () => {
     await checkPage(page, "account-conflict");
     await expect(page.getByLabel("Name at single sign-on")).toHaveValue("typed");
     await page.getByRole("button", { name: "Save" }).click();
-    await expect(page.getByRole("status")).toHaveText("The account is saved.");
+    await expect(notice(page, "The account is saved.")).toBeVisible();
   });
 
   test("roles are made, changed and deleted", async ({ page }) => {
@@ -121,13 +121,13 @@ test.describe("as owner", () => {
     await page.getByRole("radiogroup", { name: "Create tokens" }).getByLabel("their own").check();
     await page.getByLabel("Permissions").fill("order.find");
     await page.getByRole("button", { name: "Make the role" }).click();
-    await expect(page.getByRole("status")).toContainText("The role is made");
+    await expect(notice(page, "The role is made")).toBeVisible();
     await checkPage(page, "role");
     await page.getByLabel("Read the audit trail").check();
     await page.getByRole("button", { name: "Save" }).click();
     await expect(page.getByText("See accounts and roles", { exact: true })).toBeVisible();
     await page.getByRole("button", { name: "Delete the role" }).click();
-    await expect(page.getByRole("status")).toHaveText("The role is deleted.");
+    await expect(notice(page, "The role is deleted.")).toBeVisible();
     await page.getByRole("link", { name: "member", exact: true }).click();
     await checkPage(page, "role-built-in");
   });
@@ -212,7 +212,7 @@ test.describe("as member", () => {
     await page.getByLabel("Present password").fill(given.password);
     await page.getByLabel("New password").fill("another long sentence");
     await page.getByRole("button", { name: "Change the password" }).click();
-    await expect(page.getByRole("status")).toContainText("your other sessions have ended");
+    await expect(notice(page, "your other sessions have ended")).toBeVisible();
     await other.goto("/account");
     await expect(other).toHaveURL(/sign-in/);
   });
@@ -234,10 +234,10 @@ test("all of it works without scripts", async ({ as }) => {
   await page.getByLabel("Name", { exact: true }).fill("dora");
   await page.getByRole("radio", { name: /^auditor/ }).check();
   await page.getByRole("button", { name: "Make the account" }).click();
-  await expect(page.getByRole("status")).toHaveText("The account is made.");
+  await expect(notice(page, "The account is made.")).toBeVisible();
   await page.getByRole("radio", { name: /^member/ }).check();
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("status")).toHaveText("The account is saved.");
+  await expect(notice(page, "The account is saved.")).toBeVisible();
   await page.getByRole("link", { name: "What was done to it" }).click();
   await expect(page.getByRole("listitem").filter({ hasText: "gave the account dora the role member" })).toHaveCount(1);
   await page.getByLabel("From", { exact: true }).fill("2020-01-31");

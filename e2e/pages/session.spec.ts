@@ -1,4 +1,4 @@
-import { checkPage, expect, given, rest, signIn, test } from "./fixtures.ts";
+import { checkPage, expect, given, notice, rest, signIn, test } from "./fixtures.ts";
 
 test("a wrong password says so and keeps the name", async ({ page }) => {
   await page.goto("/sign-in");
@@ -29,7 +29,7 @@ test("somebody signs in and out by the keyboard alone", async ({ page }) => {
   const signOut = page.getByRole("button", { name: "Sign out" });
   while (!(await signOut.evaluate((button) => button === document.activeElement))) await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("status")).toHaveText("You are signed out.");
+  await expect(notice(page, "You are signed out.")).toBeVisible();
   await page.goBack();
   await expect(page).toHaveURL(/\/sign-in/);
 });
@@ -51,7 +51,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto("/sign-in?next=/tokens"); // nobody who is signed in is asked again
       await expect(page).toHaveURL("/tokens");
       await page.getByRole("button", { name: "Sign out" }).click();
-      await expect(page.getByRole("status")).toHaveText("You are signed out.");
+      await expect(notice(page, "You are signed out.")).toBeVisible();
     });
   });
 }
@@ -82,7 +82,7 @@ test("who was signed out elsewhere signs in and goes on", async ({ page }) => {
   const sessions = await rest("owner", "GET", "/sessions?account=member");
   await rest("owner", "DELETE", `/sessions/${sessions.items[0].id}`); // the newest
   await page.getByRole("button", { name: "Sign out" }).click();
-  await expect(page.getByRole("status")).toContainText("You were signed out meanwhile");
+  await expect(notice(page, "You were signed out meanwhile")).toBeVisible();
   await page.goto("/tokens?status=active");
   await expect(page).toHaveURL(/\/sign-in\?next=/);
 });

@@ -1,4 +1,4 @@
-import { checkPage, expect, given, test } from "./fixtures.ts";
+import { checkPage, expect, given, notice, test } from "./fixtures.ts";
 
 // The first visit. The store is empty, and the tests are in the order of a new user.
 test.describe.configure({ mode: "serial" });
@@ -32,7 +32,7 @@ test("the link makes the first account, and shows what to do next", async ({ pag
   await page.getByLabel("Your name").fill("ann");
   await page.getByLabel("Password").fill(given.password);
   await page.getByRole("button", { name: "Make the account" }).click();
-  await expect(page.getByRole("status").first()).toContainText("Welcome");
+  await expect(notice(page, "Welcome")).toBeVisible();
   await expect(page.getByRole("heading", { name: "No tokens yet" })).toBeVisible();
   await checkPage(page, "empty");
 });
@@ -40,5 +40,5 @@ test("the link makes the first account, and shows what to do next", async ({ pag
 test("the link works once", async ({ page }) => {
   await page.goto(given.setUp!);
   await expect(page).toHaveURL(/\/sign-in/);
-  await expect(page.getByRole("status")).toContainText("The first account is there already");
+  await expect(notice(page, "The first account is there already")).toBeVisible();
 });

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 
-import { checkPage, expect, given, glance, makeToken, rest, test } from "./fixtures.ts";
+import { checkPage, expect, given, glance, makeToken, notice, rest, test } from "./fixtures.ts";
 
 // call asks the API with a secret, and returns the status of the answer.
 async function call(secret: string, path = "/api/articles", method = "GET"): Promise<number> {
@@ -90,10 +90,10 @@ for (const javaScriptEnabled of [true, false]) {
       const { token, secret } = await makeToken("member", `switched${suffix}`);
       await page.goto(`/tokens/${token.id}`);
       await page.getByRole("button", { name: "Disable" }).click();
-      await expect(page.getByRole("status").first()).toContainText("The token is disabled.");
+      await expect(notice(page, "The token is disabled.")).toBeVisible();
       await expect.poll(() => call(secret)).toBe(401);
       await page.getByRole("button", { name: "Enable" }).click();
-      await expect(page.getByRole("status").first()).toContainText("The token is enabled.");
+      await expect(notice(page, "The token is enabled.")).toBeVisible();
       await expect.poll(() => call(secret)).toBe(200);
       await expect(page.getByRole("table", { name: "History" }).getByRole("row")).toHaveCount(4);
     });
@@ -134,7 +134,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("textbox").fill(`deleted${suffix}`);
       await page.getByRole("button", { name: "Delete for good" }).click();
       await expect(page).toHaveURL(/\/tokens\?notice=token-deleted$/);
-      await expect(page.getByRole("status").first()).toHaveText("The token is deleted.");
+      await expect(notice(page, "The token is deleted.")).toBeVisible();
       await expect.poll(() => call(secret)).toBe(401);
       await page.goto(`/tokens/${token.id}`);
       await expect(page.getByRole("heading", { level: 1 })).toHaveText("There is no such thing");
