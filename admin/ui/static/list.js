@@ -46,6 +46,12 @@ document.addEventListener("htmx:configRequest", (event) => {
 	if ([search, token].some((text) => /trv_[0-9A-Za-z]{12,}/.test(text ?? ""))) event.preventDefault();
 });
 
+// What was typed before the scripts were there is searched for now.
+document.addEventListener("htmx:load", () => {
+	const box = document.querySelector("#search");
+	if (box && box.value !== box.defaultValue) box.dispatchEvent(new Event("input", { bubbles: true }));
+}, { once: true });
+
 // Links back to the table lead to what was seen of it last.
 function remember(root) {
 	if (document.querySelector("section#tokens")) {
