@@ -118,6 +118,19 @@ func (t Tokens) mayAll() bool {
 	return false
 }
 
+// pathsDecide reports whether no grant of the tokens asks for the values of parameters.
+func (t Tokens) pathsDecide(catalog *permission.Catalog) bool {
+	for k := range t.all {
+		if k.Token.Type != token.Custom {
+			continue
+		}
+		if grants, err := k.grants(catalog); err != nil || !grants.PathsDecide() {
+			return false
+		}
+	}
+	return true
+}
+
 // oneTokenEach refuses two tokens whose grants fix the same value of what a request
 // may have one token for, and a token whose grants can't be read.
 func (g *Gate) oneTokenEach(tokens *Tokens) Reason {

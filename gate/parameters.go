@@ -30,6 +30,9 @@ func errParameterTwice(name string) error {
 // readParameters adds to what a request does the values that decide about it. If
 // they are in the body and nobody has read it yet, it returns what reads it.
 func (g *Gate) readParameters(r *http.Request, tokens Tokens, does *Matches) (read func(*http.Request), reason Reason, err error) {
+	if g.Catalog.PathsDecide() && tokens.pathsDecide(g.Catalog) {
+		return nil, "", nil
+	}
 	if g.isBulk(does) {
 		read, err = g.describeBulk(r, tokens, does)
 	} else {

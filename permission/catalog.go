@@ -24,6 +24,7 @@ type Catalog struct {
 	// read-only tokens must hold for every spelling that a backend may serve.
 	writes      *automaton
 	fingerprint string
+	pathsDecide bool
 }
 
 // parametric is an operation with parameters and the number of its permission.
@@ -59,6 +60,7 @@ func NewCatalog(permissions []Permission) (*Catalog, error) {
 			return nil, err
 		}
 	}
+	c.pathsDecide = c.parametric == nil && c.bulk == nil && !slices.ContainsFunc(c.requires, func(r []requirement) bool { return r != nil })
 	c.fingerprint, err = Fingerprint(c.permissions)
 	return c, err
 }
@@ -173,6 +175,10 @@ func (c *Catalog) Find(method, path string) Match {
 	}
 	return m
 }
+
+// PathsDecide reports whether no permission has parameters, requires another one or
+// holds other requests: all of Parameters, Required and IsBulk are empty.
+func (c *Catalog) PathsDecide() bool { return c.pathsDecide }
 
 // Parameters returns those that decide about a match, beside those that grants
 // write out: With takes their values.

@@ -107,6 +107,10 @@ func (g *Grants) add(granted grant, text string) {
 	}
 }
 
+// PathsDecide reports whether no grant writes out parameters or fixes those of an
+// operation that it writes out: Parameters is empty for every match.
+func (g *Grants) PathsDecide() bool { return g.written == nil }
+
 // Parameters returns those that the grants write out for what was matched.
 func (g *Grants) Parameters(m Match) []Parameter {
 	if g.written == nil {
