@@ -186,6 +186,8 @@ func TestCaddyfileErrors(t *testing.T) {
 		"operation twice, parameters":    {inGate("permission a.b {\n\tGET /a?app={app}\n\tGET /a?app={app}\n}"), "5", "has GET /a?app={app} twice"},
 		"requires, no name":              {inGate("permission a.b {\n\tGET /a\n\trequires\n}"), "5", "requires takes the names of permissions"},
 		"requires, bad name":             {inGate("permission a.b {\n\tGET /a\n\trequires a\n}"), "5", `"a" can't name a permission`},
+		"requires, bad condition":        {inGate("permission a.b {\n\tGET /a\n\trequires a.c if upsert\n}"), "5", `"if upsert" is no condition; write for example if json:upsert`},
+		"requires, condition alone":      {inGate("permission a.b {\n\tGET /a\n\trequires if json:a\n}"), "5", "requires takes the names of permissions"},
 		"requires what is not there":     {inGate("permission a.b {\n\tGET /a\n\trequires a.c\n}"), "5", "permission a.b requires a.c, which is no other permission of this API"},
 		"requires itself":                {inGate("permission a.b {\n\tGET /a\n\trequires a.b\n}"), "5", "permission a.b requires a.b, which is no other permission of this API"},
 		"dialect twice":                  {inGate("dialect kintone\ndialect strapi"), "4", "dialect stands here twice, first in line 3"},

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -64,14 +65,21 @@ func (h *Handler) parseDialectLine(d *caddyfile.Dispenser) (err error) {
 // names the line if there are none of these names.
 type requiredNames map[string]error
 
-// parse reads a line such as "requires record.view".
+// parse reads a line such as "requires record.view" or "requires record.add if json:upsert".
 func (r requiredNames) parse(d *caddyfile.Dispenser, p *permission.Permission) error {
-	names := d.RemainingArgs()
-	if len(names) == 0 {
+	required := d.RemainingArgs()
+	condition := ""
+	if i := slices.Index(required, "if"); i >= 0 {
+		condition = " " + strings.Join(required[i:], " ")
+		required = required[:i]
+	}
+	if len(required) == 0 {
 		return d.Err("requires takes the names of permissions that are needed as well, such as: requires record.view")
 	}
-	for _, name := range names {
-		if err := permission.CheckName(name); err != nil {
+	for _, text := range required {
+		text += condition
+		name, err := permission.RequiredName(text)
+		if err != nil {
 			return d.WrapErr(err)
 		}
 		missing := d.Errf("permission %s requires %s, which is no other permission of this API", p.Name, name)
@@ -79,8 +87,8 @@ func (r requiredNames) parse(d *caddyfile.Dispenser, p *permission.Permission) e
 			return missing
 		}
 		r[name] = missing
+		p.Requires = append(p.Requires, text)
 	}
-	p.Requires = append(p.Requires, names...)
 	return nil
 }
 

@@ -57,7 +57,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		max_body      <size>
 //		permission    <resource.action> [read|write] {
 //			<method> <path>[?<name>={<name>}[&...]] [json:<name>={<name>}...]
-//			requires <resource.action>...
+//			requires <resource.action>... [if json:<member>]
 //			query|mutation|subscription <field>...
 //		}
 //		resource      <name> <path> [single] [graphql]

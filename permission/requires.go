@@ -13,6 +13,13 @@ type requirement struct {
 	flag Parameter
 }
 
+// RequiredName returns the permission that a requirement such as "record.view" or
+// "record.add if json:upsert" is for, or an error if it can't be read.
+func RequiredName(requirement string) (string, error) {
+	name, _, err := parseRequirement(requirement)
+	return name, err
+}
+
 // parseRequirement parses "record.view", which is always needed, and
 // "record.add if json:upsert".
 func parseRequirement(text string) (name string, flag Parameter, err error) {
@@ -22,7 +29,7 @@ func parseRequirement(text string) (name string, flag Parameter, err error) {
 	}
 	member, ok := strings.CutPrefix(condition, "json:")
 	if !ok || !parameterName.MatchString(member) {
-		return "", Parameter{}, fmt.Errorf("%q is no condition; write for example if json:upsert", condition)
+		return "", Parameter{}, fmt.Errorf("%q is no condition; write for example if json:upsert", "if "+condition)
 	}
 	return name, Parameter{Place: Flag, Name: member}, nil
 }

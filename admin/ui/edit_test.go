@@ -366,6 +366,24 @@ func TestEditWithGoneGrants(t *testing.T) {
 	b.get("/tokens/" + made.ID + "/edit").lacks("Permissions that are gone")
 }
 
+// Who grants something sees what it does not work without.
+func TestRequiredPermissionsAreNamed(t *testing.T) {
+	f := newSite(t)
+	op, err := permission.ParseOperation("PUT /api/articles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := permission.Permission{Name: "article.find", Operations: []permission.Operation{op}}
+	update := permission.Permission{Name: "article.update", Operations: []permission.Operation{op}, Requires: []string{"article.find", "article.create if json:upsert"}}
+	create := permission.Permission{Name: "article.create", Operations: []permission.Operation{op}}
+	f.change(t, store.Catalog{API: "articles", Permissions: []permission.Permission{find, update, create}})
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, []string{"article.update"} })
+	b := f.as(t, "member")
+	for _, path := range []string{"/tokens/" + made.ID, "/tokens/" + made.ID + "/edit", "/tokens/new?api=articles", "/apis/articles"} {
+		b.get(path).is(http.StatusOK, "also needs article.find, article.create if json:upsert")
+	}
+}
+
 func (f *site) change(t *testing.T, c store.Catalog) {
 	t.Helper()
 	c.Updated = f.now().UTC().Truncate(time.Millisecond)

@@ -30,10 +30,11 @@ type namedPermission struct {
 	Name, Action string // Action is the name without the resource
 	Mark         permission.Mark
 	Operations   []string
+	Requires     string // permissions that are needed as well
 }
 
 func newNamed(p permission.Permission) namedPermission {
-	n := namedPermission{Name: p.Name, Action: strings.TrimPrefix(p.Name, permission.Resource(p.Name)+"."), Mark: p.Mark}
+	n := namedPermission{Name: p.Name, Action: strings.TrimPrefix(p.Name, permission.Resource(p.Name)+"."), Mark: p.Mark, Requires: strings.Join(p.Requires, ", ")}
 	for _, op := range p.Operations {
 		n.Operations = append(n.Operations, op.String())
 	}

@@ -26,6 +26,7 @@ type matrixRow struct {
 type matrixBox struct {
 	Grant, Action string
 	Operations    [][]string // each in pieces between which a line may end
+	Requires      string     // permissions that are needed as well
 	Ticked        bool
 	Beyond        bool // the role can't hand it out
 	Off           bool // and so it can't be ticked
@@ -55,6 +56,7 @@ func newMatrix(permissions []permission.Permission, ceiling *admin.CeilingRecord
 			m.Rows = append(m.Rows, matrixRow{Resource: resource, Cells: make([]matrixBox, len(m.Actions)), Whole: box(resource+".*", "*")})
 		}
 		b := box(p.Name, action)
+		b.Requires = strings.Join(p.Requires, ", ")
 		for _, op := range p.Operations {
 			b.Operations = append(b.Operations, strings.SplitAfter(op.String(), "/"))
 		}

@@ -40,6 +40,7 @@ var apis = map[string]string{
 	"apis.filter":           "Find a permission or a path",
 	"apis.filter.none":      "No permission matches.",
 	"apis.filter.found":     "Permissions that match: ",
+	"apis.requires":         "also needs %s",
 	"apis.marks":            "Read-only tokens may do what reads: GET, HEAD, OPTIONS and GraphQL queries, and what is marked as reading; nothing that is marked as writing.",
 	"mark.read":             "counts as reading",
 	"mark.write":            "counts as writing",
