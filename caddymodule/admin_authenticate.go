@@ -60,7 +60,7 @@ func (a authenticator) find(r *http.Request) (admin.Actor, error) {
 // byToken asks the gate, as any other API would be asked, and returns the owner
 // of the token.
 func (a authenticator) byToken(r *http.Request) (admin.Actor, error) {
-	d, err := a.gate.check(r, (*gate.Gate).Check)
+	d, err := a.gate.decide(r)
 	if err != nil {
 		d = gate.Decision{Reason: gate.StoreUnavailable, Err: err}
 	}

@@ -107,6 +107,10 @@ func TestAdminByToken(t *testing.T) {
 		t.Errorf("%v refusals were counted", n)
 	}
 
+	// A form has a say in what is decided elsewhere: it is looked into, and refused for its type alone.
+	_, maker := g.script("mia", "token.create")
+	g.askWith("POST", "/api/v1/tokens", "name=ci", append(maker.headers, "Content-Type: application/x-www-form-urlencoded")...).refused(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
+
 	for name, headers := range map[string][]string{
 		"of another API": {g.bearer("full")}, "unknown": {g.bearer("unknown")}, "junk": {"Authorization: Bearer trv_junk"},
 	} {
@@ -132,7 +136,7 @@ func TestAdminByToken(t *testing.T) {
 	script.do("GET", "tokens", nil).refused(t, http.StatusUnauthorized, "invalid_token")
 }
 
-// Issue 6: a reload keeps sessions, and what is known of guesses at passwords.
+// A reload keeps sessions, and what is known of guesses at passwords.
 func TestAdminReload(t *testing.T) {
 	g := newManagement(t, nil)
 	_, link := g.setUpLink()

@@ -235,12 +235,7 @@ func newValues() *gate.Values {
 
 // ServeHTTP decides about the request, and refuses it or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	d, err := h.check(r, (*gate.Gate).Check)
-	if err == nil && d.ReadBody != nil {
-		d.ReadBody(r) // may take as long as the client likes
-		read := d
-		d, err = h.check(r, func(g *gate.Gate, r *http.Request) gate.Decision { return g.Resume(r, read) })
-	}
+	d, err := h.decide(r)
 	if err != nil {
 		return h.refuse(w, r, &gate.Decision{Reason: gate.StoreUnavailable, Err: err})
 	}
@@ -280,6 +275,17 @@ func (h *Handler) afterFailure(w http.ResponseWriter, r *http.Request, d gate.De
 		g.decisions[reason].Inc()
 	}
 	return h.refuse(w, r, &d)
+}
+
+// decide decides about the request, and reads its body if that has a say in it.
+func (h *Handler) decide(r *http.Request) (gate.Decision, error) {
+	d, err := h.check(r, (*gate.Gate).Check)
+	if err != nil || d.ReadBody == nil {
+		return d, err
+	}
+	d.ReadBody(r) // may take as long as the client likes
+	read := d     // so that only these are allocated
+	return h.check(r, func(g *gate.Gate, r *http.Request) gate.Decision { return g.Resume(r, read) })
 }
 
 // step is what a gate does with a request: Check, or Resume.

@@ -38,6 +38,10 @@ func TestDescribe(t *testing.T) {
 		{"our own name for handshakes", "WEBSOCKET", "/api/live", 1, nil, "", RefusedMethod},
 		{"dot segment", "GET", "/api/articles/../users", 1, nil, "", AmbiguousRequest},
 		{"encoded slash", "GET", "/api/articles%2f42", 1, nil, "", AmbiguousRequest},
+		// Express, Node, PHP and Python end a query there: what decides would stand behind it for the gate alone.
+		{"fragment", "GET", "/api/articles?a=1#&app=7", 1, nil, "", AmbiguousRequest},
+		{"fragment alone", "GET", "/api/articles?#", 1, nil, "", AmbiguousRequest},
+		{"encoded number sign", "GET", "/api/articles?a=%23", 1, nil, "GET /api/articles", ""},
 		{"opaque", "GET", "http:http://x/admin", 1, nil, "", AmbiguousRequest},
 		{"asterisk", "OPTIONS", "*", 1, nil, "", AmbiguousRequest},
 		{"handshake", "GET", "/api/live", 1, handshake("Upgrade", "websocket"), "WEBSOCKET /api/live", ""},

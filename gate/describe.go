@@ -11,7 +11,7 @@ import (
 var (
 	errMethodName  = errors.New("WEBSOCKET, query, mutation and subscription are no methods of HTTP; open a WebSocket with GET and an Upgrade header")
 	errMethodToken = errors.New("the method has a character that no method has")
-	errQueryBlank  = errors.New("the query has a blank or a control character, which would end it for some servers")
+	errQueryEnd    = errors.New("the query has a blank, a control character or a #, which would end it for some servers")
 	errHandshake   = errors.New("the WebSocket handshake is not one: it needs GET, one Upgrade header of websocket alone, and Connection: Upgrade")
 )
 
@@ -65,8 +65,8 @@ func Describe(r *http.Request, catalog *permission.Catalog, openings permission.
 		}
 		method = permission.WebSocket
 	}
-	if strings.ContainsFunc(r.URL.RawQuery, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
-		return does, AmbiguousRequest, errQueryBlank
+	if strings.ContainsFunc(r.URL.RawQuery, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' }) {
+		return does, AmbiguousRequest, errQueryEnd
 	}
 	path, err := permission.CheckURL(r.URL)
 	if err == nil {

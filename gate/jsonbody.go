@@ -3,13 +3,11 @@ package gate
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tokenreeve/tokenreeve/permission"
 )
@@ -20,7 +18,6 @@ const DefaultMaxBody = 4 << 20
 
 var (
 	errJSONEncoded = errors.New("the body is compressed, or not in UTF-8, so that what decides in it can't be read; send it as it is")
-	errJSON        = errors.New("the body decides about the request, and it is not JSON that every server reads alike")
 	errFormText    = errors.New("the form decides about the request, and has a blank or a control character, which would end a field for some servers")
 )
 
@@ -81,14 +78,6 @@ func (b *parameterBody) check(r *http.Request) error {
 	return errParameterType
 }
 
-// checkJSON refuses what is no JSON to all servers.
-func checkJSON(text []byte) error {
-	if !utf8.Valid(text) || !json.Valid(text) {
-		return errJSON
-	}
-	return nil
-}
-
 // checkFields makes sure that the form of a POST that is a GET has one reading, and
 // names no method.
 func checkFields(r *http.Request, text []byte) error {
@@ -127,6 +116,7 @@ func (b *parameterBody) look(wanted []permission.Parameter) (found bodyParameter
 		return found, b.err
 	case b.kind == formKind:
 		found.form = string(b.whole)
+		return found, countParameters(found.form)
 	case len(b.whole) > 0:
 		found.members = membersOf(b.whole, namesOf(wanted)...)
 		found.noObject = found.members == nil

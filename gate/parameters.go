@@ -20,6 +20,7 @@ import (
 var (
 	errParameterForm = errors.New("a parameter that decides stands in the query, and a form beside it could have another value for it")
 	errParameterType = errors.New("a parameter that decides is in the body, which has no single type; send application/json in UTF-8, not compressed")
+	errMany          = fmt.Errorf("a parameter decides, and there are more than %d; some servers leave out those behind the first thousand", maxParameters)
 	errParameters    = fmt.Errorf("more than %d parameters decide about the request, by the grants of the token and the permissions; that is too many to look for", maxWanted)
 )
 
@@ -112,12 +113,28 @@ func wantedParameters(tokens Tokens, catalog *permission.Catalog, does *Matches)
 	return wanted, nil
 }
 
+// maxParameters is how many a query or a form may have where one of them decides. PHP
+// (max_input_vars), Express and Koa read the first 1,000 and leave out the rest: a value
+// behind these would be there for the gate alone.
+const maxParameters = 500
+
+// countParameters refuses a query or a form of too many parameters.
+func countParameters(text string) error {
+	if strings.Count(text, "&")+strings.Count(text, ";") >= maxParameters {
+		return errMany
+	}
+	return nil
+}
+
 // readValues returns the values of the parameters that are there, or says that the
 // body must be read first. That of a POST that is a GET has what would be in the query otherwise.
 func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (values []permission.Value, unread bool, err error) {
 	body, unread, err := bodyFor(r, wanted, asGet)
 	if err != nil || unread {
 		return nil, unread, err
+	}
+	if err := countParameters(r.URL.RawQuery); err != nil {
+		return nil, false, err
 	}
 	inBody, err := body.look(wanted)
 	if err != nil {

