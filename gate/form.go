@@ -45,12 +45,12 @@ func (m *Matches) named(r *http.Request) string {
 func readForm(r *http.Request, method string) {
 	scan, err := newFormScanner(r.Header, method)
 	if err != nil {
-		r.Body = &formBody{ReadCloser: r.Body, method: method, reason: AmbiguousRequest, problem: err, err: err}
+		r.Body = &formBody{closing: closing{from: r.Body}, method: method, reason: AmbiguousRequest, problem: err, err: err}
 		return
 	}
-	body := &formBody{ReadCloser: r.Body, method: method, scan: scan, reason: Allow}
+	body := &formBody{closing: closing{from: r.Body}, method: method, scan: scan, reason: Allow}
 	r.Body = body
-	body.head, body.err = io.ReadAll(io.LimitReader(body.ReadCloser, formHead))
+	body.head, body.err = io.ReadAll(io.LimitReader(body.from, formHead))
 	if body.err == nil && len(body.head) < formHead {
 		body.err = io.EOF
 	}
@@ -132,7 +132,7 @@ func newFormScanner(h http.Header, method string) (formScanner, error) {
 // the last byte until the end is found to be in order: nobody has all of the body
 // before.
 type formBody struct {
-	io.ReadCloser
+	closing
 	head    []byte
 	method  string // that it may name
 	scan    formScanner
@@ -143,7 +143,9 @@ type formBody struct {
 }
 
 func (b *formBody) Read(p []byte) (int, error) {
-	switch {
+	switch err := b.ended(); {
+	case err != nil:
+		return 0, err
 	case len(p) == 0:
 		return 0, nil
 	case len(b.head) > 1 || len(b.head) > 0 && b.err != nil:
@@ -157,7 +159,7 @@ func (b *formBody) Read(p []byte) (int, error) {
 	case b.err != nil:
 		return 0, b.err
 	}
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.from.Read(p)
 	found := b.scan.scan(p[:n])
 	if found == nil && errors.Is(err, io.EOF) {
 		found = b.scan.end()

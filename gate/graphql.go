@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -128,7 +129,7 @@ func (q *GraphQL) readNothing(r *http.Request) {
 		r.Body, r.ContentLength = http.NoBody, 0
 		return
 	}
-	r.Body = &graphQLBody{by: q, closer: r.Body, err: errGetBody, unread: errGetBody}
+	r.Body = &graphQLBody{by: q, closing: closing{from: r.Body}, err: errGetBody, unread: errGetBody}
 }
 
 // describePage is for a GET without a document: a page such as GraphiQL, or the
@@ -199,26 +200,24 @@ func reasonOf(err error) Reason {
 // graphQLBody is a body that was read, from its beginning. One that could not be
 // read fails whoever reads it: an empty one would be another request.
 type graphQLBody struct {
+	closing
 	text    bytes.Reader
 	by      *GraphQL // other gates read it anew
-	closer  io.Closer
 	request graphql.Request
 	err     error
 	unread  error // why it could not be read to its end
 }
 
 func (b *graphQLBody) Read(p []byte) (int, error) {
-	if b.unread != nil {
-		return 0, b.unread
+	if err := cmp.Or(b.unread, b.ended()); err != nil {
+		return 0, err
 	}
 	return b.text.Read(p)
 }
 
-func (b *graphQLBody) Close() error { return b.closer.Close() }
-
 // readBody reads the body and puts one in its place that gives the same bytes.
 func (q *GraphQL) readBody(r *http.Request) {
-	body := &graphQLBody{by: q, closer: r.Body}
+	body := &graphQLBody{by: q, closing: closing{from: r.Body}}
 	text, err := readWhole(r, q.MaxBody)
 	if errors.Is(err, errBrokenOff) {
 		err = badRequest(err.Error())

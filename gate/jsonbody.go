@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -25,8 +24,8 @@ var (
 // POST that is a GET. One that could not be read fails whoever reads it: an
 // empty one would be another request.
 type parameterBody struct {
+	closing
 	text   bytes.Reader
-	closer io.Closer
 	whole  []byte
 	kind   bodyKind
 	err    error // what is wrong with it
@@ -34,17 +33,15 @@ type parameterBody struct {
 }
 
 func (b *parameterBody) Read(p []byte) (int, error) {
-	if b.unread != nil {
-		return 0, b.unread
+	if err := cmp.Or(b.unread, b.ended()); err != nil {
+		return 0, err
 	}
 	return b.text.Read(p)
 }
 
-func (b *parameterBody) Close() error { return b.closer.Close() }
-
 // readParameterBody reads the body and puts one in its place that gives the same bytes.
 func (g *Gate) readParameterBody(r *http.Request) {
-	body := &parameterBody{closer: r.Body}
+	body := &parameterBody{closing: closing{from: r.Body}}
 	most := cmp.Or(g.MaxBody, DefaultMaxBody)
 	body.whole, body.unread = readWhole(r, most)
 	if errors.Is(body.unread, errLarge) {
