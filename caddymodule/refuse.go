@@ -109,12 +109,12 @@ func describeRefusal(d *gate.Decision, catalog *permission.Catalog) problem {
 		gate.ExpiredToken, gate.OtherAPI, gate.UnreadableToken:
 		p.Code, p.Detail = "invalid_token", "A valid API token for this API is needed."
 	case gate.AmbiguousRequest:
-		p.Detail = fmt.Sprintf("The request can be read in more than one way and was refused: %v.", d.Err)
+		p.Detail = fmt.Sprintf("The request can be read in more than one way and was refused: %s.", wrongWith(d))
 		if _, ok := gate.GraphQLCode(d.Err); ok {
-			p.Detail = fmt.Sprintf("The GraphQL request was refused: %v.", d.Err)
+			p.Detail = fmt.Sprintf("The GraphQL request was refused: %s.", wrongWith(d))
 		}
 	case gate.TooLarge:
-		p.Detail = fmt.Sprintf("The request was refused: %v.", d.Err)
+		p.Detail = fmt.Sprintf("The request was refused: %s.", wrongWith(d))
 	case gate.UnknownDocument: // clients look for these words
 		p.Detail = d.Err.Error()
 	case gate.MissingPermission:
@@ -126,6 +126,10 @@ func describeRefusal(d *gate.Decision, catalog *permission.Catalog) problem {
 	}
 	return p
 }
+
+// wrongWith says what is wrong with a request. It may quote a part of it, which can be a
+// secret that stands where none belongs.
+func wrongWith(d *gate.Decision) string { return redactor.Load().Text(d.Err.Error()) }
 
 func describeMissing(p *problem, d *gate.Decision, catalog *permission.Catalog) {
 	readOnly := d.Tokens.First.Token.Type == token.ReadOnly && d.Tokens.Rest == nil
@@ -202,7 +206,7 @@ func (h *Handler) logRefusal(r *http.Request, d *gate.Decision, more ...zap.Fiel
 		fields = append(fields, zap.String("operation", operation), zap.String("permission", d.Permission))
 	}
 	if d.Err != nil {
-		fields = append(fields, zap.Error(d.Err))
+		fields = append(fields, zap.String("error", wrongWith(d)))
 	}
 	line.Write(append(fields, more...)...)
 }

@@ -90,3 +90,30 @@ func TestGraphQLPreflightHasNoQuery(t *testing.T) {
 		t.Error(g.log())
 	}
 }
+
+// What is wrong with a request is told with a piece of it, to the log too, which need not be
+// ours. A secret that stands where none belongs is no such piece.
+func TestRefusalsQuoteNoSecret(t *testing.T) {
+	g := newArticles(t, startBackend(t, ""), map[string]string{"MORE": "graphql /graphql"})
+	secret := g.tokens["full"].secret
+	for _, x := range []struct{ target, body string }{
+		{"/graphql", `{"query":"{ articles }","` + secret + `":1}`},
+		{"/graphql", `{"query":"{ articles } ` + secret + `"}`},
+		{"/graphql", `{"query":"{ articles }","operationName":{"` + secret + `":1}}`},
+		{"/graphql?a=" + secret + "%zz", ""},
+		{"/graphql?query=" + secret, ""},
+		{"/graphql?" + secret + "[]=1&query[]=x", ""},
+	} {
+		method := "POST"
+		if x.body == "" {
+			method = "GET"
+		}
+		a := g.askWith(method, x.target, x.body, g.bearer("readonly"), "Content-Type: application/json")
+		if a.status != http.StatusBadRequest || strings.Contains(a.body, secret[:20]) {
+			t.Errorf("%s %s: %v", x.target, x.body, a)
+		}
+	}
+	if log := g.log(); strings.Contains(log, secret[:20]) || strings.Count(log, "request refused") != 6 {
+		t.Error(log)
+	}
+}
