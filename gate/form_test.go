@@ -332,3 +332,19 @@ func (p *inPieces) Read(to []byte) (int, error) {
 	p.rest = p.rest[n:]
 	return n, nil
 }
+
+// The value of a method field is kept until it ends, so it may not be of any length.
+func TestLongMethodValue(t *testing.T) {
+	for blanks, fits := range map[int]bool{10: true, 400: false} {
+		s, err := newFormScanner(http.Header{"Content-Type": {urlencoded}}, "POST")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = s.scan([]byte("_method=POST" + strings.Repeat("+", blanks))); err == nil {
+			err = s.end()
+		}
+		if (err == nil) != fits {
+			t.Errorf("%d blanks: %v", blanks, err)
+		}
+	}
+}

@@ -241,3 +241,13 @@ func allocationsOf(tb testing.TB, g *Gate, r *http.Request) float64 {
 		}
 	})
 }
+
+// The page that a request comes from can have had the same secret in its address.
+func TestForwardCleansReferer(t *testing.T) {
+	f := NewForwarder(newSources(t, Source{Place: Query, Name: "api_token"}), "", nil)
+	r := mustParse(t, "/x?api_token="+mint(0), "Referer: https://a.example/p?x=1&API_TOKEN="+mint(0)+"&y=2")
+	f.Forward(r, Tokens{First: newKnownToken(nil)}, false, new(Values))
+	if got := r.Header.Get("Referer"); got != "https://a.example/p?x=1&y=2" {
+		t.Error(got)
+	}
+}

@@ -472,3 +472,31 @@ func TestPassword(t *testing.T) {
 	kintoneRow{nil, "TRACE", "/k/v1/record.json", "", "", RefusedMethod, http.Header{"X-Cybozu-Authorization": {"YTpi"}}}.decide(t, g)
 	kintoneRow{nil, "GET", "/k/v1/record.json", "", "", NoCredential, http.Header{"X-Cybozu-Authorization": {"YTpi", "YTpi"}}}.decide(t, g)
 }
+
+func TestKintoneCommentsNeedView(t *testing.T) {
+	store := newMemoryStore()
+	store.put(mint(0), newToken("comments", token.Custom, "record.comment app=7"))
+	store.put(mint(1), newToken("views", token.Custom, "record.comment app=7", "record.view app=7"))
+	kintone := newKintone(t)
+	g := newGate(t, store, kintone.Sources, kintone.Catalog)
+	kintoneRow{[]int{0}, "POST", "/k/v1/record/comment.json", jsonType, `{"app":7}`, MissingPermission, nil}.decide(t, g)
+	kintoneRow{[]int{1}, "POST", "/k/v1/record/comment.json", jsonType, `{"app":7}`, Allow, nil}.decide(t, g)
+}
+
+// There is one token for an app; two for the same guest space are as good as any.
+func TestKintoneTokensOfOneSpace(t *testing.T) {
+	store := newMemoryStore()
+	store.put(mint(0), newToken("views", token.Custom, "record.view app=7 space=3"))
+	store.put(mint(1), newToken("adds", token.Custom, "record.add app=8 space=3"))
+	kintone := newKintone(t)
+	g := newGate(t, store, kintone.Sources, kintone.Catalog)
+	g.OneTokenFor = "app"
+	kintoneRow{[]int{0, 1}, "GET", "/k/guest/3/v1/record.json?app=7", "", "", Allow, nil}.decide(t, g)
+}
+
+func TestKintoneBulkWithoutPayload(t *testing.T) {
+	g := newKintone(t)
+	const bulk = `{"requests":[{"method":"POST","api":"/k/v1/record.json"}]}`
+	kintoneRow{[]int{all}, "POST", "/k/v1/bulkRequest.json", jsonType, bulk, MissingPermission, nil}.decide(t, g)
+	kintoneRow{[]int{wide}, "POST", "/k/v1/bulkRequest.json", jsonType, bulk, Allow, nil}.decide(t, g)
+}

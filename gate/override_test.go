@@ -133,3 +133,33 @@ func TestPreflightsWithAnOverrideAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A path with two readings and two methods is four requests, all of which must be allowed, on
+// a route that opens the method for both readings.
+func TestOverrideOfEveryReading(t *testing.T) {
+	store := newMemoryStore()
+	store.put(mint(0), newToken("one", token.Custom, "POST /half/*", "GET /half/{x}"))
+	store.put(mint(1), newToken("all", token.Custom, "POST /half/*", "GET /half/*"))
+	g := newGate(t, store, hostileSources(t), articles(t))
+	for _, x := range []struct {
+		token  uint64
+		opened string
+		want   Reason
+	}{
+		{0, "/half/*", MissingPermission}, {1, "/half/*", Allow}, {1, "/half/{x}", MethodOverride},
+	} {
+		g.Openings = nil
+		for kind, path := range map[permission.OpeningKind]string{permission.MethodOverride: x.opened, permission.EncodedSlash: "/*"} {
+			pattern, err := permission.ParsePattern(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Openings = append(g.Openings, permission.Opening{Kind: kind, Path: pattern})
+		}
+		r := mustParse(t, "/half/a%2Fb", "X-HTTP-Method-Override: GET", "Authorization: Bearer "+mint(x.token))
+		r.Method = http.MethodPost
+		if d := g.Check(r); d.Reason != x.want {
+			t.Errorf("%d, open on %s: %s %v, want %s", x.token, x.opened, d.Reason, d.Err, x.want)
+		}
+	}
+}

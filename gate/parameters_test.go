@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -267,4 +268,43 @@ func TestParametersOfOneName(t *testing.T) {
 		x.tokens = []int{0}
 		x.decide(t, g)
 	}
+}
+
+// What decides stands in the query: a body that could not be read must have another use,
+// or some server finds another app there.
+func TestBodiesBesideAParameterOfTheQuery(t *testing.T) {
+	g := newKintone(t)
+	get := http.Header{"X-Http-Method-Override": {"GET"}}
+	for _, kind := range []string{"application/octet-stream", "application/xml"} {
+		kintoneRow{[]int{seven}, "DELETE", "/k/v1/records.json?app=7", kind, `{"app":8}`, AmbiguousRequest, nil}.decide(t, g)
+		kintoneRow{[]int{viewer}, "GET", "/k/v1/records.json?app=7", kind, `{"app":8}`, AmbiguousRequest, nil}.decide(t, g)
+		kintoneRow{[]int{viewer}, "HEAD", "/k/v1/records.json?app=7", kind, `{"app":8}`, AmbiguousRequest, nil}.decide(t, g)
+		kintoneRow{[]int{viewer}, "POST", "/k/v1/records.json?app=7", kind, `{"app":8}`, AmbiguousRequest, get}.decide(t, g)
+	}
+	kintoneRow{[]int{viewer}, "POST", "/k/v1/records.json?app=7", "multipart/form-data; boundary=x", "--x--", AmbiguousRequest, get}.decide(t, g)
+
+	store := newMemoryStore()
+	store.put(mint(0), newToken("sends", token.Custom, "file.send app=7", "OPTIONS /o?app={app} app=7"))
+	g = newGate(t, store, hostileSources(t), newCatalog(t, newPermission(t, "file.send", "", "POST /f?app={app}")))
+	for _, x := range []struct{ method, path, kind string }{{"POST", "/f?app=7", ""}, {"OPTIONS", "/o?app=7", "application/octet-stream"}} {
+		r := httptest.NewRequestWithContext(t.Context(), x.method, x.path, strings.NewReader("app=8"))
+		r.Header.Set("Authorization", "Bearer "+mint(0))
+		if x.kind != "" {
+			r.Header.Set("Content-Type", x.kind)
+		}
+		if d := decideWhole(t, g, r, "app=8"); d.Reason != AmbiguousRequest {
+			t.Errorf("%s %s: %s %v", x.method, x.path, d.Reason, d.Err)
+		}
+	}
+}
+
+// One token of several can have what the catalog does not: parameters written out.
+func TestParametersOfAnyToken(t *testing.T) {
+	store := newMemoryStore()
+	store.put(mint(0), newToken("plain", token.Custom, "plain.get"))
+	store.put(mint(1), newToken("written", token.Custom, "GET /x?app={app} app=7"))
+	g := newGate(t, store, newKintone(t).Sources, newCatalog(t, newPermission(t, "plain.get", "", "GET /plain")))
+	kintoneRow{[]int{0, 1}, "GET", "/x?app=7", "", "", Allow, nil}.decide(t, g)
+	kintoneRow{[]int{1, 0}, "GET", "/x?app=7", "", "", Allow, nil}.decide(t, g)
+	kintoneRow{[]int{0, 1}, "GET", "/x?app=8", "", "", MissingPermission, nil}.decide(t, g)
 }

@@ -237,3 +237,43 @@ func TestCheckFixes(t *testing.T) {
 		}
 	}
 }
+
+// A value is fixed for the permission that it stands behind, and for no other of the token.
+func TestFixesHoldForTheirPermissionAlone(t *testing.T) {
+	c := parameterCatalog(t)
+	views := func(app string) Match { return c.With(c.Find("GET", "/k/v1/record.json"), query("app="+app)) }
+	adds := func(app string) Match { return c.With(c.Find("POST", "/k/v1/record.json"), inJSON("app", app)) }
+	for _, x := range []struct {
+		grants []string
+		allows bool // at all: no request names a space
+	}{
+		{[]string{"record.view app=7", "record.add app=8"}, true},
+		{[]string{"record.add app=8", "record.view app=7"}, true},
+		{[]string{"record.view app=7 space=1", "record.add app=8 space=1"}, false},
+	} {
+		g, err := c.Compile(x.grants)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.Allow(views("7")) != x.allows || g.Allow(adds("8")) != x.allows {
+			t.Errorf("%q: refused, or allowed without a space", x.grants)
+		}
+		if g.Allow(views("8")) || g.Allow(adds("7")) {
+			t.Errorf("%q: the app of the other permission is allowed", x.grants)
+		}
+	}
+}
+
+// A value is compared letter by letter, be it one, one of several, or written out.
+func TestFixesAreExact(t *testing.T) {
+	c := parameterCatalog(t)
+	for _, grant := range []string{"org.read org=acme part=x", "org.read part=x", "GET /orgs/{org}?part={part} part=x"} {
+		g, err := c.Compile([]string{grant})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !g.Allow(c.With(c.Find("GET", "/orgs/acme"), query("part=x"))) || g.Allow(c.With(c.Find("GET", "/orgs/acme"), query("part=X"))) {
+			t.Error(grant)
+		}
+	}
+}
