@@ -150,7 +150,7 @@ func (g *Gate) decide(r *http.Request, d *Decision) {
 		}
 	}
 	g.conclude(d, &does, reason, err)
-	if d.Reason == Allow && !graphQL && isForm(r) && !d.Tokens.mayAll() {
+	if d.Reason == Allow && isForm(r) && !d.Tokens.mayAll() {
 		named := does.named(r)
 		if d.Reason, d.Err = checkForm(r.Body, named); d.Reason == "" {
 			d.ReadBody = func(r *http.Request) { readForm(r, named) }
