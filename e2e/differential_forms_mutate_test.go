@@ -22,6 +22,8 @@ func (f form) bytes(credential string) []byte {
 	return []byte(b.String())
 }
 
+func (f form) isOrdinary() bool { return f.ordinary }
+
 const (
 	typeOfForms = "application/x-www-form-urlencoded"
 	typeOfParts = "multipart/form-data; boundary=xyz"

@@ -1,7 +1,7 @@
-// Express with the parsers of forms that it is used with, and method-override:
-// each answers with the method that a request is taken for.
+// Express with the parsers that it is used with, and method-override: each answers
+// with the method that a request is taken for, or the value of app.
 //
-//     node forms.js HOST:PORT...     in the order of `apps`
+//     node readers.js HOST:PORT...     in the order of `apps`
 'use strict'
 process.env.NODE_ENV = 'test' // nothing is said of forms that can't be read
 const http = require('http')
@@ -13,6 +13,8 @@ const app = (express, extended) => {
   const app = express()
   app.use(express.urlencoded({ extended }))
   app.use(methodOverride((req) => req.body && typeof req.body === 'object' ? req.body._method : undefined))
+  app.use(express.json())
+  app.use('/public/value', (req, res) => res.send('read:' + (req.method === 'GET' ? req.query.app : req.body?.app) + ':'))
   app.use((req, res) => res.send('read:' + req.method + ':'))
   return app
 }

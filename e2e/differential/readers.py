@@ -1,12 +1,13 @@
 """Forms as apps on Python's standard library read them: with urllib.parse, and
-with the two readers of mail.
+with the two readers of mail. Queries and JSON likewise.
 
-    python3 forms.py HOST:PORT...     in the order of `policies`
+    python3 readers.py HOST:PORT...     in the order of `policies`
 """
 import email
 import email.policy
 import email.utils
 import http.server
+import json
 import socketserver
 import sys
 import threading
@@ -38,6 +39,13 @@ def method_in(content_type, body, policy):
     return None
 
 
+def value_of(method, target, body):
+    if method == "GET":
+        return urllib.parse.parse_qs(urllib.parse.urlsplit(target).query).get("app", [None])[0]
+    read = json.loads(body)
+    return read.get("app") if isinstance(read, dict) else None
+
+
 def handler(policy):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -46,14 +54,19 @@ def handler(policy):
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
-                method = method_in(self.headers.get("Content-Type") or "", body, policy)
+                if self.path.startswith("/public/value"):
+                    found = value_of(self.command, self.path, body)
+                else:
+                    found = method_in(self.headers.get("Content-Type") or "", body, policy) or self.command
+                answer = f"read:{found}:".encode("utf-8", "backslashreplace")
             except Exception:  # a form that it can't read
-                method = None
-            answer = f"read:{method or self.command}:".encode()
+                answer = f"read:{self.command}:".encode() if self.command == "POST" and not self.path.startswith("/public/value") else b"unread"
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
+
+        do_GET = do_POST
 
         def log_message(self, *args):
             pass

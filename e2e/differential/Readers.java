@@ -11,11 +11,12 @@ import org.apache.catalina.connector.Connector;
 import org.apache.catalina.startup.Tomcat;
 
 /**
- * Takes the method from a parameter, as Spring's HiddenHttpMethodFilter does.
+ * Takes the method from a parameter, as Spring's HiddenHttpMethodFilter does, and the value of app
+ * from one. It has no reader of JSON.
  *
- * <p>java Forms.java FOLDER HOST:PORT
+ * <p>java Readers.java FOLDER HOST:PORT
  */
-public class Forms {
+public class Readers {
     public static void main(String[] args) throws Exception {
         Logger.getLogger("").setLevel(Level.OFF);
         Tomcat tomcat = new Tomcat();
@@ -36,6 +37,12 @@ public class Forms {
     static class Form extends HttpServlet {
         @Override
         protected void service(HttpServletRequest request, HttpServletResponse response) throws IOException {
+            if (request.getRequestURI().startsWith("/public/value")) {
+                if (request.getMethod().equals("GET")) {
+                    response.getWriter().print("read:" + request.getParameter("app") + ":");
+                }
+                return;
+            }
             String method = null;
             try {
                 method = request.getParameter("_method");
