@@ -62,8 +62,8 @@ func (s *Service) updateAccount(ctx context.Context, tx store.Tx, who *Actor, na
 	if err != nil {
 		return AccountChange{}, err
 	}
-	if e.Version != 0 && e.Version != old.Version {
-		return AccountChange{}, store.ErrConflict
+	if err := isVersion(old.Version, e.Version); err != nil {
+		return AccountChange{}, err
 	}
 	a := old
 	set(&a.Role, e.Role)

@@ -52,7 +52,7 @@ func TestCreateAccount(t *testing.T) {
 	if names, err := f.AccountNames(t.Context(), operator); err != nil || strings.Join(names, " ") != "ann@example.com" {
 		t.Errorf("tokens can be handed to %q, %v", names, err)
 	}
-	if _, err := f.DeleteAccount(t.Context(), operator, "off", admin.TokenPlan{}); err != nil {
+	if _, err := f.DeleteAccount(t.Context(), operator, "off", 0, admin.TokenPlan{}); err != nil {
 		t.Fatal(err)
 	}
 	page, err := f.Accounts(t.Context(), operator, admin.Paging{Limit: 1})
@@ -72,7 +72,7 @@ func TestLastOwner(t *testing.T) {
 	}
 	calls := map[string]func(a admin.Actor) error{
 		"remove": func(a admin.Actor) error {
-			_, err := f.DeleteAccount(t.Context(), a, "ann", admin.TokenPlan{})
+			_, err := f.DeleteAccount(t.Context(), a, "ann", 0, admin.TokenPlan{})
 			return err
 		},
 		"disable": func(a admin.Actor) error {
@@ -106,7 +106,7 @@ func TestLastOwnerCanSignIn(t *testing.T) {
 	if _, _, err := f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "waiting", Role: admin.RoleOwner}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{}); !errors.Is(err, admin.ErrLastOwner) {
+	if _, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{}); !errors.Is(err, admin.ErrLastOwner) {
 		t.Errorf("removing: %v", err)
 	}
 	if _, err := f.UpdateAccount(t.Context(), operator, "ann", admin.AccountEdit{Password: new("")}); !errors.Is(err, admin.ErrLastOwner) {
@@ -118,7 +118,7 @@ func TestLastOwnerCanSignIn(t *testing.T) {
 	if _, err := f.UpdateAccount(t.Context(), operator, "waiting", admin.AccountEdit{Subject: new("header:boss")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{}); err != nil {
+	if _, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{}); err != nil {
 		t.Errorf("with another owner: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestLastOwnerAtOnce(t *testing.T) {
 		for i := range names {
 			go func() {
 				if round%2 == 0 {
-					_, err := f.DeleteAccount(t.Context(), actors[i], names[1-i], admin.TokenPlan{})
+					_, err := f.DeleteAccount(t.Context(), actors[i], names[1-i], 0, admin.TokenPlan{})
 					errs <- err
 					return
 				}
@@ -163,7 +163,7 @@ func clearOwners(t *testing.T, f *fixture, keep []string) {
 	}
 	for _, a := range page.Items {
 		if a.Role == admin.RoleOwner && a.Name != keep[0] && a.Name != keep[1] {
-			if _, err := f.DeleteAccount(t.Context(), operator, a.Name, admin.TokenPlan{}); err != nil {
+			if _, err := f.DeleteAccount(t.Context(), operator, a.Name, 0, admin.TokenPlan{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -180,18 +180,18 @@ func TestDeleteAccount(t *testing.T) {
 	leaver := f.member(t, "ann", admin.RoleMember)
 	made, secret := f.create(t, nil)
 	acting := f.through(t, "ann")
-	_, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{})
+	_, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{})
 	if plan, ok := errors.AsType[*admin.PlanError](err); !ok || plan.Tokens != 2 {
 		t.Fatalf("without a plan: %v", err)
 	}
 	for name, plan := range map[string]admin.TokenPlan{
 		"to nobody": {HandTo: "nobody"}, "to itself": {HandTo: "ann"}, "to a disabled one": {HandTo: "off"}, "both": {HandTo: "boss", Delete: true},
 	} {
-		if _, err := f.DeleteAccount(t.Context(), operator, "ann", plan); problems(t, err) != "hand_to" {
+		if _, err := f.DeleteAccount(t.Context(), operator, "ann", 0, plan); problems(t, err) != "hand_to" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	done, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{HandTo: "Boss"})
+	done, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{HandTo: "Boss"})
 	if err != nil || done.HandedOver != 1 || done.Deleted != 1 {
 		t.Fatalf("got %+v, %v", done, err)
 	}
@@ -206,7 +206,7 @@ func TestDeleteAccount(t *testing.T) {
 	}
 	f.account(t, "bob", admin.RoleMember)
 	f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "bob's", "bob" })
-	if done, err = f.DeleteAccount(t.Context(), operator, "bob", admin.TokenPlan{Delete: true}); err != nil || done.Deleted != 1 {
+	if done, err = f.DeleteAccount(t.Context(), operator, "bob", 0, admin.TokenPlan{Delete: true}); err != nil || done.Deleted != 1 {
 		t.Errorf("got %+v, %v", done, err)
 	}
 }
@@ -220,7 +220,7 @@ func TestDeletingTokensNeedsTheRight(t *testing.T) {
 	f.account(t, "ann", "empty")
 	f.create(t, nil)
 	for _, plan := range []admin.TokenPlan{{Delete: true}, {HandTo: "hr"}} {
-		if _, err := f.DeleteAccount(t.Context(), hr, "ann", plan); outcome(err) != "no" {
+		if _, err := f.DeleteAccount(t.Context(), hr, "ann", 0, plan); outcome(err) != "no" {
 			t.Errorf("%+v: %v", plan, err)
 		}
 	}
@@ -255,7 +255,7 @@ func TestWhatEndsSessions(t *testing.T) {
 		if sessions, err := f.store.Sessions(t.Context(), ""); err != nil || (len(sessions) == 0) != test.ends {
 			t.Errorf("%s: %d sessions are left, %v", test.name, len(sessions), err)
 		}
-		if _, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{}); err != nil {
+		if _, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -336,7 +336,7 @@ func TestRoles(t *testing.T) {
 	for _, name := range []string{admin.RoleOwner, admin.RoleManager, admin.RoleMember, admin.RoleAuditor} {
 		_, errCreate := f.CreateRole(t.Context(), operator, role(name))
 		_, errUpdate := f.UpdateRole(t.Context(), operator, admin.RoleEdit{Role: role(name)})
-		errDelete := f.DeleteRole(t.Context(), operator, name)
+		errDelete := f.DeleteRole(t.Context(), operator, name, 0)
 		for _, err := range []error{errCreate, errUpdate, errDelete} {
 			if !errors.Is(err, admin.ErrBuiltIn) {
 				t.Errorf("%s: %v", name, err)
@@ -353,13 +353,13 @@ func TestRoles(t *testing.T) {
 		t.Errorf("shadowed: %+v, %v", got, err)
 	}
 	f.account(t, "ann", "alpha")
-	if err := f.DeleteRole(t.Context(), operator, "alpha"); !strings.Contains(fmt.Sprint(err), "1 account has the role alpha") {
+	if err := f.DeleteRole(t.Context(), operator, "alpha", 0); !strings.Contains(fmt.Sprint(err), "1 account has the role alpha") {
 		t.Errorf("a role in use: %v", err)
 	}
-	if err := f.DeleteRole(t.Context(), operator, "zeta"); err != nil {
+	if err := f.DeleteRole(t.Context(), operator, "zeta", 0); err != nil {
 		t.Error(err)
 	}
-	if err := f.DeleteRole(t.Context(), operator, "zeta"); !errors.Is(err, store.ErrNotFound) {
+	if err := f.DeleteRole(t.Context(), operator, "zeta", 0); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a role that is gone: %v", err)
 	}
 }
@@ -408,7 +408,7 @@ func TestOverreach(t *testing.T) {
 	over, secret := f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "over", "bob" })
 	off, _ := f.create(t, func(d *admin.NewToken) { d.Name = "off" })
 	f.create(t, func(d *admin.NewToken) { d.Name, d.Owner = "eve's", "eve" })
-	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	shrunk := team

@@ -36,9 +36,9 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	check(err)
 	_, err = f.Update(t.Context(), ann, made.ID, admin.Edit{Name: new("renamed"), Grants: &[]string{"article.find"}})
 	check(err)
-	_, err = f.SetEnabled(t.Context(), ann, made.ID, false)
+	_, err = f.SetEnabled(t.Context(), ann, made.ID, 0, false)
 	check(err)
-	_, err = f.SetEnabled(t.Context(), ann, made.ID, true)
+	_, err = f.SetEnabled(t.Context(), ann, made.ID, 0, true)
 	check(err)
 	_, second, err := f.Regenerate(t.Context(), ann, made.ID, 0, time.Hour)
 	check(err)
@@ -55,7 +55,7 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	r.Audit = true
 	_, err = f.UpdateRole(t.Context(), ann, admin.RoleEdit{Role: r})
 	check(err)
-	check(f.DeleteRole(t.Context(), ann, "team"))
+	check(f.DeleteRole(t.Context(), ann, "team", 0))
 	_, err = f.SignIn(t.Context(), "bob", password+"wrong", admin.From{Address: home})
 	if !errors.Is(err, admin.ErrSignInRefused) {
 		t.Fatal(err)
@@ -67,9 +67,9 @@ func everything(t *testing.T, f *fixture) (secrets []string) {
 	bob, err := f.SignIn(t.Context(), "bob", password+"3", admin.From{Address: home})
 	check(err)
 	check(f.DeleteSession(t.Context(), ann, bob.Session.ID))
-	_, err = f.Delete(t.Context(), f.through(t, "ann"), made.ID)
+	_, err = f.Delete(t.Context(), f.through(t, "ann"), made.ID, 0)
 	check(err)
-	_, err = f.DeleteAccount(t.Context(), ann, "bob", admin.TokenPlan{})
+	_, err = f.DeleteAccount(t.Context(), ann, "bob", 0, admin.TokenPlan{})
 	check(err)
 	check(f.SignOut(t.Context(), ann))
 	return []string{link.Reveal(), in.Secret.Reveal(), secret.Reveal(), second.Reveal(), foreign, bob.Secret.Reveal(), password, "$quick$"}
@@ -94,16 +94,16 @@ func everythingDrafted(t *testing.T, f *fixture) (secrets []string) {
 	_, err = f.Update(t.Context(), ann, made.ID, admin.Edit{Description: new("drafted")})
 	check(err)
 	for _, enabled := range []bool{false, true} {
-		_, err = f.SetEnabled(t.Context(), ann, made.ID, enabled)
+		_, err = f.SetEnabled(t.Context(), ann, made.ID, 0, enabled)
 		check(err)
 	}
 	_, second, err := f.Regenerate(t.Context(), ann, made.ID, 0, time.Hour)
 	check(err)
-	check(f.DiscardDraft(t.Context(), ann, made.ID))
-	_, err = f.Delete(t.Context(), ann, made.ID)
+	check(f.DiscardDraft(t.Context(), ann, made.ID, 0))
+	_, err = f.Delete(t.Context(), ann, made.ID, 0)
 	check(err)
 	f.discard(t)
-	_, err = f.Delete(t.Context(), ann, made.ID)
+	_, err = f.Delete(t.Context(), ann, made.ID, 0)
 	check(err)
 	f.update(t, ann)
 	f.stage(t, false)
@@ -213,7 +213,7 @@ func TestChangesAndEventsAreOne(t *testing.T) {
 		t.Errorf("%v, %d events; had %d", err, len(f.events(t)), before)
 	}
 	broken := admin.New(failing{f.store}, func() time.Time { return f.now }, nil)
-	if _, err := broken.SetEnabled(t.Context(), operator, made.ID, false); err == nil {
+	if _, err := broken.SetEnabled(t.Context(), operator, made.ID, 0, false); err == nil {
 		t.Error("changed without a trace")
 	}
 	if now, err := f.Find(t.Context(), operator, "", made.ID); err != nil || !now.Enabled {
@@ -260,7 +260,7 @@ func TestTokenEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.SetEnabled(t.Context(), boss, made.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), boss, made.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	page, err := f.TokenEvents(t.Context(), ann, made.ID, admin.Paging{})

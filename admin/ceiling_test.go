@@ -69,9 +69,9 @@ func TestCeiling(t *testing.T) {
 				}
 			}
 			_, _, errRegenerate := f.Regenerate(t.Context(), actor, made.ID, 0, 0)
-			_, errOff := f.SetEnabled(t.Context(), actor, made.ID, false)
-			_, errOn := f.SetEnabled(t.Context(), actor, made.ID, true)
-			_, errDelete := f.Delete(t.Context(), actor, made.ID)
+			_, errOff := f.SetEnabled(t.Context(), actor, made.ID, 0, false)
+			_, errOn := f.SetEnabled(t.Context(), actor, made.ID, 0, true)
+			_, errDelete := f.Delete(t.Context(), actor, made.ID, 0)
 			want := "yes"
 			if test.fields != "" {
 				want = "no"
@@ -146,7 +146,7 @@ func TestNobodyGivesMoreThanTheyHold(t *testing.T) {
 			t.Errorf("making a role with %s: %v", test.name, err)
 		}
 		if err == nil {
-			if err := f.DeleteRole(t.Context(), actor, "made"); err != nil {
+			if err := f.DeleteRole(t.Context(), actor, "made", 0); err != nil {
 				t.Error(err)
 			}
 		}
@@ -160,7 +160,7 @@ func TestNobodyGivesMoreThanTheyHold(t *testing.T) {
 			if _, err := f.UpdateRole(t.Context(), actor, admin.RoleEdit{Role: less, DryRun: true}); outcome(err) != "no" {
 				t.Errorf("shrinking a role with %s: %v", test.name, err)
 			}
-			errDelete := f.DeleteRole(t.Context(), actor, "made")
+			errDelete := f.DeleteRole(t.Context(), actor, "made", 0)
 			if outcome(errEdit2) != "no" || outcome(errDelete) != "no" {
 				t.Errorf("changing a role with %s: %v, deleting it: %v", test.name, errEdit2, errDelete)
 			}
@@ -169,13 +169,13 @@ func TestNobodyGivesMoreThanTheyHold(t *testing.T) {
 			t.Errorf("giving a role with %s: %v, %v", test.name, err, errEdit)
 		}
 		if err == nil {
-			_, err := f.DeleteAccount(t.Context(), operator, "new", admin.TokenPlan{})
+			_, err := f.DeleteAccount(t.Context(), operator, "new", 0, admin.TokenPlan{})
 			_, errEdit := f.UpdateAccount(t.Context(), operator, "low", admin.AccountEdit{Role: new("empty")})
 			if err != nil || errEdit != nil {
 				t.Fatal(err, errEdit)
 			}
 		}
-		if err := f.DeleteRole(t.Context(), operator, "made"); err != nil {
+		if err := f.DeleteRole(t.Context(), operator, "made", 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,7 +194,7 @@ func TestNobodyGivesMoreThanTheyHold(t *testing.T) {
 			_, err := f.UpdateAccount(t.Context(), actor, "lord", admin.AccountEdit{Password: new(password + "!")})
 			return err
 		}(),
-		"removing a mightier":   func() error { _, err := f.DeleteAccount(t.Context(), actor, "lord", admin.TokenPlan{}); return err }(),
+		"removing a mightier":   func() error { _, err := f.DeleteAccount(t.Context(), actor, "lord", 0, admin.TokenPlan{}); return err }(),
 		"session of a mightier": f.DeleteSession(t.Context(), actor, f.signIn(t, "lord").Session),
 	} {
 		if outcome(err) != "no" {
@@ -244,7 +244,7 @@ func TestActingThroughATokenStaysWithinIt(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if err == nil {
-			if _, err := f.Delete(t.Context(), operator, made.ID); err != nil {
+			if _, err := f.Delete(t.Context(), operator, made.ID, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -254,7 +254,7 @@ func TestActingThroughATokenStaysWithinIt(t *testing.T) {
 	_, _, errSecret := f.Regenerate(t.Context(), some, mighty, 0, 0)
 	_, errSelf := f.Update(t.Context(), some, some.Token.ID, admin.Edit{Grants: &[]string{"token.read", "token.delete"}})
 	_, errExtend := f.Update(t.Context(), some, some.Token.ID, admin.Edit{Duration: new("60d")})
-	_, errDelete := f.Delete(t.Context(), some, mighty)
+	_, errDelete := f.Delete(t.Context(), some, mighty, 0)
 	if outcome(errEdit) != "invalid" || outcome(errSecret) != "no" || outcome(errSelf) != "invalid" || outcome(errExtend) != "invalid" || outcome(errDelete) != "no" {
 		t.Errorf("edit %v\nsecret %v\nitself %v\nextend %v\ndelete %v", errEdit, errSecret, errSelf, errExtend, errDelete)
 	}
@@ -292,13 +292,13 @@ func TestActingTokensOfOthers(t *testing.T) {
 	if problems(t, err) != "owner" {
 		t.Errorf("importing: %v", err)
 	}
-	if _, err := f.SetEnabled(t.Context(), manager, theirs.Token.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), manager, theirs.Token.ID, 0, false); err != nil {
 		t.Errorf("disabling: %v", err)
 	}
 	if _, err := f.TokenActor(t.Context(), theirs.Token.ID, home); !errors.Is(err, admin.ErrSignedOut) {
 		t.Errorf("a disabled token acts: %v", err)
 	}
-	if _, err := f.DeleteAccount(t.Context(), operator, "max", admin.TokenPlan{HandTo: "ann"}); outcome(err) != "yes" {
+	if _, err := f.DeleteAccount(t.Context(), operator, "max", 0, admin.TokenPlan{HandTo: "ann"}); outcome(err) != "yes" {
 		t.Fatal(err)
 	}
 	if _, err := f.Find(t.Context(), mine, "", "x"); !errors.Is(err, admin.ErrSignedOut) {

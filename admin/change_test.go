@@ -158,15 +158,15 @@ func TestUpdateKeepsGrantsThatAreGone(t *testing.T) {
 func TestSetEnabled(t *testing.T) {
 	f := newFixture(t)
 	made, secret := f.create(t, nil)
-	off, err := f.SetEnabled(t.Context(), operator, made.ID, false)
+	off, err := f.SetEnabled(t.Context(), operator, made.ID, 0, false)
 	if err != nil || off.Enabled || off.Version == made.Version || f.works(t, secret) {
 		t.Errorf("got %+v, %v", off, err)
 	}
-	same, err := f.SetEnabled(t.Context(), operator, made.ID, false)
+	same, err := f.SetEnabled(t.Context(), operator, made.ID, 0, false)
 	if err != nil || same.Version != off.Version {
 		t.Errorf("switching off twice made version %d of %d, %v", same.Version, off.Version, err)
 	}
-	if on, err := f.SetEnabled(t.Context(), operator, made.ID, true); err != nil || !on.Enabled || !f.works(t, secret) {
+	if on, err := f.SetEnabled(t.Context(), operator, made.ID, 0, true); err != nil || !on.Enabled || !f.works(t, secret) {
 		t.Errorf("got %+v, %v", on, err)
 	}
 }
@@ -214,7 +214,7 @@ func TestRegenerateOfAVersion(t *testing.T) {
 func TestDelete(t *testing.T) {
 	f := newFixture(t)
 	made, secret := f.create(t, nil)
-	gone, err := f.Delete(t.Context(), operator, made.ID)
+	gone, err := f.Delete(t.Context(), operator, made.ID, 0)
 	if err != nil || gone.Name != "ci" || f.works(t, secret) {
 		t.Errorf("got %+v, %v", gone, err)
 	}
@@ -226,9 +226,9 @@ func TestUnknownToken(t *testing.T) {
 	const id = "tok_0123456789abcdef"
 	for name, call := range map[string]func() error{
 		"update":     func() error { _, err := f.Update(t.Context(), operator, id, admin.Edit{Name: new("x")}); return err },
-		"disable":    func() error { _, err := f.SetEnabled(t.Context(), operator, id, false); return err },
+		"disable":    func() error { _, err := f.SetEnabled(t.Context(), operator, id, 0, false); return err },
 		"regenerate": func() error { _, _, err := f.Regenerate(t.Context(), operator, id, 0, 0); return err },
-		"delete":     func() error { _, err := f.Delete(t.Context(), operator, id); return err },
+		"delete":     func() error { _, err := f.Delete(t.Context(), operator, id, 0); return err },
 		"find":       func() error { _, err := f.Find(t.Context(), operator, "", id); return err },
 	} {
 		if err := call(); !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), id) {

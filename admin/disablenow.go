@@ -9,8 +9,9 @@ import (
 )
 
 // DisableNow disables a token at once, also if changes of its API are drafts first, and so
-// that its draft doesn't enable it again: a leak is no time for a second step.
-func (s *Service) DisableNow(ctx context.Context, actor Actor, id string) (token.Token, error) {
+// that its draft doesn't enable it again: a leak is no time for a second step. If the token
+// as it works now is no longer of the version, that is store.ErrConflict; zero is any.
+func (s *Service) DisableNow(ctx context.Context, actor Actor, id string, version int64) (token.Token, error) {
 	var t token.Token
 	err := s.store.Change(ctx, func(tx store.Tx) error {
 		who, err := s.fresh(ctx, tx, actor)
@@ -22,6 +23,9 @@ func (s *Service) DisableNow(ctx context.Context, actor Actor, id string) (token
 			return err
 		}
 		if err := who.need(TokenUpdate, &old); err != nil {
+			return err
+		}
+		if err := isVersion(old.Version, version); err != nil {
 			return err
 		}
 		if old.Draft != token.DraftCreate && old.Enabled {

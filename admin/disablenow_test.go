@@ -15,7 +15,7 @@ func TestDisableNowTakesTheRight(t *testing.T) {
 		made, _ := f.create(t, func(d *admin.NewToken) { d.Owner, d.Name = "other", "for-"+role })
 		for _, staged := range []bool{true, false} {
 			f.stage(t, staged)
-			if _, err := f.DisableNow(t.Context(), a, made.ID); outcome(err) != want {
+			if _, err := f.DisableNow(t.Context(), a, made.ID, 0); outcome(err) != want {
 				t.Errorf("%s, staged %v: %v", role, staged, err)
 			}
 		}

@@ -119,7 +119,7 @@ func TestUpdateAsksOnce(t *testing.T) {
 		case 1:
 			_, _, err = f.Regenerate(t.Context(), operator, id, 0, 0)
 		case 2:
-			_, err = f.Delete(t.Context(), manager, id)
+			_, err = f.Delete(t.Context(), manager, id, 0)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -26,8 +26,9 @@ func (s *Service) DiscardAPI(ctx context.Context, actor Actor, api, seen string)
 	return n, nil
 }
 
-// DiscardDraft drops the draft of a token, or returns store.ErrNotFound.
-func (s *Service) DiscardDraft(ctx context.Context, actor Actor, id string) error {
+// DiscardDraft drops the draft of a token, or returns store.ErrNotFound. If the draft is no
+// longer of the version, that is store.ErrConflict; zero is any.
+func (s *Service) DiscardDraft(ctx context.Context, actor Actor, id string, version int64) error {
 	return s.store.Change(ctx, func(tx store.Tx) error {
 		who, err := s.fresh(ctx, tx, actor)
 		if err != nil {
@@ -38,9 +39,12 @@ func (s *Service) DiscardDraft(ctx context.Context, actor Actor, id string) erro
 		}
 		d, err := s.seenDraft(ctx, tx, &who, id)
 		if errors.Is(err, store.ErrUnreadable) { // so who asks may see all tokens
-			return s.discardUnreadable(ctx, tx, &who, id)
+			return s.discardUnreadable(ctx, tx, &who, id, version)
 		}
 		if err != nil {
+			return err
+		}
+		if err := isVersion(d.Version, version); err != nil {
 			return err
 		}
 		return s.discard(ctx, tx, &who, &d)
@@ -79,11 +83,14 @@ func (s *Service) noteDiscarded(ctx context.Context, tx store.Tx, who *Actor, d 
 }
 
 // discardUnreadable drops a draft of which nobody can tell what it does.
-func (s *Service) discardUnreadable(ctx context.Context, tx store.Tx, who *Actor, id string) error {
+func (s *Service) discardUnreadable(ctx context.Context, tx store.Tx, who *Actor, id string, version int64) error {
 	for _, right := range []Right{TokenCreate, TokenUpdate, TokenRegenerate, TokenDelete} {
 		if err := who.needAll(right); err != nil {
 			return err
 		}
+	}
+	if version != 0 {
+		return store.ErrConflict // of which version it is can't be said either
 	}
 	if err := tx.DeleteDraft(ctx, id); err != nil {
 		return wrapNotFound(err, "", id)

@@ -55,15 +55,15 @@ func TestDraftThatHidesFromTheOwner(t *testing.T) {
 			_, err := f.Update(t.Context(), ann, made.ID, admin.Edit{Description: new("x")})
 			return err
 		},
-		"disable":    func() error { _, err := f.SetEnabled(t.Context(), ann, made.ID, false); return err },
+		"disable":    func() error { _, err := f.SetEnabled(t.Context(), ann, made.ID, 0, false); return err },
 		"regenerate": func() error { _, _, err := f.Regenerate(t.Context(), ann, made.ID, 0, 0); return err },
-		"delete":     func() error { _, err := f.Delete(t.Context(), ann, made.ID); return err },
+		"delete":     func() error { _, err := f.Delete(t.Context(), ann, made.ID, 0); return err },
 	} {
 		if err := change(); problems(t, err) != "draft" || strings.Contains(err.Error(), "bob") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := f.DisableNow(t.Context(), ann, made.ID); err != nil || f.works(t, secret) {
+	if _, err := f.DisableNow(t.Context(), ann, made.ID, 0); err != nil || f.works(t, secret) {
 		t.Errorf("at once: %v", err)
 	}
 }

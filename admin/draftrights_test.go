@@ -22,7 +22,7 @@ var draftedBy = map[string]func(t *testing.T, f *fixture, made token.Token) erro
 		return err
 	},
 	"disable": func(t *testing.T, f *fixture, made token.Token) error {
-		_, err := f.SetEnabled(t.Context(), operator, made.ID, false)
+		_, err := f.SetEnabled(t.Context(), operator, made.ID, 0, false)
 		return err
 	},
 	"regenerate": func(t *testing.T, f *fixture, made token.Token) error {
@@ -34,7 +34,7 @@ var draftedBy = map[string]func(t *testing.T, f *fixture, made token.Token) erro
 		return err
 	},
 	"delete": func(t *testing.T, f *fixture, made token.Token) error {
-		_, err := f.Delete(t.Context(), operator, made.ID)
+		_, err := f.Delete(t.Context(), operator, made.ID, 0)
 		return err
 	},
 }
@@ -120,7 +120,7 @@ func (f *fixture) checkDrafts(t *testing.T, a admin.Actor, name string, updates,
 		if _, err := f.DiscardAPI(t.Context(), a, "articles", seen.Seen); verdict(err) != "no" {
 			t.Errorf("%s: discards all: %v", name, err)
 		}
-		if err := f.DiscardDraft(t.Context(), a, id); err == nil || hidden && a.Role.Name != "nobody" && !errors.Is(err, store.ErrNotFound) {
+		if err := f.DiscardDraft(t.Context(), a, id, 0); err == nil || hidden && a.Role.Name != "nobody" && !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: discards it: %v", name, err)
 		}
 	}
@@ -128,7 +128,7 @@ func (f *fixture) checkDrafts(t *testing.T, a admin.Actor, name string, updates,
 		t.Errorf("%s: updates: %v; want %s", name, err, want[updates])
 	}
 	if discards && !updates {
-		if err := f.DiscardDraft(t.Context(), a, id); err != nil {
+		if err := f.DiscardDraft(t.Context(), a, id, 0); err != nil {
 			t.Errorf("%s: discards it: %v", name, err)
 		}
 	}
@@ -179,7 +179,7 @@ func TestDraftedOwners(t *testing.T) {
 	for _, a := range []admin.Actor{ann, bob} {
 		_, _, regenerate := f.Regenerate(t.Context(), a, made.ID, 0, 0)
 		_, edit := f.Update(t.Context(), a, made.ID, admin.Edit{Name: new("mine")})
-		_, remove := f.Delete(t.Context(), a, made.ID)
+		_, remove := f.Delete(t.Context(), a, made.ID, 0)
 		_, update := f.UpdateAPI(t.Context(), a, "articles", f.drafts(t, a).Seen)
 		change := map[string]string{"ann": "invalid", "bob": "unknown"}[a.Name()] // ann's draft is in the way
 		for i, err := range []error{regenerate, edit, remove, update} {
@@ -191,10 +191,10 @@ func TestDraftedOwners(t *testing.T) {
 	if _, err := f.Find(t.Context(), bob, "", made.ID); outcome(err) != "unknown" {
 		t.Errorf("bob finds it: %v", err)
 	}
-	if _, err := f.DisableNow(t.Context(), bob, made.ID); outcome(err) != "unknown" || !f.works(t, secret) {
+	if _, err := f.DisableNow(t.Context(), bob, made.ID, 0); outcome(err) != "unknown" || !f.works(t, secret) {
 		t.Errorf("bob disables it: %v", err)
 	}
-	if _, err := f.DisableNow(t.Context(), ann, made.ID); err != nil || f.works(t, secret) {
+	if _, err := f.DisableNow(t.Context(), ann, made.ID, 0); err != nil || f.works(t, secret) {
 		t.Errorf("ann can't disable it: %v", err)
 	}
 	f.update(t, operator)
@@ -227,10 +227,10 @@ func TestDraftsOfRemovedAccounts(t *testing.T) {
 				t.Fatal(err)
 			}
 			var plan *admin.PlanError
-			if _, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{}); !errors.As(err, &plan) || plan.Tokens != 2 {
+			if _, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{}); !errors.As(err, &plan) || plan.Tokens != 2 {
 				t.Errorf("got %v", err)
 			}
-			done, err := f.DeleteAccount(t.Context(), operator, "ann", test.plan)
+			done, err := f.DeleteAccount(t.Context(), operator, "ann", 0, test.plan)
 			if err != nil || done.Deleted+done.HandedOver != 2 {
 				t.Fatalf("got %+v, %v", done, err)
 			}
@@ -298,13 +298,13 @@ func TestUnreadableDraft(t *testing.T) {
 	if _, err := f.Update(t.Context(), ann, made.ID, admin.Edit{Name: new("other")}); problems(t, err) != "draft" {
 		t.Errorf("edited: %v", err)
 	}
-	if err := f.DiscardDraft(t.Context(), ann, made.ID); outcome(err) != "unknown" {
+	if err := f.DiscardDraft(t.Context(), ann, made.ID, 0); outcome(err) != "unknown" {
 		t.Errorf("dropped by ann: %v", err)
 	}
-	if _, err := f.DisableNow(t.Context(), ann, made.ID); err != nil || f.works(t, secret) {
+	if _, err := f.DisableNow(t.Context(), ann, made.ID, 0); err != nil || f.works(t, secret) {
 		t.Errorf("disabled at once: %v", err)
 	}
-	if err := f.DiscardDraft(t.Context(), operator, made.ID); err != nil {
+	if err := f.DiscardDraft(t.Context(), operator, made.ID, 0); err != nil {
 		t.Error(err)
 	}
 	if _, err := f.Update(t.Context(), ann, made.ID, admin.Edit{Name: new("other")}); err != nil {
@@ -356,13 +356,13 @@ func TestDraftedOwnerMayNotYet(t *testing.T) {
 	if _, err := f.Update(t.Context(), self, made.ID, admin.Edit{Description: new("x")}); outcome(err) != "no" {
 		t.Errorf("update: %v", err)
 	}
-	if _, err := f.SetEnabled(t.Context(), self, made.ID, false); outcome(err) != "no" {
+	if _, err := f.SetEnabled(t.Context(), self, made.ID, 0, false); outcome(err) != "no" {
 		t.Errorf("disable: %v", err)
 	}
 	if _, _, err := f.Regenerate(t.Context(), self, made.ID, 0, 0); outcome(err) != "no" {
 		t.Errorf("regenerate: %v", err)
 	}
-	if _, err := f.Delete(t.Context(), self, made.ID); outcome(err) != "no" {
+	if _, err := f.Delete(t.Context(), self, made.ID, 0); outcome(err) != "no" {
 		t.Errorf("delete: %v", err)
 	}
 }

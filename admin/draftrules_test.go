@@ -57,7 +57,7 @@ func TestTokenThatIsOnlyADraft(t *testing.T) {
 		t.Errorf("it is %+v, %v", stored, err)
 	}
 	made, secret = f.create(t, func(d *admin.NewToken) { d.Name = "dropped" })
-	if _, err := f.Delete(t.Context(), operator, made.ID); err != nil {
+	if _, err := f.Delete(t.Context(), operator, made.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	if f.events(t)[0].Action != "draft.discard" || len(f.drafts(t, operator).Drafts) != 0 || f.works(t, secret) {
@@ -70,11 +70,11 @@ func TestTokenThatIsToBeDeleted(t *testing.T) {
 	f := newFixture(t)
 	made, secret := f.create(t, nil)
 	f.stage(t, true)
-	if _, err := f.Delete(t.Context(), operator, made.ID); err != nil {
+	if _, err := f.Delete(t.Context(), operator, made.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	_, edit := f.Update(t.Context(), operator, made.ID, admin.Edit{Name: new("renamed")})
-	_, disable := f.SetEnabled(t.Context(), operator, made.ID, false)
+	_, disable := f.SetEnabled(t.Context(), operator, made.ID, 0, false)
 	_, _, regenerate := f.Regenerate(t.Context(), operator, made.ID, 0, 0)
 	for i, err := range []error{edit, disable, regenerate} {
 		if problems(t, err) != "draft" {
@@ -82,10 +82,10 @@ func TestTokenThatIsToBeDeleted(t *testing.T) {
 		}
 	}
 	events := len(f.events(t))
-	if again, err := f.Delete(t.Context(), operator, made.ID); err != nil || again.Draft != token.DraftDelete || len(f.events(t)) != events {
+	if again, err := f.Delete(t.Context(), operator, made.ID, 0); err != nil || again.Draft != token.DraftDelete || len(f.events(t)) != events {
 		t.Errorf("asking again: %+v, %v", again, err)
 	}
-	if _, err := f.DisableNow(t.Context(), operator, made.ID); err != nil || f.works(t, secret) {
+	if _, err := f.DisableNow(t.Context(), operator, made.ID, 0); err != nil || f.works(t, secret) {
 		t.Errorf("disabled at once: %v, %v", err, f.works(t, secret))
 	}
 	f.discard(t)
@@ -100,14 +100,14 @@ func TestDiscard(t *testing.T) {
 	made, secret := f.create(t, nil)
 	f.stage(t, true)
 	for _, enabled := range []bool{false, true} {
-		if _, err := f.SetEnabled(t.Context(), operator, made.ID, enabled); err != nil {
+		if _, err := f.SetEnabled(t.Context(), operator, made.ID, 0, enabled); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n := len(f.drafts(t, operator).Drafts); n != 0 {
 		t.Errorf("%d drafts change nothing", n)
 	}
-	if err := f.DiscardDraft(t.Context(), operator, made.ID); !errors.Is(err, store.ErrNotFound) {
+	if err := f.DiscardDraft(t.Context(), operator, made.ID, 0); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 	_, fresh, err := f.Regenerate(t.Context(), operator, made.ID, 0, 0)
@@ -267,7 +267,7 @@ func TestManagementIsNeverStaged(t *testing.T) {
 	f.account(t, "ann", admin.RoleOwner)
 	saveCatalog(t, f.store, store.Catalog{API: admin.ManagementAPI, Staged: true})
 	actor := f.through(t, "ann")
-	if _, err := f.SetEnabled(t.Context(), operator, actor.Token.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, actor.Token.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.APIs(t.Context(), actor); !errors.Is(err, admin.ErrSignedOut) {

@@ -93,7 +93,7 @@ func TestDraftsChangeNothingUntilTheUpdate(t *testing.T) {
 			return change.Token, err
 		}, token.DraftUpdate, "renamed custom [article.delete] active", "", "token.update", `"name":"renamed"`},
 		{"disable", func(t *testing.T, f *fixture, id string) (token.Token, error) {
-			return f.SetEnabled(t.Context(), operator, id, false)
+			return f.SetEnabled(t.Context(), operator, id, 0, false)
 		}, token.DraftUpdate, "ci custom [article.find POST /api/search] disabled", "", "token.disable", `"enabled":false`},
 		{"regenerate", func(t *testing.T, f *fixture, id string) (n token.Token, err error) {
 			n, made, err = f.Regenerate(t.Context(), operator, id, 0, 0)
@@ -104,7 +104,7 @@ func TestDraftsChangeNothingUntilTheUpdate(t *testing.T) {
 			return n, err
 		}, token.DraftUpdate, before, before, "token.regenerate", `"hint":`},
 		{"delete", func(t *testing.T, f *fixture, id string) (token.Token, error) {
-			return f.Delete(t.Context(), operator, id)
+			return f.Delete(t.Context(), operator, id, 0)
 		}, token.DraftDelete, "unknown", "", "token.delete", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestUpdateIsAllOrNothing(t *testing.T) {
 	if _, err := f.Update(t.Context(), operator, live.ID, admin.Edit{Grants: &[]string{"article.delete"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Delete(t.Context(), operator, doomed.ID); err != nil {
+	if _, err := f.Delete(t.Context(), operator, doomed.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	_, fresh, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = "second" }))
@@ -235,7 +235,7 @@ func TestNamesOfDrafts(t *testing.T) {
 		_, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name = name }))
 		return outcome(err)
 	}
-	if _, err := f.Delete(t.Context(), operator, gone.ID); err != nil {
+	if _, err := f.Delete(t.Context(), operator, gone.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	for i, step := range [][2]string{
@@ -304,7 +304,7 @@ func TestTwoEditorsOfADraft(t *testing.T) {
 		}
 	}
 	// The same draft again is another one only if it says something else.
-	if err := f.DiscardDraft(t.Context(), operator, live.ID); err != nil {
+	if err := f.DiscardDraft(t.Context(), operator, live.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := edit(live.Version, "other"); err != nil {
@@ -341,10 +341,10 @@ func TestDraftsAreMergedOverWhatWasDoneAtOnce(t *testing.T) {
 				case "regenerate":
 					_, secret, err = f.Regenerate(t.Context(), operator, live.ID, 0, 0)
 				case "enable":
-					_, err = f.SetEnabled(t.Context(), operator, live.ID, true)
+					_, err = f.SetEnabled(t.Context(), operator, live.ID, 0, true)
 				case "now":
 					var disabled token.Token
-					if disabled, err = f.DisableNow(t.Context(), operator, live.ID); disabled.Enabled {
+					if disabled, err = f.DisableNow(t.Context(), operator, live.ID, 0); disabled.Enabled {
 						t.Errorf("got %+v", disabled)
 					}
 					if stored, _ := f.store.Token(t.Context(), live.ID); stored.Enabled {
@@ -375,19 +375,19 @@ func TestDraftsOfWhatIsDone(t *testing.T) {
 	f.stage(t, true)
 	disable := func() {
 		t.Helper()
-		if _, err := f.SetEnabled(t.Context(), operator, live.ID, false); err != nil {
+		if _, err := f.SetEnabled(t.Context(), operator, live.ID, 0, false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	disable()
-	if _, err := f.DisableNow(t.Context(), operator, live.ID); err != nil {
+	if _, err := f.DisableNow(t.Context(), operator, live.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(f.drafts(t, operator).Drafts); n != 0 {
 		t.Errorf("%d drafts change nothing", n)
 	}
 	f.stage(t, false)
-	if _, err := f.SetEnabled(t.Context(), operator, live.ID, true); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, live.ID, 0, true); err != nil {
 		t.Fatal(err)
 	}
 	f.stage(t, true)
@@ -405,7 +405,7 @@ func TestEventsOfAnEditWithASecret(t *testing.T) {
 	f := newFixture(t)
 	live, _ := f.create(t, nil)
 	f.stage(t, true)
-	if _, err := f.SetEnabled(t.Context(), operator, live.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, live.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	_, fresh, err := f.Regenerate(t.Context(), operator, live.ID, 0, 0)

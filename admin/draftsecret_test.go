@@ -73,7 +73,7 @@ func TestRemovalTakesDraftedSecretsAlong(t *testing.T) {
 		} else if _, err := f.Update(t.Context(), mem, both.ID, admin.Edit{Description: new("tidied again")}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.DeleteAccount(t.Context(), operator, "eve", admin.TokenPlan{}); err != nil {
+		if _, err := f.DeleteAccount(t.Context(), operator, "eve", 0, admin.TokenPlan{}); err != nil {
 			t.Fatal(err)
 		}
 		list := f.drafts(t, operator).Drafts

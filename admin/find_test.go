@@ -57,7 +57,7 @@ func TestList(t *testing.T) {
 	f.create(t, func(d *admin.NewToken) { d.Name, d.Duration, d.Owner = "short", "1h", "bob" })
 	f.create(t, func(d *admin.NewToken) { d.API, d.Type, d.Grants = "orders", token.ReadOnly, nil })
 	off, _ := f.create(t, func(d *admin.NewToken) { d.Name = "off" })
-	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(time.Hour)

@@ -130,11 +130,11 @@ func TestForeseenAnswersOfSwitches(t *testing.T) {
 		want   string // refused, allowed, unsure, by the old secret
 	}{
 		"disable": {true, func(t *testing.T, f *fixture, id string) error {
-			_, err := f.SetEnabled(t.Context(), operator, id, false)
+			_, err := f.SetEnabled(t.Context(), operator, id, 0, false)
 			return err
 		}, "10 0 0 0"},
 		"delete": {true, func(t *testing.T, f *fixture, id string) error {
-			_, err := f.Delete(t.Context(), operator, id)
+			_, err := f.Delete(t.Context(), operator, id, 0)
 			return err
 		}, "10 0 0 0"},
 		"regenerate": {true, func(t *testing.T, f *fixture, id string) error {
@@ -146,14 +146,14 @@ func TestForeseenAnswersOfSwitches(t *testing.T) {
 			return err
 		}, "0 0 0 0"},
 		"regenerate and disable": {true, func(t *testing.T, f *fixture, id string) error {
-			if _, err := f.SetEnabled(t.Context(), operator, id, false); err != nil {
+			if _, err := f.SetEnabled(t.Context(), operator, id, 0, false); err != nil {
 				return err
 			}
 			_, _, err := f.Regenerate(t.Context(), operator, id, 0, 0)
 			return err
 		}, "10 0 0 0"},
 		"enable": {false, func(t *testing.T, f *fixture, id string) error {
-			_, err := f.SetEnabled(t.Context(), operator, id, true)
+			_, err := f.SetEnabled(t.Context(), operator, id, 0, true)
 			return err
 		}, "0 1 0 0"},
 	} {
@@ -161,7 +161,7 @@ func TestForeseenAnswersOfSwitches(t *testing.T) {
 			f := newFixture(t)
 			made, _ := f.create(t, nil)
 			f.count(t, made.ID, "article.find")
-			if _, err := f.SetEnabled(t.Context(), operator, made.ID, test.before); err != nil {
+			if _, err := f.SetEnabled(t.Context(), operator, made.ID, 0, test.before); err != nil {
 				t.Fatal(err)
 			}
 			f.stage(t, true)
@@ -209,7 +209,7 @@ func TestForeseenDays(t *testing.T) {
 	f.count(t, made.ID, "article.find")
 	f.now = f.now.AddDate(0, 0, 29)
 	f.stage(t, true)
-	if _, err := f.Delete(t.Context(), operator, made.ID); err != nil {
+	if _, err := f.Delete(t.Context(), operator, made.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	for days, want := range map[int]uint64{0: 10, 30: 10, 29: 0, 1: 0, 90: 10} {

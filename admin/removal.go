@@ -26,8 +26,9 @@ type Removal struct {
 }
 
 // DeleteAccount removes an account and its sessions. If it has tokens and there
-// is no plan for them, nothing is done and the error is a *PlanError.
-func (s *Service) DeleteAccount(ctx context.Context, actor Actor, name string, plan TokenPlan) (Removal, error) {
+// is no plan for them, nothing is done and the error is a *PlanError. If it is no longer
+// of the version, that is store.ErrConflict; zero is any.
+func (s *Service) DeleteAccount(ctx context.Context, actor Actor, name string, version int64, plan TokenPlan) (Removal, error) {
 	name, plan.HandTo = canonical(name), canonical(plan.HandTo)
 	if plan.Delete && plan.HandTo != "" {
 		return Removal{}, problem("hand_to", "the tokens are either handed over or deleted; say one of them")
@@ -36,6 +37,9 @@ func (s *Service) DeleteAccount(ctx context.Context, actor Actor, name string, p
 	err := s.asManager(ctx, actor, AccountManage, func(tx store.Tx, who *Actor) error {
 		a, _, err := s.manageable(ctx, tx, who, name)
 		if err != nil {
+			return err
+		}
+		if err := isVersion(a.Version, version); err != nil {
 			return err
 		}
 		if isOwner(&a) {

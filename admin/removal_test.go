@@ -20,17 +20,17 @@ func TestRemovalDeletesNoTokensWithoutTheRight(t *testing.T) {
 	f.account(t, "ann", "empty")
 	made, _ := f.create(t, nil)
 	acting := f.through(t, "ann")
-	_, err := f.DeleteAccount(t.Context(), hr, "ann", admin.TokenPlan{HandTo: "bob"})
+	_, err := f.DeleteAccount(t.Context(), hr, "ann", 0, admin.TokenPlan{HandTo: "bob"})
 	if outcome(err) != "no" || !strings.HasPrefix(err.Error(), string(admin.TokenDelete)) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := f.Find(t.Context(), operator, "", made.ID); err != nil {
 		t.Error(err)
 	}
-	if _, err := f.Delete(t.Context(), operator, acting.Token.ID); err != nil {
+	if _, err := f.Delete(t.Context(), operator, acting.Token.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := f.DeleteAccount(t.Context(), hr, "ann", admin.TokenPlan{HandTo: "bob"}); err != nil || done.HandedOver != 1 {
+	if done, err := f.DeleteAccount(t.Context(), hr, "ann", 0, admin.TokenPlan{HandTo: "bob"}); err != nil || done.HandedOver != 1 {
 		t.Errorf("with nothing to delete: %+v, %v", done, err)
 	}
 }
@@ -44,10 +44,10 @@ func TestRemovalGainsNothing(t *testing.T) {
 	f.account(t, "bob", admin.RoleMember)
 	f.account(t, "ann", "empty")
 	f.create(t, nil)
-	if _, err := f.DeleteAccount(t.Context(), hr, "ann", admin.TokenPlan{HandTo: "hr"}); outcome(err) != "no" {
+	if _, err := f.DeleteAccount(t.Context(), hr, "ann", 0, admin.TokenPlan{HandTo: "hr"}); outcome(err) != "no" {
 		t.Errorf("to themself: %v", err)
 	}
-	if _, err := f.DeleteAccount(t.Context(), hr, "ann", admin.TokenPlan{HandTo: "bob"}); err != nil {
+	if _, err := f.DeleteAccount(t.Context(), hr, "ann", 0, admin.TokenPlan{HandTo: "bob"}); err != nil {
 		t.Errorf("to somebody else: %v", err)
 	}
 }
@@ -66,7 +66,7 @@ func TestHandingOverSaysWhatIsMightier(t *testing.T) {
 	small, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Grants = "small", []string{"article.find"} })
 	big, secret := f.create(t, func(d *admin.NewToken) { d.Name = "big" })
 	off, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Type, d.Grants = "off", token.FullAccess, nil })
-	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -93,7 +93,7 @@ func TestHandingOverSaysWhatIsMightier(t *testing.T) {
 	if _, err := f.Update(t.Context(), operator, big.ID, admin.Edit{Owner: new("ann")}); err != nil {
 		t.Fatal(err)
 	}
-	done, err := f.DeleteAccount(t.Context(), ann, "ann", admin.TokenPlan{HandTo: "finder"})
+	done, err := f.DeleteAccount(t.Context(), ann, "ann", 0, admin.TokenPlan{HandTo: "finder"})
 	if err != nil || done.HandedOver != 3 || len(done.Overreach) != 1 || done.Overreach[0].ID != big.ID || done.Overreach[0].Owner != "finder" {
 		t.Errorf("by removal: %+v, %v", done, err)
 	}

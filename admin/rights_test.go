@@ -64,13 +64,13 @@ var tokenActions = []struct {
 		return err
 	}},
 	{"disable", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
-		_, err := f.SetEnabled(t.Context(), a, made.ID, false)
+		_, err := f.SetEnabled(t.Context(), a, made.ID, 0, false)
 		return err
 	}},
 	{"enable", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
-		_, err := f.SetEnabled(t.Context(), operator, made.ID, false)
+		_, err := f.SetEnabled(t.Context(), operator, made.ID, 0, false)
 		if err == nil {
-			_, err = f.SetEnabled(t.Context(), a, made.ID, true)
+			_, err = f.SetEnabled(t.Context(), a, made.ID, 0, true)
 		}
 		return err
 	}},
@@ -79,7 +79,7 @@ var tokenActions = []struct {
 		return err
 	}},
 	{"delete", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
-		_, err := f.Delete(t.Context(), a, made.ID)
+		_, err := f.Delete(t.Context(), a, made.ID, 0)
 		return err
 	}},
 	{"create", func(t *testing.T, f *fixture, a admin.Actor, made token.Token) error {
@@ -167,7 +167,7 @@ func (f *fixture) clear(t *testing.T) {
 	t.Helper()
 	tokens, err := f.List(t.Context(), operator, admin.Filter{})
 	for _, made := range tokens {
-		_, errDelete := f.Delete(t.Context(), operator, made.ID)
+		_, errDelete := f.Delete(t.Context(), operator, made.ID, 0)
 		err = errors.Join(err, errDelete)
 	}
 	if err != nil {
@@ -226,7 +226,7 @@ func TestRightsBeyondTokens(t *testing.T) {
 		}},
 		{"delete account", func(a admin.Actor, i int) error {
 			f.account(t, fmt.Sprint("gone", i), admin.RoleMember)
-			_, err := f.DeleteAccount(t.Context(), a, fmt.Sprint("gone", i), admin.TokenPlan{})
+			_, err := f.DeleteAccount(t.Context(), a, fmt.Sprint("gone", i), 0, admin.TokenPlan{})
 			return err
 		}},
 		{"create role", func(a admin.Actor, i int) error {
@@ -239,7 +239,7 @@ func TestRightsBeyondTokens(t *testing.T) {
 		}},
 		{"delete role", func(a admin.Actor, i int) error {
 			f.role(t, role(fmt.Sprint("gone", i)))
-			return f.DeleteRole(t.Context(), a, fmt.Sprint("gone", i))
+			return f.DeleteRole(t.Context(), a, fmt.Sprint("gone", i), 0)
 		}},
 	}
 	const own = "/catalogs/apis/own account/own role/own sessions/"

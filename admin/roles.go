@@ -173,8 +173,8 @@ func (s *Service) updateRole(ctx context.Context, tx store.Tx, who *Actor, e Rol
 		return RoleChange{}, err
 	}
 	role := e.Role
-	if role.Version != 0 && role.Version != old.Version {
-		return RoleChange{}, store.ErrConflict
+	if err := isVersion(old.Version, role.Version); err != nil {
+		return RoleChange{}, err
 	}
 	role.Version, role.Updated = old.Version, s.now()
 	if err := s.checkRole(ctx, tx, &role, &old); err != nil {
@@ -203,8 +203,9 @@ func (s *Service) updateRole(ctx context.Context, tx store.Tx, who *Actor, e Rol
 	return RoleChange{roleRecord(&role), over}, err
 }
 
-// DeleteRole removes a role, or returns a *RoleInUseError.
-func (s *Service) DeleteRole(ctx context.Context, actor Actor, name string) error {
+// DeleteRole removes a role, or returns a *RoleInUseError. If it is no longer of the
+// version, that is store.ErrConflict; zero is any.
+func (s *Service) DeleteRole(ctx context.Context, actor Actor, name string, version int64) error {
 	if isBuiltIn(name) {
 		return ErrBuiltIn
 	}
@@ -214,6 +215,9 @@ func (s *Service) DeleteRole(ctx context.Context, actor Actor, name string) erro
 			return err
 		}
 		if err := who.mayGive(RoleManage, &role); err != nil {
+			return err
+		}
+		if err := isVersion(role.Version, version); err != nil {
 			return err
 		}
 		members, err := s.members(ctx, tx, name)

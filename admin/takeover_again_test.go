@@ -34,7 +34,7 @@ func TestTakeOverBringsNothingBack(t *testing.T) {
 		"minted": foreignToken("a", func(f *admin.Foreign) { f.Secret = minted.Reveal() }),
 	} {
 		for way, end := range map[string]func(f *fixture, id string) error{
-			"deleted": func(f *fixture, id string) error { _, err := f.Delete(t.Context(), operator, id); return err },
+			"deleted": func(f *fixture, id string) error { _, err := f.Delete(t.Context(), operator, id, 0); return err },
 			"replaced": func(f *fixture, id string) error {
 				_, _, err := f.Regenerate(t.Context(), operator, id, 0, 0)
 				return err

@@ -21,7 +21,7 @@ type TokenChange struct {
 func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (TokenChange, error) {
 	var change TokenChange
 	var err error
-	change.Token, err = s.change(ctx, actor, id, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
+	change.Token, err = s.change(ctx, actor, id, e.Version, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
 		edited, err := s.update(ctx, tx, who, old, e)
 		change.Overreach = false // the transaction may run more than once
 		if err == nil && edited.Owner != old.Owner {
@@ -36,9 +36,6 @@ func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (T
 }
 
 func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, e Edit) (token.Token, error) {
-	if e.Version != 0 && e.Version != old.Version {
-		return token.Token{}, store.ErrConflict
-	}
 	edited, p, err := e.apply(*old, s.now())
 	if err != nil {
 		return edited, err
@@ -82,9 +79,9 @@ func (a *Actor) mayReshape(old, edited *token.Token) error {
 }
 
 // SetEnabled switches a token on or off. A token that is so already stays
-// untouched.
-func (s *Service) SetEnabled(ctx context.Context, actor Actor, id string, enabled bool) (token.Token, error) {
-	return s.change(ctx, actor, id, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
+// untouched. If it is no longer of the version, that is store.ErrConflict; zero is any.
+func (s *Service) SetEnabled(ctx context.Context, actor Actor, id string, version int64, enabled bool) (token.Token, error) {
+	return s.change(ctx, actor, id, version, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
 		if old.Enabled == enabled {
 			return nil
 		}
@@ -135,10 +132,7 @@ func (s *Service) Regenerate(ctx context.Context, actor Actor, id string, versio
 	if err != nil {
 		return token.Token{}, token.Secret{}, err
 	}
-	t, err := s.change(ctx, actor, id, TokenRegenerate, func(tx store.Tx, who *Actor, old *token.Token) error {
-		if version != 0 && version != old.Version {
-			return store.ErrConflict
-		}
+	t, err := s.change(ctx, actor, id, version, TokenRegenerate, func(tx store.Tx, who *Actor, old *token.Token) error {
 		if err := s.mayHaveSecret(ctx, tx, who, old); err != nil {
 			return err
 		}
@@ -182,8 +176,9 @@ func (s *Service) replaceSecret(ctx context.Context, tx store.Tx, who *Actor, ol
 }
 
 // Delete removes a token for good and returns it as it was; of one whose record
-// can't be understood only the id. If that is a draft, it is returned as that.
-func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Token, error) {
+// can't be understood only the id. If that is a draft, it is returned as that. If the
+// token is no longer of the version, that is store.ErrConflict; zero is any.
+func (s *Service) Delete(ctx context.Context, actor Actor, id string, version int64) (token.Token, error) {
 	var t token.Token
 	err := s.changeTokens(ctx, actor, func(tx *staged, who *Actor) (err error) {
 		t, err = tx.Token(ctx, id)
@@ -201,6 +196,9 @@ func (s *Service) Delete(ctx context.Context, actor Actor, id string) (token.Tok
 			return err
 		}
 		if err := tx.mayLive(ctx, TokenDelete, id); err != nil && !errors.Is(err, store.ErrUnreadable) {
+			return err
+		}
+		if err := isVersion(t.Version, version); err != nil {
 			return err
 		}
 		if t.Draft == token.DraftDelete {
@@ -228,9 +226,18 @@ func (s *Service) remove(ctx context.Context, tx store.Tx, who *Actor, t *token.
 	return s.noteToken(ctx, tx, who, tokenDelete, t, nil)
 }
 
+// isVersion returns store.ErrConflict unless a record has the version that a change was
+// made from; zero is any.
+func isVersion(present, wanted int64) error {
+	if wanted != 0 && wanted != present {
+		return store.ErrConflict
+	}
+	return nil
+}
+
 // change runs fn in one transaction, if the actor as of this transaction has the
-// right for the token, and returns the token as it is at its end.
-func (s *Service) change(ctx context.Context, actor Actor, id string, right Right, fn func(store.Tx, *Actor, *token.Token) error) (token.Token, error) {
+// right for the token and that is of the version, and returns the token as it is at its end.
+func (s *Service) change(ctx context.Context, actor Actor, id string, version int64, right Right, fn func(store.Tx, *Actor, *token.Token) error) (token.Token, error) {
 	var t token.Token
 	err := s.changeTokens(ctx, actor, func(tx *staged, who *Actor) error {
 		old, err := s.seen(ctx, tx, who, id)
@@ -241,6 +248,9 @@ func (s *Service) change(ctx context.Context, actor Actor, id string, right Righ
 			return err
 		}
 		if err := tx.mayLive(ctx, right, id); err != nil {
+			return err
+		}
+		if err := isVersion(old.Version, version); err != nil {
 			return err
 		}
 		if err := fn(tx, who, &old); err != nil {

@@ -50,7 +50,7 @@ func TestUnreadableTokenCanBeDeleted(t *testing.T) {
 	if _, _, err := f.Create(t.Context(), operator, newToken(nil)); !errors.As(err, &taken) || taken.Field != "name" {
 		t.Errorf("another of the same name: %v", err)
 	}
-	if gone, err := f.Delete(t.Context(), operator, made.ID); err != nil || gone.ID != made.ID {
+	if gone, err := f.Delete(t.Context(), operator, made.ID, 0); err != nil || gone.ID != made.ID {
 		t.Errorf("deleting: %v, %v", gone, err)
 	}
 	if _, _, err := f.Create(t.Context(), operator, newToken(nil)); err != nil {
@@ -69,15 +69,15 @@ func TestUnreadableTokensOfARemovedAccount(t *testing.T) {
 	good, _ := f.create(t, nil)
 	bad, _ := f.create(t, func(d *admin.NewToken) { d.Name = "bad" })
 	spoil(bad.ID)
-	_, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{})
+	_, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{})
 	if plan, ok := errors.AsType[*admin.PlanError](err); !ok || plan.Tokens != 2 {
 		t.Errorf("without a plan: %v", err)
 	}
-	_, err = f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{HandTo: "bob"})
+	_, err = f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{HandTo: "bob"})
 	if problems(t, err) != "hand_to" || !strings.Contains(err.Error(), bad.ID) {
 		t.Errorf("handing over: %v", err)
 	}
-	done, err := f.DeleteAccount(t.Context(), operator, "ann", admin.TokenPlan{Delete: true})
+	done, err := f.DeleteAccount(t.Context(), operator, "ann", 0, admin.TokenPlan{Delete: true})
 	if err != nil || done.Deleted != 2 {
 		t.Errorf("deleting: %+v, %v", done, err)
 	}

@@ -42,10 +42,10 @@ func TestNobodyStrengthensATokenThatActsForAnother(t *testing.T) {
 	if _, err := f.Update(t.Context(), manager, acting.ID, harmless); err != nil {
 		t.Errorf("name and description: %v", err)
 	}
-	if _, err := f.SetEnabled(t.Context(), manager, acting.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), manager, acting.ID, 0, false); err != nil {
 		t.Errorf("disabling it: %v", err)
 	}
-	if _, err := f.SetEnabled(t.Context(), manager, acting.ID, true); outcome(err) != "no" {
+	if _, err := f.SetEnabled(t.Context(), manager, acting.ID, 0, true); outcome(err) != "no" {
 		t.Errorf("enabling it: %v", err)
 	}
 	now, err := f.Find(t.Context(), operator, "", acting.ID)
@@ -53,13 +53,13 @@ func TestNobodyStrengthensATokenThatActsForAnother(t *testing.T) {
 		t.Errorf("%+v, %v", now, err)
 	}
 	ann := f.signIn(t, "ann")
-	if _, err := f.SetEnabled(t.Context(), ann, acting.ID, true); err != nil {
+	if _, err := f.SetEnabled(t.Context(), ann, acting.ID, 0, true); err != nil {
 		t.Errorf("who it acts for: %v", err)
 	}
 	if _, err := f.Update(t.Context(), ann, acting.ID, admin.Edit{Duration: new("unlimited")}); err != nil {
 		t.Errorf("who it acts for: %v", err)
 	}
-	if _, err := f.Delete(t.Context(), manager, acting.ID); err != nil {
+	if _, err := f.Delete(t.Context(), manager, acting.ID, 0); err != nil {
 		t.Errorf("deleting it: %v", err)
 	}
 }
@@ -227,10 +227,10 @@ func TestHistoryKeepsTheTokensOfOthers(t *testing.T) {
 	f.account(t, "boss", admin.RoleOwner)
 	script := f.through(t, "boss")
 	made, _ := f.create(t, nil)
-	if _, err := f.SetEnabled(t.Context(), script, made.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), script, made.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.SetEnabled(t.Context(), f.through(t, "ann"), made.ID, true); err != nil {
+	if _, err := f.SetEnabled(t.Context(), f.through(t, "ann"), made.ID, 0, true); err != nil {
 		t.Fatal(err)
 	}
 	page, err := f.TokenEvents(t.Context(), ann, made.ID, admin.Paging{})

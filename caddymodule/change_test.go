@@ -34,11 +34,11 @@ func TestChangeHoldsWithTheNextRequest(t *testing.T) {
 	}
 	for range 10 {
 		status(200)
-		if _, err := service.SetEnabled(ctx, operator, finder.id, false); err != nil {
+		if _, err := service.SetEnabled(ctx, operator, finder.id, 0, false); err != nil {
 			t.Fatal(err)
 		}
 		status(401)
-		if _, err := service.SetEnabled(ctx, operator, finder.id, true); err != nil {
+		if _, err := service.SetEnabled(ctx, operator, finder.id, 0, true); err != nil {
 			t.Fatal(err)
 		}
 		status(200)
@@ -60,7 +60,7 @@ func TestChangeHoldsWithTheNextRequest(t *testing.T) {
 	status(401)
 	renewed := "Authorization: Bearer " + secret.Reveal()
 	status(200, renewed)
-	if _, err := service.Delete(ctx, operator, finder.id); err != nil {
+	if _, err := service.Delete(ctx, operator, finder.id, 0); err != nil {
 		t.Fatal(err)
 	}
 	status(401, renewed)
@@ -74,7 +74,7 @@ func TestChangeHoldsWithTheNextRequest(t *testing.T) {
 	if n := len(b.take()); n != 10*4+2+2+2 {
 		t.Errorf("the backend got %d requests", n)
 	}
-	if _, err := service.Delete(ctx, operator, made.ID); err != nil {
+	if _, err := service.Delete(ctx, operator, made.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	status(401, "Authorization: Bearer "+secret.Reveal())

@@ -243,7 +243,7 @@ func deleteAccount(s *session, args []string) error {
 		return err
 	}
 	plan := admin.TokenPlan{HandTo: s.account.handOverTo, Delete: s.account.deleteTokens}
-	done, err := s.service.DeleteAccount(s.cmd.Context(), s.actor, args[0], plan)
+	done, err := s.service.DeleteAccount(s.cmd.Context(), s.actor, args[0], 0, plan)
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func switchTo(enabled bool, done string) func(*session, []string) error {
 		if err != nil {
 			return err
 		}
-		if t, err = s.service.SetEnabled(s.cmd.Context(), s.actor, t.ID, enabled); err != nil {
+		if t, err = s.service.SetEnabled(s.cmd.Context(), s.actor, t.ID, 0, enabled); err != nil {
 			return err
 		}
 		return s.report(&t, done)
@@ -149,7 +149,7 @@ func disable(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	if t, err = s.service.DisableNow(s.cmd.Context(), s.actor, t.ID); err != nil {
+	if t, err = s.service.DisableNow(s.cmd.Context(), s.actor, t.ID, 0); err != nil {
 		return err
 	}
 	return s.report(&t, disabledNow)
@@ -198,7 +198,7 @@ func remove(s *session, args []string) error {
 	if err := s.confirm("deleting", "deleted", fmt.Sprintf("Delete token %s (%s) for good?", describe(&t), t.ID)); err != nil {
 		return err
 	}
-	if t, err = s.service.Delete(s.cmd.Context(), s.actor, t.ID); err != nil {
+	if t, err = s.service.Delete(s.cmd.Context(), s.actor, t.ID, 0); err != nil {
 		return err
 	}
 	return s.report(&t, "deleted")

@@ -156,7 +156,7 @@ func (s *session) discardDraft(nameOrID string) error {
 	if err := s.confirm("discarding", "discarded", fmt.Sprintf("Drop the draft of token %s (%s)?", describe(&t), t.ID)); err != nil {
 		return err
 	}
-	if err := s.service.DiscardDraft(s.cmd.Context(), s.actor, t.ID); err != nil {
+	if err := s.service.DiscardDraft(s.cmd.Context(), s.actor, t.ID, 0); err != nil {
 		return err
 	}
 	t.Draft = ""

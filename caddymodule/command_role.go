@@ -254,7 +254,7 @@ func deleteRole(s *session, args []string) error {
 	if err := s.confirm("deleting", "deleted", fmt.Sprintf("Delete role %s for good?", printable(role.Name))); err != nil {
 		return err
 	}
-	if err := s.service.DeleteRole(s.cmd.Context(), s.actor, args[0]); err != nil {
+	if err := s.service.DeleteRole(s.cmd.Context(), s.actor, args[0], 0); err != nil {
 		return err
 	}
 	if s.json {

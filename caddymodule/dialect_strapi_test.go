@@ -136,13 +136,13 @@ func TestStrapiTokensWorkUnchanged(t *testing.T) {
 		secrets, err := service.Secrets(ctx, admin.Operator("ann"), made[0].Token.ID)
 		return err == nil && len(secrets) == 1 && secrets[0].LastUsed != nil
 	})
-	if _, err := service.SetEnabled(ctx, admin.Operator("ann"), made[0].Token.ID, false); err != nil {
+	if _, err := service.SetEnabled(ctx, admin.Operator("ann"), made[0].Token.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := g.ask("GET", "/api/articles/1", bearer); a.status != 401 || a.body != strapiUnknown {
 		t.Errorf("switched off: %d %s", a.status, a.body)
 	}
-	if _, err := service.Delete(ctx, admin.Operator("ann"), made[0].Token.ID); err != nil {
+	if _, err := service.Delete(ctx, admin.Operator("ann"), made[0].Token.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	if made, err = service.TakeOver(ctx, admin.Operator("ann"), list, true); err != nil || !made[0].Gone {

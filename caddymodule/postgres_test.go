@@ -111,7 +111,7 @@ func TestPostgresChanges(t *testing.T) {
 			for range 5 {
 				for _, enabled := range []bool{false, true} {
 					want := map[bool]int{true: 200, false: 401}[enabled]
-					if _, err := here.SetEnabled(t.Context(), operator, full.id, enabled); err != nil {
+					if _, err := here.SetEnabled(t.Context(), operator, full.id, 0, enabled); err != nil {
 						t.Fatal(err)
 					}
 					if a := p.ask("GET", "/x", p.bearer("full")); a.status != want {
@@ -120,7 +120,7 @@ func TestPostgresChanges(t *testing.T) {
 				}
 				for _, enabled := range []bool{false, true} {
 					want := map[bool]int{true: 200, false: 401}[enabled]
-					if _, err := elsewhere.SetEnabled(t.Context(), operator, full.id, enabled); err != nil {
+					if _, err := elsewhere.SetEnabled(t.Context(), operator, full.id, 0, enabled); err != nil {
 						t.Fatal(err)
 					}
 					began := time.Now()
@@ -212,7 +212,7 @@ func TestPostgresReadOnly(t *testing.T) {
 		}
 	}
 	eventually(t, "writing fails", func() bool { _, h := p.health(); return h.Stores[0].LastUseFailing })
-	if _, err := p.manage().SetEnabled(t.Context(), operator, p.tokens["full"].id, false); err == nil {
+	if _, err := p.manage().SetEnabled(t.Context(), operator, p.tokens["full"].id, 0, false); err == nil {
 		t.Error("a token could be changed")
 	}
 	if status, h := p.health(); status != 200 || !h.Stores[0].Up {
@@ -432,7 +432,7 @@ func TestPostgresStartWithoutIt(t *testing.T) {
 	if status, h := p.health(); status != 200 || !h.Stores[0].Up {
 		t.Errorf("health is %d %+v", status, h)
 	}
-	if _, err := p.manage().SetEnabled(t.Context(), operator, p.tokens["full"].id, false); err != nil {
+	if _, err := p.manage().SetEnabled(t.Context(), operator, p.tokens["full"].id, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := p.ask("GET", "/x", p.bearer("full")); a.status != 401 {

@@ -180,7 +180,7 @@ func TestRequestsThatAReloadOvertakes(t *testing.T) {
 		}
 		g.mustLoad(articlesSite)
 		if test.disable {
-			if _, err := g.manage().SetEnabled(context.Background(), operator, g.tokens[test.kind].id, false); err != nil {
+			if _, err := g.manage().SetEnabled(context.Background(), operator, g.tokens[test.kind].id, 0, false); err != nil {
 				t.Fatal(err)
 			}
 		}

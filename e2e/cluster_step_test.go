@@ -76,7 +76,7 @@ func (s *step) run(ctx context.Context, to store.Store) (err error) {
 	case "create":
 		got, _, err = service.Create(ctx, by, admin.NewToken{API: protected, Name: s.Name, Type: s.Type, Grants: s.Grants, Duration: s.duration()})
 	case "enable", "disable":
-		got, err = service.SetEnabled(ctx, by, s.ID, s.Kind == "enable")
+		got, err = service.SetEnabled(ctx, by, s.ID, 0, s.Kind == "enable")
 	case "grants":
 		got, err = update(ctx, service, s.ID, admin.Edit{Type: &s.Type, Grants: &s.Grants})
 	case "expiry":
@@ -87,7 +87,7 @@ func (s *step) run(ctx context.Context, to store.Store) (err error) {
 	case "regenerate":
 		got, _, err = service.Regenerate(ctx, by, s.ID, 0, s.Overlap)
 	case "delete":
-		got, err = service.Delete(ctx, by, s.ID)
+		got, err = service.Delete(ctx, by, s.ID, 0)
 	default:
 		panic(s.Kind)
 	}

@@ -208,7 +208,7 @@ func (s *samples) addTokens(t *testing.T, tokens store.Store) {
 			t.Fatalf("%s: %v", sample.key, err)
 		}
 		if sample.disabled {
-			if _, err := service.SetEnabled(t.Context(), admin.Operator("tests"), made.ID, false); err != nil {
+			if _, err := service.SetEnabled(t.Context(), admin.Operator("tests"), made.ID, 0, false); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -72,7 +72,7 @@ type accountEditBody struct {
 
 func (a *api) updateAccount(c *call) error {
 	var body accountEditBody
-	version, err := c.ifMatch()
+	version, err := c.neededIfMatch()
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,10 @@ func (a *api) updateAccount(c *call) error {
 
 func (a *api) deleteAccount(c *call) error {
 	plan := admin.TokenPlan{HandTo: c.query["hand_to"]}
-	var err error
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
 	if plan.Delete, err = c.yes("delete_tokens"); err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (a *api) deleteAccount(c *call) error {
 	if err := c.decode(&struct{}{}); err != nil {
 		return err
 	}
-	removal, err := a.Service.DeleteAccount(c.r.Context(), c.actor, c.r.PathValue("name"), plan)
+	removal, err := a.Service.DeleteAccount(c.r.Context(), c.actor, c.r.PathValue("name"), version, plan)
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ type editBody struct {
 
 func (a *api) update(c *call) error {
 	var body editBody
-	version, err := c.ifMatch()
+	version, err := c.neededIfMatch()
 	if err != nil {
 		return err
 	}
@@ -167,10 +167,14 @@ type editedToken struct {
 }
 
 func (a *api) enable(c *call) error {
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
 	if err := c.decode(&struct{}{}); err != nil {
 		return err
 	}
-	return a.setEnabled(c, true)
+	return a.setEnabled(c, version, true)
 }
 
 type disableBody struct {
@@ -179,13 +183,17 @@ type disableBody struct {
 
 func (a *api) disable(c *call) error {
 	var body disableBody
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
 	if err := c.decode(&body); err != nil {
 		return err
 	}
 	if !body.Now {
-		return a.setEnabled(c, false)
+		return a.setEnabled(c, version, false)
 	}
-	t, err := a.Service.DisableNow(c.r.Context(), c.actor, c.r.PathValue("id"))
+	t, err := a.Service.DisableNow(c.r.Context(), c.actor, c.r.PathValue("id"), version)
 	if err != nil {
 		return err
 	}
@@ -193,8 +201,8 @@ func (a *api) disable(c *call) error {
 	return nil
 }
 
-func (a *api) setEnabled(c *call, enabled bool) error {
-	t, err := a.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
+func (a *api) setEnabled(c *call, version int64, enabled bool) error {
+	t, err := a.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), version, enabled)
 	if err != nil {
 		return err
 	}
@@ -208,17 +216,20 @@ type regenerateBody struct {
 
 func (a *api) regenerate(c *call) error {
 	var body regenerateBody
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
 	if err := c.decode(&body); err != nil {
 		return err
 	}
 	var overlap time.Duration
 	if body.Overlap != "" {
-		var err error
 		if overlap, err = token.ParseSpan(body.Overlap); err != nil {
 			return admin.FieldErrors{&token.FieldError{Field: "overlap", Problem: "is not a number of days or hours such as 1d or 36h"}}
 		}
 	}
-	t, secret, err := a.Service.Regenerate(c.r.Context(), c.actor, c.r.PathValue("id"), 0, overlap)
+	t, secret, err := a.Service.Regenerate(c.r.Context(), c.actor, c.r.PathValue("id"), version, overlap)
 	if err != nil {
 		return err
 	}
@@ -227,10 +238,14 @@ func (a *api) regenerate(c *call) error {
 }
 
 func (a *api) deleteToken(c *call) error {
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
 	if err := c.decode(&struct{}{}); err != nil {
 		return err
 	}
-	t, err := a.Service.Delete(c.r.Context(), c.actor, c.r.PathValue("id"))
+	t, err := a.Service.Delete(c.r.Context(), c.actor, c.r.PathValue("id"), version)
 	if err != nil || t.Draft == "" {
 		return a.done(c, err)
 	}

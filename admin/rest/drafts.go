@@ -115,10 +115,14 @@ func (a *api) draft(c *call) error {
 }
 
 func (a *api) discardDraft(c *call) error {
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
 	if err := c.decode(&struct{}{}); err != nil {
 		return err
 	}
-	return a.done(c, a.Service.DiscardDraft(c.r.Context(), c.actor, c.r.PathValue("id")))
+	return a.done(c, a.Service.DiscardDraft(c.r.Context(), c.actor, c.r.PathValue("id"), version))
 }
 
 // statusOf is that of the answer to a change: 202 for one that is a draft, so that

@@ -76,7 +76,7 @@ func TestFilters(t *testing.T) {
 	_ = f.member(t, "ben", admin.RoleMember)
 	f.token(t, "ann", "one")
 	off := f.token(t, "ben", "two")
-	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	f.use(t, off.ID, "trv_whatever")

@@ -9,14 +9,22 @@ import (
 // etag names a version of a record.
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// ifMatch returns the version that a change was made from. To overwrite what
-// somebody else changed in the meantime has to be asked for, with If-Match: *,
-// which is version 0.
+// neededIfMatch is ifMatch for changes to what somebody has read. To overwrite what
+// somebody else changed in the meantime has to be asked for, with If-Match: *.
+func (c *call) neededIfMatch() (int64, error) {
+	if len(c.r.Header.Values("If-Match")) == 0 {
+		return 0, problem(http.StatusPreconditionRequired, "version_needed",
+			"Send If-Match with the ETag of the version that the change was made from, or * for any.")
+	}
+	return c.ifMatch()
+}
+
+// ifMatch returns the version that a change was made from. It is 0 for any, which
+// If-Match: * says, and a request without one.
 func (c *call) ifMatch() (int64, error) {
 	lines := c.r.Header.Values("If-Match")
 	if len(lines) == 0 {
-		return 0, problem(http.StatusPreconditionRequired, "version_needed",
-			"Send If-Match with the ETag of the version that the change was made from, or * for any.")
+		return 0, nil
 	}
 	text := strings.Join(lines, ",")
 	if text == "*" {

@@ -170,7 +170,7 @@ func (f *fixture) disabledScript(t *testing.T, owner, name string) token.Token {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made, err = f.SetEnabled(t.Context(), operator, made.ID, false); err != nil {
+	if made, err = f.SetEnabled(t.Context(), operator, made.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	return made
@@ -252,7 +252,7 @@ func TestUnreadableTokenIsNotThere(t *testing.T) {
 	_ = f.member(t, "ben", admin.RoleMember)
 	other := f.token(t, "ben", "his")
 	gone := f.token(t, "ann", "gone")
-	if _, err := f.Delete(t.Context(), operator, gone.ID); err != nil {
+	if _, err := f.Delete(t.Context(), operator, gone.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, method := range []string{"GET", "PATCH", "DELETE"} {

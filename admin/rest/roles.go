@@ -110,7 +110,7 @@ type roleChange struct {
 
 func (a *api) updateRole(c *call) error {
 	var body roleEditBody
-	version, err := c.ifMatch()
+	version, err := c.neededIfMatch()
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,12 @@ func (a *api) roleOverreach(c *call) error {
 }
 
 func (a *api) deleteRole(c *call) error {
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
 	if err := c.decode(&struct{}{}); err != nil {
 		return err
 	}
-	return a.done(c, a.Service.DeleteRole(c.r.Context(), c.actor, c.r.PathValue("name")))
+	return a.done(c, a.Service.DeleteRole(c.r.Context(), c.actor, c.r.PathValue("name"), version))
 }

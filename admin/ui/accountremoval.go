@@ -71,7 +71,7 @@ func (u *ui) removeAccount(c *call) error {
 			return u.showRemoval(c, http.StatusUnprocessableEntity, admin.FieldErrors{{Field: "hand_to", Problem: texts.Get("account-delete.nobody")}}, nil)
 		}
 	}
-	done, err := u.Service.DeleteAccount(c.r.Context(), c.actor, c.r.PathValue("name"), plan)
+	done, err := u.Service.DeleteAccount(c.r.Context(), c.actor, c.r.PathValue("name"), 0, plan)
 	unplanned, ok := errors.AsType[*admin.PlanError](err)
 	if ok {
 		err = admin.FieldErrors{{Field: "plan", Problem: texts.Get("account-delete.no-plan")}}

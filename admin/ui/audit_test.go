@@ -27,10 +27,10 @@ func TestAuditInWords(t *testing.T) {
 	if _, err := f.Update(ctx, operator, made.ID, admin.Edit{Owner: &owner}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.SetEnabled(ctx, operator, made.ID, false); err != nil {
+	if _, err := f.SetEnabled(ctx, operator, made.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Delete(ctx, operator, made.ID); err != nil {
+	if _, err := f.Delete(ctx, operator, made.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	b.post("/accounts", "name", "ann", "role", "member").leads("/accounts/ann?notice=account-made")

@@ -216,7 +216,7 @@ func (u *ui) discardDraft(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := u.Service.DiscardDraft(c.r.Context(), c.actor, d.TokenID); err != nil {
+	if err := u.Service.DiscardDraft(c.r.Context(), c.actor, d.TokenID, 0); err != nil {
 		return err
 	}
 	return c.leaveWith(draftsPath(d.API), "draft-discarded")

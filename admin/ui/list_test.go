@@ -103,7 +103,7 @@ func TestListFilters(t *testing.T) {
 	f.past.Store(0)
 	f.token(t, "new", "manager", func(d *admin.NewToken) { d.API, d.Description = "orders", "for the Warehouse" })
 	off := f.token(t, "off", "manager", nil)
-	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	b := f.as(t, "owner")

@@ -210,7 +210,7 @@ func (u *ui) showRoleAgain(c *call, status int, form *roleForm, problems admin.F
 
 func (u *ui) deleteRole(c *call) error {
 	name := c.roleName()
-	err := u.Service.DeleteRole(c.r.Context(), c.actor, name)
+	err := u.Service.DeleteRole(c.r.Context(), c.actor, name, 0)
 	if e, ok := errors.AsType[*admin.RoleInUseError](err); ok {
 		role, err := u.Service.Role(c.r.Context(), c.actor, name)
 		if err != nil {

@@ -47,15 +47,15 @@ type selectedAction struct {
 
 var selectedActions = map[string]selectedAction{
 	"enable": {admin.TokenUpdate, true, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
-		_, err := s.SetEnabled(ctx, actor, id, true)
+		_, err := s.SetEnabled(ctx, actor, id, 0, true)
 		return err
 	}},
 	"disable": {admin.TokenUpdate, false, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
-		_, err := s.SetEnabled(ctx, actor, id, false)
+		_, err := s.SetEnabled(ctx, actor, id, 0, false)
 		return err
 	}},
 	"delete": {admin.TokenDelete, false, func(s *admin.Service, ctx context.Context, actor admin.Actor, id string) error {
-		_, err := s.Delete(ctx, actor, id)
+		_, err := s.Delete(ctx, actor, id, 0)
 		return err
 	}},
 }

@@ -19,7 +19,7 @@ func (u *ui) disable(c *call) error { return u.setEnabled(c, false, "token-disab
 // disableNow disables also a token whose changes are drafts first: that would be too
 // late if somebody has its secret who should not.
 func (u *ui) disableNow(c *call) error {
-	t, err := u.Service.DisableNow(c.r.Context(), c.actor, c.r.PathValue("id"))
+	t, err := u.Service.DisableNow(c.r.Context(), c.actor, c.r.PathValue("id"), 0)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (u *ui) disableNow(c *call) error {
 }
 
 func (u *ui) setEnabled(c *call, enabled bool, notice string) error {
-	t, err := u.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), enabled)
+	t, err := u.Service.SetEnabled(c.r.Context(), c.actor, c.r.PathValue("id"), 0, enabled)
 	if err != nil {
 		return asDraftError(err)
 	}
@@ -172,7 +172,7 @@ func (u *ui) deleteToken(c *call) error {
 		return u.askToDelete(c, http.StatusUnprocessableEntity, typed,
 			admin.FieldErrors{{Field: "name", Problem: texts.Get("delete.mistyped")}})
 	}
-	if _, err := u.Service.Delete(c.r.Context(), c.actor, t.ID); err != nil {
+	if _, err := u.Service.Delete(c.r.Context(), c.actor, t.ID, 0); err != nil {
 		return asDraftError(err)
 	}
 	if staged {

@@ -50,7 +50,7 @@ func TestTry(t *testing.T) {
 	f.token(t, "reader", "member", shop(token.ReadOnly))
 	f.token(t, "all", "member", shop(token.FullAccess))
 	off := f.token(t, "off", "member", shop(token.ReadOnly))
-	if _, err := f.SetEnabled(t.Context(), operator, off.ID, false); err != nil {
+	if _, err := f.SetEnabled(t.Context(), operator, off.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	b := f.as(t, "member")

@@ -130,7 +130,7 @@ func (h *history) write(ctx context.Context) error {
 	}
 	steps := []step{
 		{"ann", 43, func(s *admin.Service, ann admin.Actor) error {
-			_, err := s.SetEnabled(ctx, ann, h.tokens["Load test"].id, false)
+			_, err := s.SetEnabled(ctx, ann, h.tokens["Load test"].id, 0, false)
 			return err
 		}},
 		{"ben", 20, func(s *admin.Service, ben admin.Actor) error {
