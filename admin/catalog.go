@@ -31,9 +31,7 @@ var managementRoutes = []struct {
 	{right: DraftUpdate, operations: []string{"POST /apis/{api}/drafts/update"}},
 	{right: DraftDiscard, operations: []string{"POST /apis/{api}/drafts/discard", "DELETE /tokens/{id}/draft"}},
 	{right: AccountRead, operations: []string{"GET /account", "GET /accounts", "GET /accounts/{name}"}},
-	{right: AccountManage, operations: []string{
-		"POST /account/password", "POST /accounts", "PATCH /accounts/{name}", "DELETE /accounts/{name}",
-	}},
+	{right: AccountManage, operations: []string{"POST /accounts", "PATCH /accounts/{name}", "DELETE /accounts/{name}"}},
 	{right: RoleRead, operations: []string{"GET /roles", "GET /roles/{name}"}},
 	{right: RoleManage, operations: []string{
 		"POST /roles", "PUT /roles/{name}", "DELETE /roles/{name}", "POST /roles/{name}/overreach",

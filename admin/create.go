@@ -306,6 +306,12 @@ func (s *Service) checkCeiling(ctx context.Context, tx store.Tx, who *Actor, t *
 		return nil
 	}
 	excess, err := s.judge(tx, who).excess(ctx, t)
-	*p = append(*p, excess...)
+	wrong := *p
+	for _, over := range excess {
+		if unread := over.Field == "type" || over.Field == "duration"; unread && wrong.has(over.Field) {
+			continue // what can't be understood is not too much
+		}
+		*p = append(*p, over)
+	}
 	return err
 }

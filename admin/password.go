@@ -10,8 +10,9 @@ import (
 
 // ChangePassword changes the actor's own password and ends all of their sessions.
 // The one that they act by goes on under a new secret, which is returned: somebody
-// else may have the old one. There is none for who acts through a token, or is
-// vouched for by a proxy, which no browser has a secret for.
+// else may have the old one. There is none for who is vouched for by a proxy, which no
+// browser has a secret for. Who acts through a token is refused: with the new password
+// they could sign in and go on when the token has ended.
 func (s *Service) ChangePassword(ctx context.Context, actor Actor, current, changed string) (token.Secret, error) {
 	account, err := s.comparedAccount(ctx, actor, current, changed)
 	if err != nil {
@@ -34,8 +35,8 @@ func (s *Service) comparedAccount(ctx context.Context, actor Actor, current, cha
 	if who.Account == nil {
 		return store.Account{}, problem("account", "a command has no password; name the account to change")
 	}
-	if who.Token != nil && who.Scope(AccountManage) == store.None {
-		return store.Account{}, who.lacks(AccountManage)
+	if who.Token != nil {
+		return store.Account{}, forbidden("", "a token sets no password, which would outlast it; sign in to change yours")
 	}
 	var p FieldErrors
 	checkPassword(changed, &p)

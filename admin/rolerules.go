@@ -103,7 +103,7 @@ func checkCeilingGrants(c, held *store.Ceiling, catalogs []store.Catalog, p *Fie
 		compiled = append(compiled, one)
 	}
 	for _, grant := range c.Grants {
-		err := errors.New("no API is known that could have it")
+		err := fmt.Errorf("no API is known that could have %q", grant)
 		for _, one := range compiled {
 			if err = one.CheckGrant(grant); err == nil {
 				break

@@ -73,6 +73,11 @@ func (p *FieldErrors) add(err error) error {
 	return nil
 }
 
+// has reports whether there is a problem with a field.
+func (p FieldErrors) has(field string) bool {
+	return slices.ContainsFunc(p, func(invalid *token.FieldError) bool { return invalid.Field == field })
+}
+
 // addf notes a problem with a field.
 func (p *FieldErrors) addf(field, format string, args ...any) {
 	*p = append(*p, &token.FieldError{Field: field, Problem: fmt.Sprintf(format, args...)})

@@ -138,20 +138,27 @@ func TestPasswordThatChangesMeanwhile(t *testing.T) {
 	if err := change(admin.AccountEdit{Password: new("another long one")}).try(t, "ann", password, home); !errors.Is(err, admin.ErrSignInRefused) {
 		t.Errorf("signing in with a password that changed: %v", err)
 	}
-	f.account(t, "bob", admin.RoleOwner)
 	// Not even the session lasts; and where it does, the newer password counts.
 	_, err := change(admin.AccountEdit{Password: new(password)}).ChangePassword(t.Context(), actor, "another long one", "yet another one")
 	if !errors.Is(err, admin.ErrSignedOut) {
 		t.Errorf("changing it after that: %v", err)
 	}
-	script := f.through(t, "bob")
+	f.account(t, "bob", admin.RoleOwner)
+	if _, err := f.UpdateAccount(t.Context(), operator, "bob", admin.AccountEdit{Subject: new("header:bob")}); err != nil {
+		t.Fatal(err)
+	}
+	in, err := f.SignInExternal(t.Context(), admin.ExternalIdentity{Subject: "header:bob", Name: "bob", Method: "header"}, "", admin.From{Address: home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := f.session(t, in.Secret)
 	racing := &interrupted{Store: f.store, first: func() {
-		if _, err := f.UpdateAccount(t.Context(), operator, "bob", admin.AccountEdit{Password: new("another long one")}); err != nil {
+		if _, err := f.ChangePassword(t.Context(), bob, password, "another long one"); err != nil {
 			t.Error(err)
 		}
 	}}
 	service := admin.New(racing, func() time.Time { return f.now }, rand.Reader).WithPasswords(&quickPasswords{})
-	if _, err := service.ChangePassword(t.Context(), script, password, "yet another one"); !errors.Is(err, store.ErrConflict) {
+	if _, err := service.ChangePassword(t.Context(), bob, password, "yet another one"); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("two changes at once: %v", err)
 	}
 }

@@ -116,6 +116,11 @@ func TestRoles(t *testing.T) {
 	}
 	ann.do(t, "POST", "/roles", object{"name": "team", "read": "all"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 	ann.do(t, "POST", "/roles", object{"name": "other", "read": "some"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+	unknown := object{"apis": []string{"nothing"}, "grants": []string{"article.fly", "article.swim"}}
+	p := ann.do(t, "POST", "/roles", object{"name": "other", "ceiling": unknown}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+	if len(p.Errors) != 3 || !strings.Contains(p.Errors[1].Problem, `"article.fly"`) || !strings.Contains(p.Errors[2].Problem, `"article.swim"`) {
+		t.Errorf("got %v", p.Errors)
+	}
 	ann.do(t, "POST", "/roles", object{"name": "owner"}).refused(t, http.StatusConflict, "built_in_role")
 	ann.do(t, "PUT", "/roles/member", object{}, "If-Match", "*").refused(t, http.StatusConflict, "built_in_role")
 	ann.do(t, "DELETE", "/roles/member", nil).refused(t, http.StatusConflict, "built_in_role")

@@ -191,6 +191,38 @@ func TestDraftsThatWereNotSeen(t *testing.T) {
 	}
 }
 
+// A change that begins with a draft is one of the draft's version, like an edit; what is done at once
+// is done to the token as it works now.
+func TestIfMatchOfDrafts(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleManager)
+	path := "/tokens/" + f.token(t, "ann", "ci").ID
+	f.stage(t, "articles", true)
+	version := func(path string) string { return ann.do(t, "GET", path, nil).want(t, http.StatusOK).Header.Get("ETag") }
+	live := version(path)
+	ann.do(t, "POST", path+"/disable", nil, "If-Match", live).want(t, http.StatusAccepted)
+	stale := version(path + "/draft")
+	ann.do(t, "PATCH", path, object{"description": "x"}, "If-Match", stale).want(t, http.StatusAccepted)
+	for _, other := range []string{live, stale} {
+		for _, change := range []string{"POST /enable", "POST /disable", "POST /regenerate", "DELETE ", "DELETE /draft"} {
+			method, of, _ := strings.Cut(change, " ")
+			ann.do(t, method, path+of, nil, "If-Match", other).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+		}
+	}
+	for _, change := range []string{"/regenerate", "/enable", "/disable"} {
+		ann.do(t, "POST", path+change, nil, "If-Match", version(path+"/draft")).want(t, http.StatusAccepted)
+	}
+	gone := ann.do(t, "DELETE", path, nil, "If-Match", version(path+"/draft")).want(t, http.StatusAccepted).Header.Get("ETag")
+	ann.do(t, "POST", path+"/disable", object{"now": true}, "If-Match", gone).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+	ann.do(t, "POST", path+"/disable", object{"now": true}, "If-Match", live).want(t, http.StatusOK)
+	ann.do(t, "DELETE", path+"/draft", nil, "If-Match", stale).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+	ann.do(t, "DELETE", path+"/draft", nil, "If-Match", gone).want(t, http.StatusNoContent)
+	made := ann.do(t, "POST", "/tokens", newToken("new")).want(t, http.StatusAccepted)
+	path = "/tokens/" + read[issued](t, made).Token.ID
+	ann.do(t, "DELETE", path, nil, "If-Match", `"1"`).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+	ann.do(t, "DELETE", path, nil, "If-Match", made.Header.Get("ETag")).want(t, http.StatusNoContent)
+}
+
 func TestDisableNow(t *testing.T) {
 	f := newFixture(t)
 	ann := f.member(t, "ann", admin.RoleMember)

@@ -13,7 +13,7 @@ import (
 )
 
 // outcomes are the answers to errors that are values. Their texts are for people
-// already; ErrConflict stands for two answers and is not here.
+// already; the other ones of package store are not here.
 var outcomes = []struct {
 	is     error
 	status int
@@ -31,7 +31,6 @@ var outcomes = []struct {
 	{store.ErrNameTaken, http.StatusConflict, "name_taken"},
 	{store.ErrSecretTaken, http.StatusConflict, "secret_taken"},
 	{store.ErrSubjectTaken, http.StatusConflict, "subject_taken"},
-	{store.ErrBadCursor, http.StatusBadRequest, "invalid_cursor"},
 }
 
 // problemOf turns an error into its answer. Technical failures are told without
@@ -50,6 +49,8 @@ func problemOf(r *http.Request, err error) *ProblemError {
 		return problem(http.StatusPreconditionFailed, "version_mismatch", "It was changed in the meantime. Read it again, and make the change to what it is now.")
 	case errors.Is(err, store.ErrConflict):
 		return problem(http.StatusConflict, "conflict", "It was changed in the meantime. Try again.")
+	case errors.Is(err, store.ErrBadCursor):
+		return problem(http.StatusBadRequest, "invalid_cursor", "The cursor is not the next of the last answer to this query. Begin without one.")
 	case errors.Is(err, store.ErrUnreadable):
 		return problem(http.StatusInternalServerError, "unreadable_record", "The record can't be understood. Delete it, or mend it in the store.")
 	case errors.Is(err, store.ErrUnavailable):

@@ -45,7 +45,10 @@ func TestCursorsWalk(t *testing.T) {
 	}
 	p := read[page[admin.Record]](t, ann.do(t, "GET", "/tokens?limit=5", nil))
 	for _, query := range []string{"sort=created&cursor=" + url.QueryEscape(*p.Next), "cursor=nonsense", "order=desc&cursor=" + url.QueryEscape(*p.Next)} {
-		ann.do(t, "GET", "/tokens?"+query, nil).refused(t, http.StatusBadRequest, "invalid_cursor")
+		p := ann.do(t, "GET", "/tokens?"+query, nil).refused(t, http.StatusBadRequest, "invalid_cursor")
+		if p.Detail != "The cursor is not the next of the last answer to this query. Begin without one." {
+			t.Errorf("%s: got %q", query, p.Detail)
+		}
 	}
 	next, names := "", 0
 	for {

@@ -186,7 +186,10 @@ func (m *cells) ask(t *testing.T, who *client, method, path string, more []strin
 	}
 	headers := []string{"If-Match", "*"}
 	if strings.Contains(path, "/draft") {
-		headers[1] = m.drafted(t, strings.Contains(path, m.other.ID) || len(more) > 0 && more[0] == "other")
+		seen := m.drafted(t, strings.Contains(path, m.other.ID) || len(more) > 0 && more[0] == "other")
+		if strings.Contains(path, "/drafts") {
+			headers[1] = seen
+		}
 	}
 	var body any
 	switch shape := method + " " + strings.NewReplacer(m.own.ID, "{}", m.other.ID, "{}", m.acting.ID, "{}").Replace(path); shape {

@@ -111,6 +111,45 @@ func TestTwoEditors(t *testing.T) {
 }
 
 // Of many editors of one version, one wins.
+// Whoever says which version they mean is refused if it is another one by now, whatever they ask for.
+func TestIfMatchOfOtherChanges(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleOwner)
+	f.member(t, "ben", admin.RoleMember)
+	ann.do(t, "POST", "/roles", object{"name": "team", "read": "own"}).want(t, http.StatusCreated)
+	made := "/tokens/" + f.token(t, "ann", "ci").ID
+	for path, edit := range map[string]object{made: {"description": "x"}, "/accounts/ben": {"role": "auditor"}} {
+		ann.do(t, "PATCH", path, edit, "If-Match", "*").want(t, http.StatusOK)
+	}
+	ann.do(t, "PUT", "/roles/team", object{"read": "all"}, "If-Match", "*").want(t, http.StatusOK)
+	for _, change := range []struct {
+		method, path, of string
+		body             any
+		status           int
+	}{
+		{"POST", made + "/disable", made, nil, http.StatusOK},
+		{"POST", made + "/disable", made, object{"now": true}, http.StatusOK},
+		{"POST", made + "/enable", made, nil, http.StatusOK},
+		{"POST", made + "/regenerate", made, object{"overlap": "1d"}, http.StatusOK},
+		{"DELETE", made, made, nil, http.StatusNoContent},
+		{"DELETE", "/accounts/ben", "/accounts/ben", nil, http.StatusOK},
+		{"DELETE", "/roles/team", "/roles/team", nil, http.StatusNoContent},
+	} {
+		before := ann.do(t, "GET", change.of, nil).want(t, http.StatusOK)
+		ann.do(t, change.method, change.path, change.body, "If-Match", `"1"`).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+		for _, bad := range []string{"", "1", `W/"2"`, `"1", "2"`} {
+			ann.do(t, change.method, change.path, change.body, "If-Match", bad).refused(t, http.StatusBadRequest, "invalid_header")
+		}
+		if after := ann.do(t, "GET", change.of, nil).want(t, http.StatusOK); string(after.body) != string(before.body) {
+			t.Errorf("%s %s was refused and done: %s", change.method, change.path, after.body)
+		}
+		ann.do(t, change.method, change.path, change.body, "If-Match", before.Header.Get("ETag")).want(t, change.status)
+		if change.method == "POST" {
+			ann.do(t, change.method, change.path, change.body, "If-Match", "*").want(t, change.status)
+		}
+	}
+}
+
 func TestEditorsAtOnce(t *testing.T) {
 	f := newFixture(t)
 	ann := f.member(t, "ann", admin.RoleManager)
@@ -204,6 +243,7 @@ func TestFieldErrors(t *testing.T) {
 		fields string
 	}{
 		"everything":         {object{}, "duration name type api"},
+		"no type":            {newToken("x", object{"type": "x", "grants": []string{}}), "type"},
 		"name taken":         {newToken("taken"), "name"},
 		"unknown permission": {newToken("x", object{"grants": []string{"article.fly"}}), "grants"},
 		"unknown API":        {newToken("x", object{"api": "nothing", "grants": []string{"GET /"}}), "api"},
@@ -221,6 +261,9 @@ func TestFieldErrors(t *testing.T) {
 				if !found {
 					t.Errorf("nothing about %s in %v", field, p.Errors)
 				}
+			}
+			if want := len(strings.Fields(test.fields)); len(p.Errors) != want {
+				t.Errorf("got %d problems, want %d: %v", len(p.Errors), want, p.Errors)
 			}
 		})
 	}
