@@ -64,7 +64,7 @@ func draftsOf(ctx context.Context, r store.Reader, api string) (list []drafted, 
 		case errors.Is(readErr, store.ErrNotFound):
 			gone = append(gone, d.TokenID)
 		case errors.Is(readErr, store.ErrUnreadable):
-			err = errors.Join(err, readErr)
+			err = errors.Join(err, &store.UnreadableDraftError{TokenID: d.TokenID, Err: readErr})
 		case readErr != nil:
 			return nil, nil, readErr
 		default:

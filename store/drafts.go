@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/token"
@@ -28,14 +29,28 @@ type Draft struct {
 	Version      int64 // the time of its last change; no version that the token or a draft of it had
 }
 
+// UnreadableDraftError is ErrUnreadable for a draft, and says of which token it is, so that
+// whoever hits upon it can drop it.
+type UnreadableDraftError struct {
+	TokenID string
+	Err     error // what is wrong with it
+}
+
+func (e *UnreadableDraftError) Error() string {
+	return fmt.Sprintf("draft of token %s: %v: %v", e.TokenID, ErrUnreadable, e.Err)
+}
+
+// Unwrap makes it ErrUnreadable as well.
+func (e *UnreadableDraftError) Unwrap() []error { return []error{ErrUnreadable, e.Err} }
+
 // DraftReader are the reads of drafts.
 type DraftReader interface {
 	// Draft returns the draft of a token, or ErrNotFound. One that can't be
-	// understood in all its parts is ErrUnreadable.
+	// understood in all its parts is an *UnreadableDraftError.
 	Draft(ctx context.Context, tokenID string) (Draft, error)
 	// Drafts returns the drafts of the given API, or of all for "", sorted by API and
 	// id of the token. Those that can't be understood are left out and joined into an
-	// ErrUnreadable error that comes beside the readable ones.
+	// error of *UnreadableDraftErrors that comes beside the readable ones.
 	Drafts(ctx context.Context, api string) ([]Draft, error)
 }
 

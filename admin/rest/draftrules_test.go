@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +182,7 @@ func TestSecretsOfDrafts(t *testing.T) {
 }
 
 // A draft that can't be understood hides no other one, and keeps all from being put in
-// force until it is dropped.
+// force until it is dropped, which whoever hits upon it is told how to do.
 func TestUnreadableDraft(t *testing.T) {
 	f := newFixture(t)
 	ann := f.member(t, "ann", admin.RoleManager)
@@ -189,22 +190,47 @@ func TestUnreadableDraft(t *testing.T) {
 	f.stage(t, "articles", true)
 	ann.do(t, "POST", bad+"/disable", nil).want(t, http.StatusAccepted)
 	ann.do(t, "POST", "/tokens", newToken("good")).want(t, http.StatusAccepted)
+	fresh := "/tokens/" + read[issued](t, ann.do(t, "POST", "/tokens", newToken("fresh")).want(t, http.StatusAccepted)).Token.ID
+	f.sql(t, `UPDATE drafts SET draft = '{}' WHERE '/tokens/' || token_id IN (?, ?)`, bad, fresh)
+	list, seen := ann.drafts(t)
+	if len(list.Drafts) != 1 || !list.Unseen || f.failed.Load() != 1 {
+		t.Errorf("told %d times: %+v", f.failed.Load(), list)
+	}
+	ann.do(t, "POST", bad+"/disable", nil).refused(t, http.StatusConflict, "draft_in_the_way")
+	told := regexp.MustCompile("DELETE " + admin.ManagementPath + "(/tokens/[^/]*/draft)")
+	for _, refused := range []answer{
+		ann.do(t, "GET", bad+"/draft", nil), ann.do(t, "GET", fresh+"/draft", nil),
+		ann.do(t, "PATCH", fresh, object{"description": "x"}, "If-Match", "*"), ann.do(t, "POST", fresh+"/disable", nil),
+	} {
+		p := refused.refused(t, http.StatusInternalServerError, "unreadable_record")
+		asked := refused.Request.URL.Path
+		if way := told.FindStringSubmatch(p.Detail); way == nil || !strings.HasPrefix(asked, admin.ManagementPath+strings.TrimSuffix(way[1], "/draft")) {
+			t.Errorf("%s: got %q", asked, p.Detail)
+		}
+	}
+	ann.do(t, "DELETE", bad+"/draft", nil, "If-Match", `"1"`).refused(t, http.StatusPreconditionFailed, "version_mismatch")
+	for range 2 { // one is told after the other
+		p := ann.do(t, "POST", "/apis/articles/drafts/update", nil, "If-Match", seen).refused(t, http.StatusInternalServerError, "unreadable_record")
+		way := told.FindStringSubmatch(p.Detail)
+		if way == nil {
+			t.Fatalf("got %q", p.Detail)
+		}
+		ann.do(t, "DELETE", way[1], nil).want(t, http.StatusNoContent)
+	}
+	ann.update(t).want(t, http.StatusOK)
+}
+
+// sql runs a statement on the file of the store.
+func (f *fixture) sql(t *testing.T, statement string, args ...any) {
+	t.Helper()
 	db, err := sql.Open("sqlite", f.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(`UPDATE drafts SET draft = '{}' WHERE '/tokens/' || token_id = ?`, bad); err != nil {
+	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
 	}
-	list, seen := ann.drafts(t)
-	if len(list.Drafts) != 1 || !list.Unseen || f.failed.Load() != 1 {
-		t.Errorf("told %d times: %+v", f.failed.Load(), list)
-	}
-	ann.do(t, "POST", "/apis/articles/drafts/update", nil, "If-Match", seen).refused(t, http.StatusInternalServerError, "unreadable_record")
-	ann.do(t, "POST", bad+"/disable", nil).refused(t, http.StatusConflict, "draft_in_the_way")
-	ann.do(t, "DELETE", bad+"/draft", nil).want(t, http.StatusNoContent)
-	ann.update(t).want(t, http.StatusOK)
 }
 
 // A manager drafts that ann's token shall be bob's. To ann that draft isn't there, and yet she is told

@@ -83,6 +83,10 @@ func problemOfType(r *http.Request, err error) *ProblemError {
 		p.Permission = string(e.Right)
 		return p
 	}
+	if e, ok := errors.AsType[*store.UnreadableDraftError](err); ok {
+		return problem(http.StatusInternalServerError, "unreadable_record",
+			"The draft of token "+e.TokenID+" can't be understood. Discard it with DELETE "+Path+"tokens/"+e.TokenID+"/draft, or mend it in the store.")
+	}
 	if e, ok := errors.AsType[*admin.ThrottledError](err); ok {
 		return problem(http.StatusTooManyRequests, "throttled", sentence(e)).with("Retry-After", seconds(e.RetryAfter))
 	}

@@ -22,7 +22,7 @@ func scanDraft(row scanner) (store.Draft, error) {
 		return store.Draft{}, err
 	}
 	if err := store.ReadDraft(text, &d); err != nil {
-		return store.Draft{}, unreadable("draft of token "+d.TokenID, err)
+		return store.Draft{}, &store.UnreadableDraftError{TokenID: d.TokenID, Err: err}
 	}
 	return d, nil
 }

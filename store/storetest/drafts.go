@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -379,9 +380,11 @@ func testUnreadableDraft(s *suite) {
 	s.Spoil(s.T, bad.TokenID)
 	_, err := s.Store.Draft(s.ctx, bad.TokenID)
 	s.isOnly(err, store.ErrUnreadable)
+	s.saysDraftOf(err, bad.TokenID)
 	for _, api := range []string{"", good.API} {
 		drafts, err := s.Store.Drafts(s.ctx, api)
 		s.isOnly(err, store.ErrUnreadable)
+		s.saysDraftOf(err, bad.TokenID)
 		equal(s, drafts, []store.Draft{good})
 	}
 	equal(s, s.draftOf(good.TokenID), good)
@@ -389,4 +392,11 @@ func testUnreadableDraft(s *suite) {
 
 	s.change(func(tx store.Tx) error { return tx.DeleteDraft(s.ctx, bad.TokenID) })
 	equal(s, s.drafts(""), []store.Draft{good})
+}
+
+// saysDraftOf checks that an error says of which token a draft can't be understood.
+func (s *suite) saysDraftOf(err error, tokenID string) {
+	s.Helper()
+	unreadable, ok := errors.AsType[*store.UnreadableDraftError](err)
+	equal(s, ok && unreadable.TokenID == tokenID, true)
 }
