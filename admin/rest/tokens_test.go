@@ -158,7 +158,11 @@ func TestEditorsAtOnce(t *testing.T) {
 	var editors sync.WaitGroup
 	for i := range statuses {
 		editors.Go(func() {
-			statuses[i] = ann.do(t, "PATCH", path, object{"description": fmt.Sprint(i)}, "If-Match", `"1"`).StatusCode
+			if i%2 == 0 {
+				statuses[i] = ann.do(t, "PATCH", path, object{"description": fmt.Sprint(i)}, "If-Match", `"1"`).StatusCode
+			} else {
+				statuses[i] = ann.do(t, "POST", path+"/regenerate", nil, "If-Match", `"1"`).StatusCode
+			}
 		})
 	}
 	editors.Wait()
@@ -266,6 +270,14 @@ func TestFieldErrors(t *testing.T) {
 				t.Errorf("got %d problems, want %d: %v", len(p.Errors), want, p.Errors)
 			}
 		})
+	}
+	script := f.scriptOf(t, "ann")
+	for field, bad := range map[string]object{"type": {"type": "x"}, "duration": {"duration": "x"}} {
+		own := object{"api": admin.ManagementAPI, "type": "full-access", "grants": []string{}, "duration": "1d"}
+		p := script.do(t, "POST", "/tokens", newToken("x", own, bad)).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
+		if len(p.Errors) != 1 || p.Errors[0].Field != field {
+			t.Errorf("got %v", p.Errors)
+		}
 	}
 	path := "/tokens/" + f.token(t, "ann", "mine").ID
 	for body, field := range map[string]string{
