@@ -131,7 +131,7 @@ func callbackOf(r *http.Request) (address string, ok bool) {
 // a request that begins at the provider, so it can't be a strict one.
 func attemptCookie(r *http.Request, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure goes by the name, as that of the session does
-		Name: string(sessionCookie(r)) + "-oidc", Value: value, Path: "/", MaxAge: maxAge,
+		Name: string(sessionCookie(r)) + attemptSuffix, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: overTLS(r), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }

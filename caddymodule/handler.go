@@ -29,7 +29,8 @@ func init() {
 
 // Handler is the gate of one API: it lets a request through only with a token
 // that may do what the request does. What it lets through reaches the next
-// handler without the credential and with headers that say whose it is.
+// handler without the credential, without the cookies of the management pages, and
+// with headers that say whose it is.
 //
 // It sets the placeholders of Caddy's own authentication:
 //
@@ -255,6 +256,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	} else {
 		h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
 	}
+	stripPageCookies(r.Header)
 	h.cleanOriginal(r)
 	body := r.Body
 	if err := next.ServeHTTP(w, r); err != nil {

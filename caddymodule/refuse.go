@@ -60,6 +60,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 		// Error routes may forward the request: not with a credential or a forged
 		// identity. Whether its path has one reading is theirs to care about.
 		h.forwarder.Strip(r, fromTrustedProxy(r))
+		stripPageCookies(r.Header)
 		h.cleanOriginal(r)
 		// {err.message} is what strangers may see, so it is no more exact than the code.
 		return caddyhttp.Error(p.Status, errors.New("api_tokens: "+p.Code))

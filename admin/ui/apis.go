@@ -56,9 +56,8 @@ func (u *ui) apis(c *call) error {
 		return err
 	}
 	body := struct {
-		APIs    []apiView
-		Lines   []string // of a Caddyfile, while nothing but the management API is there
-		Instead bool     // of the block of these pages
+		APIs  []apiView
+		Lines []string // of a Caddyfile, while nothing but the management API is there
 	}{}
 	others := false
 	for i := range apis {
@@ -67,7 +66,7 @@ func (u *ui) apis(c *call) error {
 		others = others || !view.Own
 	}
 	if !others {
-		body.Lines, body.Instead = u.firstGate(c)
+		body.Lines = u.firstGate(c)
 	}
 	return u.show(c, http.StatusOK, "apis", page{Title: "apis.title", Here: "/apis", Body: body})
 }

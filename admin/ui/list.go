@@ -37,7 +37,6 @@ type listPage struct {
 	Reset       string   // address without filters
 	Empty       string   // why there is nothing: none, no-match, no-api; else ""
 	Lines       []string // of a Caddyfile, for who has no API yet
-	Instead     bool     // they take the place of the block of these pages
 	Drafts      []draftCount
 }
 
@@ -167,7 +166,7 @@ func (u *ui) fillChoices(c *call, body *listPage) error {
 		body.Empty = "none"
 	default:
 		body.Empty = "no-api"
-		body.Lines, body.Instead = u.firstGate(c)
+		body.Lines = u.firstGate(c)
 	}
 	if c.partial(table) {
 		return nil

@@ -201,14 +201,25 @@ func TestListEmpty(t *testing.T) {
 	for address, lines := range map[string]string{
 		"https://tokens.example.com": "api.example.com {\n\tapi_tokens articles {\n\t\tresource article /api/articles\n\t}\n\treverse_proxy localhost:3000\n}",
 		"http://tokens.example.com":  "http://api.example.com {\n\tapi_tokens",
-		"http://localhost:8080":      "http://localhost:8080 {\n\thandle /api/* {\n\t\tapi_tokens articles {",
-		"http://192.0.2.7":           "http://192.0.2.7 {\n\thandle /api/* {",
+		"https://api.example.com":    "articles.example.com {\n",
+		"https://example.com":        "api.example.com {\n",
+		"http://gw.internal":         "http://api.gw.internal {\n",
+		"https://gateway":            "https://gateway:8443 {\n",
+		"http://localhost":           "http://localhost:8080 {\n",
+		"http://localhost:8080":      "http://localhost:8081 {\n\tapi_tokens articles {\n",
+		"http://localhost:2018":      "http://localhost:2020 {\n",
+		"http://localhost:65535":     "http://localhost:65534 {\n",
+		"http://a.b.localhost":       "http://a.b.localhost:8080 {\n",
+		"http://192.0.2.7":           "http://192.0.2.7:8080 {\n",
+		"https://[2001:db8::1]:8443": "https://[2001:db8::1]:8444 {\n",
+		"https://a.example.com:8443": "https://a.example.com:8444 {\n",
+		"":                           "api.example.com {\n",
 	} {
 		f.place = ui.Place{Address: address}
-		b.get("/tokens").saysAll().is(http.StatusOK, "Protect a first API", lines)
+		b.get("/tokens").saysAll().is(http.StatusOK, "Protect a first API", "stays as it is", lines).lacks("handle", "\tapi_tokens_admin")
 	}
-	f.place = ui.Place{Address: "http://localhost:8080"}
-	b.get("/tokens").has("takes the place of the block")
+	f.place = ui.Place{Address: "http://localhost:8080", AnyHost: true}
+	b.get("/tokens").has("# Another port than that of the token pages", "http://127.0.0.1:8081 {")
 	f.as(t, "member").get("/tokens").saysAll().is(http.StatusOK, "No tokens yet").lacks("reverse_proxy")
 }
 

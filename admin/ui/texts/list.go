@@ -79,7 +79,7 @@ var list = map[string]string{
 	"list.no-api.title":      "Protect a first API",
 	"list.no-api.text":       "Tokens are for an API, and this gateway has none yet. Put one in front of yours:",
 	"list.no-api.lines":      "Lines for the Caddyfile",
-	"list.no-api.instead":    "This takes the place of the block that has these pages now. Keep the other lines of your block (bind, tls, …), and what stands below api_tokens_admin.",
+	"list.no-api.beside":     "Put them below the block of these pages, which stays as it is. Lines of that block such as bind or tls are needed in this one too.",
 	"list.no-api.then":       "Then reload the gateway and come back: the API is here at once. You can make the first token then.",
 	"list.no-api.own":        "articles is the name of the API, article a resource with its path; localhost:3000 is where your backend listens. Put your own in their place.",
 	"list.no-api.management": "Or make a token for the management API, to manage tokens by a script.",
