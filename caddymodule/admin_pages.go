@@ -98,13 +98,24 @@ func placeOf(s *site, sources []gate.Source) ui.Place {
 			place.Address = "" // names such as *.example.com
 		}
 	}
-	switch first := sources[0]; first.Place {
+	switch best := leastShown(sources); best.Place {
 	case gate.Authorization:
-		place.Scheme = first.Name
+		place.Scheme = best.Name
 	case gate.Header:
-		place.Header = first.Name
+		place.Header = best.Name
 	case gate.Query:
-		place.Query = first.Name
+		place.Query = best.Name
 	}
 	return place
+}
+
+// leastShown returns the source whose credentials are written down least: logs hide
+// Authorization, and addresses are kept in histories too.
+func leastShown(sources []gate.Source) gate.Source {
+	for _, place := range []gate.Place{gate.Authorization, gate.Header} {
+		if i := slices.IndexFunc(sources, func(s gate.Source) bool { return s.Place == place }); i >= 0 {
+			return sources[i]
+		}
+	}
+	return sources[0]
 }

@@ -101,15 +101,35 @@ func TestSecretWithoutAddress(t *testing.T) {
 	f := newSite(t)
 	b := f.as(t, "owner")
 	b.post("/tokens", "api", "orders", "name", "one", "type", "custom", "duration", "7d", "grant", "article.update").saysAll().
-		is(http.StatusOK, "doesn't know where the API is", `curl -X PUT -H "Authorization: Bearer trv_`, "https://api.example.com/api/articles/1")
+		is(http.StatusOK, "doesn't know where the API is", "These lines change something", "{} stands for",
+			`curl -X PATCH -H "Authorization: Bearer trv_`, ` -H "Content-Type: application/json" -d "{}" "https://api.example.com/api/articles/1"`)
 	f.place = ui.Place{Address: "http://localhost:8080", AnyHost: true, Query: "key"}
 	b.post("/tokens", "api", "orders", "name", "two", "type", "custom", "duration", "7d", "written", "query articles").saysAll().
 		is(http.StatusOK, "in the place of PATH", `curl -X POST -H "Content-Type: application/json" -d '{"query":"{ __typename }"}' "http://127.0.0.1:8080/PATH?key=trv_`)
 	f.place.GraphQL = "/graphql"
 	b.post("/tokens", "api", "orders", "name", "graph", "type", "custom", "duration", "7d", "written", "query articles").saysAll().
-		is(http.StatusOK, `"http://127.0.0.1:8080/graphql?key=trv_`).lacks("PATH", "so these lines write")
+		is(http.StatusOK, `"http://127.0.0.1:8080/graphql?key=trv_`).lacks("PATH", "These lines", "{} stands for")
 	b.post("/tokens", "api", "orders", "name", "three", "type", "custom", "duration", "7d", "grant", "article.delete").saysAll().
-		is(http.StatusOK, "may not read anything", "curl -X DELETE")
+		is(http.StatusOK, `<p class="warning">These lines delete.`, `curl -X DELETE "`).lacks("{} stands for", "These lines change")
+}
+
+// Of what a token may do, the lines do what is the least to mind.
+func TestSecretDoesTheLeast(t *testing.T) {
+	f := newSite(t)
+	f.place = ui.Place{Address: "https://api.example.com", Header: "X-Key"}
+	b := f.as(t, "owner")
+	for i, test := range []struct{ granted, line, says, not string }{
+		{"DELETE /a\nPOST /b\nGET /c/{id}", `curl -H "X-Key: trv_`, "", "These lines"},
+		{"DELETE /a\nPUT /b", "curl -X PUT ", "These lines change", "These lines delete"},
+		{"PUT /b\nPATCH /b", "curl -X PATCH ", "{} stands for", "These lines delete"},
+		{"PATCH /b\nPOST /b/{id}", "curl -X POST ", "{} stands for", "These lines delete"},
+		{"POST /b\nHEAD /c/{id}", "curl -I ", "", "These lines"},
+		{"DELETE /a\nDELETE /a/{id}", "https://api.example.com/a/1", "These lines delete", "These lines change"},
+		{"DELETE /a\nPURGE /a", "curl -X PURGE ", "These lines change", "{} stands for"},
+	} {
+		b.post("/tokens", "api", "articles", "name", strconv.Itoa(i), "type", "custom", "duration", "7d", "written", test.granted).
+			is(http.StatusOK, test.line, test.says).lacks(test.not)
+	}
 }
 
 func TestCreateWithMistakes(t *testing.T) {

@@ -20,14 +20,20 @@ type example struct {
 	Path    string // as in an address; unknownPath if none is known that it may call
 	Body    string // JSON; empty for none
 	Place   Place
-	Problem string // key of the texts: what to mind; may be empty
+	Writes  bool
+	Mind    []string // keys of the texts
 }
 
 // unknownPath stands for a path that whoever pastes the lines has to fill in.
 const unknownPath = "/PATH"
 
-// anyQuery is a GraphQL query that every token may make.
-const anyQuery = `{"query":"{ __typename }"}`
+const (
+	// anyQuery is a GraphQL query that every token may make.
+	anyQuery = `{"query":"{ __typename }"}`
+	// anyBody stands for a body that whoever pastes the lines has to fill in. Without
+	// one, servers of JSON refuse the request for its type.
+	anyBody = "{}"
+)
 
 func (u *ui) exampleFor(c *call, t *token.Token) (example, error) {
 	e := example{Method: http.MethodGet, Path: unknownPath, Place: u.Place(t.API)}
@@ -44,15 +50,28 @@ func (u *ui) exampleFor(c *call, t *token.Token) (example, error) {
 			return e, err
 		}
 	}
+	e.Mind = e.toMind()
+	return e, nil
+}
+
+// toMind returns what to say beside the lines.
+func (e *example) toMind() (mind []string) {
 	switch {
 	case !e.Known:
-		e.Problem = "secret.unknown-address"
+		mind = append(mind, "secret.unknown-address")
 	case e.Path == unknownPath:
-		e.Problem = "secret.unknown-path"
-	case e.Body == "" && e.Method != http.MethodGet:
-		e.Problem = "secret.writes"
+		mind = append(mind, "secret.unknown-path")
 	}
-	return e, nil
+	switch {
+	case e.Method == http.MethodDelete:
+		mind = append(mind, "secret.deletes")
+	case e.Writes:
+		mind = append(mind, "secret.writes")
+	}
+	if e.Body == anyBody {
+		mind = append(mind, "secret.body")
+	}
+	return mind
 }
 
 // choose takes an operation that the token may do: if there is one, a GET of a path
@@ -73,15 +92,8 @@ func (e *example) choose(permissions []permission.Permission, t *token.Token) er
 		if t.Type == token.ReadOnly && !catalog.Reads(m) || t.Type == token.Custom && !grants.Allow(m) {
 			continue
 		}
-		worth := 1
-		if op.Method == http.MethodGet {
-			worth += 2
-		}
-		if !strings.ContainsAny(op.Pattern.String(), "{*") {
-			worth++
-		}
-		if worth > best {
-			best, e.Method, e.Path = worth, op.Method, sent
+		if worth := worthOf(op, catalog.Reads(m)); worth > best {
+			best, e.Method, e.Path, e.Body, e.Writes = worth, op.Method, sent, bodyOf(op.Method), !catalog.Reads(m)
 		}
 	}
 	if best == 0 && (e.Place.GraphQL != "" || hasFields(catalog, t.Grants)) {
@@ -91,6 +103,37 @@ func (e *example) choose(permissions []permission.Permission, t *token.Token) er
 		}
 	}
 	return nil
+}
+
+// worthOf says how good an example an operation is: better one that reads, that needs
+// no body, that has nothing to fill in, and that makes something new. To delete comes last.
+func worthOf(op permission.Operation, reads bool) int {
+	worth := 1
+	switch {
+	case reads && op.Method == http.MethodGet:
+		worth = 11
+	case reads:
+		worth = 9
+	case op.Method == http.MethodPost:
+		worth = 7
+	case op.Method == http.MethodPatch:
+		worth = 5
+	case op.Method != http.MethodDelete:
+		worth = 3
+	}
+	if one := strings.ContainsAny(op.Pattern.String(), "{*"); one == (op.Method == http.MethodDelete) { // rather one than all
+		worth++
+	}
+	return worth
+}
+
+// bodyOf returns a body for requests that usually have one.
+func bodyOf(method string) string {
+	switch method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		return anyBody
+	}
+	return ""
 }
 
 // hasFields reports whether a catalog or grants have operations of GraphQL.

@@ -24,7 +24,7 @@ type secretPage struct {
 func (u *ui) showSecret(c *call, t *token.Token, secret token.Secret, title, draft string) error {
 	example, err := u.exampleFor(c, t)
 	if err != nil {
-		example.Problem = "secret.no-example" // the secret is what matters
+		example.Mind = []string{"secret.no-example"} // the secret is what matters
 		u.Failed(c.r, err)
 	}
 	return u.show(c, http.StatusOK, "secret", page{Title: title, Name: t.Name, Here: "/tokens", Body: secretPage{

@@ -44,7 +44,11 @@ func (e *example) request(secret string) request {
 
 func (r *request) curl() string {
 	words := []string{"curl"}
-	if r.method != http.MethodGet {
+	switch r.method {
+	case http.MethodGet:
+	case http.MethodHead:
+		words = append(words, "-I") // with -X it would wait for a body
+	default:
 		words = append(words, "-X", r.method)
 	}
 	for _, header := range r.headers {

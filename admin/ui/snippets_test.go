@@ -18,12 +18,12 @@ func TestSnippets(t *testing.T) {
 			},
 		},
 		"a header, and a method": {
-			example{Address: "https://api.example.com", Method: "POST", Path: "/", Place: Place{Header: "X-API-Key"}},
+			example{Address: "https://api.example.com", Method: "DELETE", Path: "/", Place: Place{Header: "X-API-Key"}},
 			[3]string{
-				`curl -X POST -H "X-API-Key: trv_x" "https://api.example.com/"`,
-				"const response = await fetch(\"https://api.example.com/\", {\n  method: \"POST\",\n  headers: { \"X-API-Key\": \"trv_x\" },\n});\n" +
+				`curl -X DELETE -H "X-API-Key: trv_x" "https://api.example.com/"`,
+				"const response = await fetch(\"https://api.example.com/\", {\n  method: \"DELETE\",\n  headers: { \"X-API-Key\": \"trv_x\" },\n});\n" +
 					"console.log(response.status, await response.text());",
-				"from urllib.request import Request, urlopen\n\nrequest = Request(\"https://api.example.com/\", headers={\"X-API-Key\": \"trv_x\"}, method=\"POST\")\n" +
+				"from urllib.request import Request, urlopen\n\nrequest = Request(\"https://api.example.com/\", headers={\"X-API-Key\": \"trv_x\"}, method=\"DELETE\")\n" +
 					"with urlopen(request) as response:\n    print(response.status, response.read().decode())",
 			},
 		},
