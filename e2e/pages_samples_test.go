@@ -84,7 +84,16 @@ type sampleOfToken struct {
 var emptyStores = map[string]bool{"set-up.spec.ts": true}
 
 // specChanges are what specs change in their Caddyfiles.
-var specChanges = map[string][]string{"drafts.spec.ts": {"api_tokens articles {", "api_tokens articles {\n\t\tchanges staged"}}
+var specChanges = map[string][]string{
+	"drafts.spec.ts": {"api_tokens articles {", "api_tokens articles {\n\t\tchanges staged"},
+	"apis.spec.ts":   requiring,
+	"edit.spec.ts":   requiring,
+}
+
+// requiring has permissions that need others.
+var requiring = []string{
+	"POST /api/search\n", "POST /api/search\n\t\t\trequires article.find\n\t\t\trequires article.find_one comment.find if json:comments\n",
+}
 
 // samples is a store with samples in it.
 type samples struct {
