@@ -18,6 +18,7 @@ type StrapiToken struct {
 
 	Hash    string    // HMAC-SHA512 in hexadecimal digits
 	Expiry  time.Time // zero is unlimited
+	Unread  string    // what stands in place of an expiry and is none
 	Actions []string  // of a custom token, such as api::article.article.findOne
 }
 
@@ -53,16 +54,19 @@ func (s *Service) FromStrapi(ctx context.Context, plan StrapiPlan, tokens []Stra
 	for _, t := range tokens {
 		f := Foreign{
 			NewToken: NewToken{
-				API: plan.API, Name: strings.TrimSpace(t.Name), Description: t.Description, Type: token.Type(t.Type),
+				API: plan.API, Name: strings.TrimSpace(t.Name), Description: token.Shown(t.Description), Type: token.Type(t.Type),
 				Duration: "unlimited", Owner: plan.Owner,
 			},
-			Where: fmt.Sprintf("token %q", t.Name), Expiry: t.Expiry, Hash: t.Hash, Scheme: token.HMACSHA512,
+			Where: fmt.Sprintf("token %q", t.Name), Expiry: t.Expiry, Unread: t.Unread, Hash: t.Hash, Scheme: token.HMACSHA512,
 		}
 		lose := func(format string, args ...any) {
 			lost = append(lost, Unmapped{t.Name, fmt.Sprintf(format, args...)})
 		}
-		if utf8.RuneCountInString(t.Description) > token.MaxDescription {
-			f.Description = string([]rune(t.Description)[:token.MaxDescription])
+		if f.Description != strings.TrimSpace(t.Description) {
+			lose("blanks stand in its description for tabs and the like, and characters that don't show were left out")
+		}
+		if utf8.RuneCountInString(f.Description) > token.MaxDescription {
+			f.Description = strings.TrimSpace(string([]rune(f.Description)[:token.MaxDescription]))
 			lose("its description was cut to %d characters", token.MaxDescription)
 		}
 		if f.Type == token.Custom {

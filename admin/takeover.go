@@ -18,7 +18,9 @@ type Foreign struct {
 	Where string // it was read: "line 3"
 	// Expiry, if set, counts instead of Duration and may be past: clients of the other
 	// system may want to hear that their token expired, not that it is unknown.
-	Expiry   time.Time
+	Expiry time.Time
+	// Unread is what stands there in place of an expiry and is none, in quotes.
+	Unread   string
 	Disabled bool
 	// Again, if set, lets a secret come back that ended here.
 	Again bool
@@ -70,7 +72,7 @@ func (s *Service) TakeOver(ctx context.Context, actor Actor, list []Foreign, app
 			return err
 		}
 		wanted := apply
-		first := map[token.Digest]string{}
+		first := firsts{secrets: map[token.Digest]string{}, names: map[apiName]string{}}
 		for i := range prepared {
 			o, err := s.takeOver(ctx, tx, who, &prepared[i], first)
 			if err != nil {
@@ -96,7 +98,26 @@ type foreign struct {
 	where    string
 	again    bool
 	relative bool         // it ends some time after it was made, whenever that was
+	unread   string       // what is no expiry
 	there    *token.Token // that has the secret; nil if there is none
+}
+
+// firsts says where in a list each secret and each name was met first.
+type firsts struct {
+	secrets map[token.Digest]string
+	names   map[apiName]string
+}
+
+type apiName struct{ api, name string }
+
+// noteName notes where a name was met, and a problem if that is not the first time.
+func (f firsts) noteName(c *creation, where string) {
+	name := apiName{c.token.API, c.token.Name}
+	if first, twice := f.names[name]; twice && name.name != "" {
+		c.problems.addf("name", "is that of %s as well; every token needs its own", first)
+		return
+	}
+	f.names[name] = where
 }
 
 // prepare does what needs no transaction.
@@ -122,7 +143,10 @@ func (s *Service) prepare(ctx context.Context, f *Foreign) (foreign, error) {
 	}
 	c.token, c.problems = asked, append(c.problems, problems...)
 	c.token.Enabled = !f.Disabled
-	prepared := foreign{creation: *c, where: f.Where, again: f.Again}
+	if f.Unread != "" {
+		c.problems.addf("expiry", "%s is no time; mend it there, or leave the token out", f.Unread)
+	}
+	prepared := foreign{creation: *c, where: f.Where, again: f.Again, unread: f.Unread}
 	if _, err := token.ParseSpan(f.Duration); err == nil {
 		prepared.relative = f.Expiry.IsZero()
 	}
@@ -162,17 +186,16 @@ func (f *Foreign) creation() (*creation, error) {
 	return c, nil
 }
 
-// takeOver adds one token, unless it is there. first says where each secret was
-// met first.
-func (s *Service) takeOver(ctx context.Context, tx *staged, who *Actor, f *foreign, first map[token.Digest]string) (TakenOver, error) {
+// takeOver adds one token, unless it is there.
+func (s *Service) takeOver(ctx context.Context, tx *staged, who *Actor, f *foreign, first firsts) (TakenOver, error) {
 	o := TakenOver{Where: f.where, Token: f.token}
 	c := f.creation
 	there, err := f.found(ctx, tx)
 	if err != nil {
 		return o, err
 	}
-	where, twice := first[c.secret.Digest]
-	first[c.secret.Digest] = f.where
+	where, twice := first.secrets[c.secret.Digest]
+	first.secrets[c.secret.Digest] = f.where
 	if o.Gone, err = f.gone(ctx, tx, there); o.Gone || err != nil {
 		return o, err
 	}
@@ -187,6 +210,7 @@ func (s *Service) takeOver(ctx context.Context, tx *staged, who *Actor, f *forei
 	case there != nil:
 		c.belongsTo(there, who)
 	}
+	first.noteName(&c, f.where)
 	staged, err := tx.isStaged(ctx, c.token.API)
 	if err != nil {
 		return o, err

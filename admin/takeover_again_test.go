@@ -80,6 +80,7 @@ func TestTakeOverTellsWhatDiffers(t *testing.T) {
 		"other order":  {there(func(f *admin.Foreign) { f.Grants = []string{"article.create", "article.find"} }), there(func(f *admin.Foreign) { f.Grants = []string{"article.find", "article.create"} }), nil},
 		"expiry":       {there(nil), there(func(f *admin.Foreign) { f.Expiry = end }), []string{"expiry is unlimited here, 2031-02-03T04:05:06Z there"}},
 		"no expiry":    {there(func(f *admin.Foreign) { f.Expiry = end }), there(nil), []string{"expiry is 2031-02-03T04:05:06Z here, unlimited there"}},
+		"no time":      {there(nil), there(func(f *admin.Foreign) { f.Unread = `"soon"` }), []string{`expiry is unlimited here, "soon" there`}},
 		"duration":     {there(func(f *admin.Foreign) { f.Duration = "30d" }), there(func(f *admin.Foreign) { f.Duration = "7d" }), nil},
 		"disabled":     {there(nil), there(func(f *admin.Foreign) { f.Disabled = true }), []string{"it is enabled here, disabled there"}},
 		"description":  {there(nil), there(func(f *admin.Foreign) { f.Description = "what for" }), []string{"the descriptions differ"}},

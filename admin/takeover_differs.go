@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func (f *foreign) differs(here *token.Token) (found []string) {
 		found = append(found, "granted here alone: "+strings.Join(more, ", "))
 	}
 	if !f.relative {
-		differ("expiry", expiryText(here), expiryText(there))
+		differ("expiry", expiryText(here), cmp.Or(f.unread, expiryText(there)))
 	}
 	differ("it", enabledText(here), enabledText(there))
 	if here.Description != there.Description {

@@ -111,6 +111,7 @@ func TestTakeOverIsAllOrNothing(t *testing.T) {
 		"no grants":          {func(f *admin.Foreign) { f.Grants = nil }, "grants"},
 		"no such API":        {func(f *admin.Foreign) { f.API = "nowhere" }, "api"},
 		"no such type":       {func(f *admin.Foreign) { f.Type, f.Grants = "mighty", nil }, "type"},
+		"no time":            {func(f *admin.Foreign) { f.Unread = `"soon"` }, "expiry"},
 		"a duration of past": {func(f *admin.Foreign) { f.Duration = "2001-01-01" }, "duration"},
 		"several":            {func(f *admin.Foreign) { f.Name, f.Secret = "", "short" }, "secret name"},
 		"token of elsewhere": {func(f *admin.Foreign) { f.Secret = "the-foreign-secret-of-elsewhere" }, "secret"},
@@ -208,5 +209,54 @@ func TestFromStrapi(t *testing.T) {
 	}
 	if _, _, err := f.FromStrapi(t.Context(), admin.StrapiPlan{API: "nowhere"}, nil); err == nil {
 		t.Error("an unknown API was taken")
+	}
+}
+
+// Strapi takes any text for a description; here it must show as it is.
+func TestFromStrapiMakesDescriptionsFit(t *testing.T) {
+	for there, want := range map[string]struct {
+		description string
+		lost        int
+	}{
+		"of the\neditors":                     {"of the\neditors", 0},
+		" of the editors\n":                   {"of the editors", 0},
+		"of\tthe\r\neditors\r":                {"of the\neditors", 1},
+		"\tof\r\nthe editors":                 {"of\nthe editors", 1},
+		"\ufeffof \u200bthe \u202eeditors":    {"of the editors", 1},
+		"of\u2028the\x00editors":              {"of the editors", 1},
+		"of\xffthe editors":                   {"of\ufffdthe editors", 1},
+		strings.Repeat("a", 199) + " and on":  {strings.Repeat("a", 199), 1},
+		strings.Repeat("a", 199) + "\tand on": {strings.Repeat("a", 199), 2},
+		strings.Repeat("\u200b", 200) + "a":   {"a", 1},
+	} {
+		f := newFixture(t)
+		read := admin.StrapiToken{Name: "site", Type: "read-only", Description: there, Hash: strapiHash("a")}
+		list, lost, err := f.FromStrapi(t.Context(), admin.StrapiPlan{API: "articles", Owner: "ann"}, []admin.StrapiToken{read})
+		if err != nil || len(list) != 1 || list[0].Description != want.description || len(lost) != want.lost {
+			t.Errorf("%q: %+v, %q, %v", there, list, lost, err)
+			continue
+		}
+		f.takeOverOne(t, list[0])
+	}
+}
+
+// Of two of one name the second is told where the first is, not that somebody has it.
+func TestTakeOverNamesWhereANameStands(t *testing.T) {
+	f := newFixture(t)
+	second := foreignToken("a", func(f *admin.Foreign) { f.Where, f.Secret = "line 7", "the-foreign-secret-of-another" })
+	elsewhere := foreignToken("a", func(f *admin.Foreign) {
+		f.API, f.Type, f.Grants, f.Secret = "orders", token.ReadOnly, nil, "the-foreign-secret-of-orders"
+	})
+	got, err := f.TakeOver(t.Context(), operator, []admin.Foreign{foreignToken("a", nil), elsewhere, second}, true)
+	if err != nil || got[0].Problems != nil || got[1].Problems != nil {
+		t.Fatal(got, err)
+	}
+	if want := "name: is that of the line of a as well; every token needs its own"; got[2].Problems.Error() != want {
+		t.Errorf("got %v; want %s", got[2].Problems, want)
+	}
+	f.takeOverOne(t, foreignToken("a", nil))
+	got, err = f.TakeOver(t.Context(), operator, []admin.Foreign{foreignToken("a", nil), second}, true)
+	if err != nil || !got[0].There || !strings.Contains(got[1].Problems.Error(), `API articles has a token "a" already`) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

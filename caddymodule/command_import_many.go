@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // for --time-zone, where the system has no zones
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +22,7 @@ import (
 type takeOverFlags struct {
 	apply                bool
 	dsn, dsnEnv, saltEnv string
+	timeZone             string
 	resources            []string
 
 	skip, rename, again []string
@@ -47,6 +50,7 @@ are left out.`,
 	o.takeOverFlags(cmd)
 	flags.StringVar(&o.takeOver.dsn, "dsn", "", "Strapi's database: the path of a SQLite file, or how to connect to Postgres, without a password")
 	flags.StringVar(&o.takeOver.dsnEnv, "dsn-env", "", "Environment variable that has it, for one with a password")
+	flags.StringVar(&o.takeOver.timeZone, "time-zone", "UTC", "Time zone of Strapi's process, such as Asia/Tokyo; in Postgres its expiries have none")
 	flags.StringVar(&o.takeOver.saltEnv, "salt-env", defaultSaltEnv, "Environment variable of the gateway that has Strapi's salt")
 	flags.StringArrayVar(&o.takeOver.resources, "resource", nil, "What a content type is called in the catalog: api::blog.article=article; may be repeated")
 	return cmd
@@ -121,16 +125,32 @@ func importStrapi(s *session, _ []string) error {
 		}
 		plan.Resources[uid] = name
 	}
+	zone, err := time.LoadLocation(f.timeZone)
+	if err != nil {
+		return fmt.Errorf("--time-zone %q: write its name as in Asia/Tokyo, or UTC", f.timeZone)
+	}
 	ctx := s.cmd.Context()
-	found, err := strapi.Read(ctx, source)
+	found, err := strapi.Read(ctx, source, zone)
 	if err != nil {
 		return fmt.Errorf("reading Strapi's database: %w", err)
 	}
-	list, lost, err := s.service.FromStrapi(ctx, plan, found)
+	list, lost, err := s.service.FromStrapi(ctx, plan, found.Tokens)
 	if err != nil {
 		return err
 	}
-	return s.takeAllOver(list, lost)
+	err = s.takeAllOver(list, lost)
+	if found.Zoneless {
+		s.hintAtZone(zone)
+	}
+	return err
+}
+
+// hintAtZone says how expiries were read that have no time zone in Strapi's database.
+func (s *session) hintAtZone(zone *time.Location) {
+	fmt.Fprintf(s.notes, "Expiries have no time zone in this database; they were read as times of %s.\n", zone)
+	if !s.cmd.Flags().Changed("time-zone") {
+		fmt.Fprintln(s.notes, "If Strapi's process runs in another zone, name that, as in --time-zone Asia/Tokyo; else tokens work too long or not long enough.")
+	}
 }
 
 // hintAtSalt says what the gate needs for tokens of which only Strapi's hash is known.

@@ -176,6 +176,21 @@ func CheckDescription(s string) error {
 	return checkText("description", strings.ReplaceAll(s, "\n", "."), MaxDescription)
 }
 
+// Shown returns s as CheckDescription takes it, but for its length: with blanks for
+// control characters, and without others that don't show and blanks at its ends.
+func Shown(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, string(unicode.ReplacementChar)), "\r\n", "\n")
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || !isInvisible(r):
+			return r
+		case unicode.Is(unicode.Cf, r): // they have no width
+			return -1
+		}
+		return ' '
+	}, s))
+}
+
 // CheckOwner returns an *FieldError error if s can't be an owner: the rules are
 // those of a name, but it may be empty.
 func CheckOwner(s string) error { return checkText("owner", s, MaxName) }

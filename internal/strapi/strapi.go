@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +30,8 @@ const (
 var linkTables = []string{permissionsTable + "_token_lnk", permissionsTable + "_token_links"}
 
 // ErrNotStrapi says that a database has no API tokens of Strapi.
-var ErrNotStrapi = errors.New("the database has no table " + tokensTable + ", as Strapi 4 and 5 have; is it the right one, and the right search_path?")
+var ErrNotStrapi = errors.New("the database has no table " + tokensTable + ", as Strapi 4 and 5 have, or the role may not use its schema; " +
+	"is it the right one, with the right search_path and role?")
 
 // IsPostgres reports whether a source is one of Postgres, not the path of a file.
 func IsPostgres(source string) bool {
@@ -40,48 +40,59 @@ func IsPostgres(source string) bool {
 
 // errSource does not repeat what was written, which may have a password in it.
 var errSource = errors.New("its tokens are read from the path of a SQLite file (./a:b if it has a colon) or from postgres://…, and this is neither; " +
-	"take those of MySQL over by import csv, with the column hmac-sha512 for access_key")
+	"take those of MySQL over by import csv or import jsonl, with access_key as hmac-sha512")
 
 // otherScheme is how addresses of other databases begin: mysql://, mysql:/, user:password@tcp(…).
 // One letter is a drive of Windows.
 var otherScheme = regexp.MustCompile(`^[^/\\:]{2,}:`)
 
-// Read returns all API tokens, sorted by name. The source is the path of a SQLite
-// file, or how to connect to Postgres.
-func Read(ctx context.Context, source string) (tokens []admin.StrapiToken, err error) {
+// Found are the API tokens of an installation.
+type Found struct {
+	Tokens []admin.StrapiToken // sorted by name
+	// Zoneless says that one expires by the wall clock of Strapi's process, which the
+	// database doesn't name.
+	Zoneless bool
+}
+
+// Read returns all API tokens. The source is the path of a SQLite file, or how to
+// connect to Postgres. There Strapi writes the wall clock of its process into a
+// column without a time zone; the zone is that of this clock.
+func Read(ctx context.Context, source string, zone *time.Location) (found Found, err error) {
 	db, err := open(source)
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(explain(err), db.Close()) }()
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: IsPostgres(source)}) // one state of all tables
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
 	defer tx.Rollback()
 	tables, err := tablesOf(ctx, tx, IsPostgres(source))
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
 	if !slices.Contains(tables, tokensTable) {
-		return nil, ErrNotStrapi
+		return Found{}, ErrNotStrapi
 	}
 	actions, err := readActions(ctx, tx, tables)
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
 	err = each(ctx, tx, `SELECT * FROM `+tokensTable+` ORDER BY name`, func(row map[string]any) error {
-		expiry, err := moment(row["expires_at"])
-		if err != nil {
-			return fmt.Errorf("token %q: %w", text(row["name"]), err)
-		}
-		tokens = append(tokens, admin.StrapiToken{
+		t := admin.StrapiToken{
 			Name: text(row["name"]), Description: text(row["description"]), Type: text(row["type"]),
-			Hash: text(row["access_key"]), Expiry: expiry, Actions: actions[text(row["id"])],
-		})
+			Hash: text(row["access_key"]), Actions: actions[text(row["id"])],
+		}
+		value := row["expires_at"]
+		if clock, ok := value.(wallClock); ok && IsPostgres(source) {
+			value, found.Zoneless = clock.in(zone), true
+		}
+		t.Expiry, t.Unread = moment(value)
+		found.Tokens = append(found.Tokens, t)
 		return nil
 	})
-	return tokens, err
+	return found, err
 }
 
 func open(source string) (*sql.DB, error) {
@@ -96,20 +107,26 @@ func open(source string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(path); err != nil { // SQLite says less
+	file, err := os.Open(path) // SQLite says less
+	if err != nil {
 		if strings.ContainsAny(source, "@=;") { // it may be no path
 			return nil, errors.Join(errSource, errors.Unwrap(err))
 		}
 		return nil, err
 	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro"}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	// While Strapi writes, it locks the file for moments.
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro&_pragma=busy_timeout(10000)"}
 	return sql.Open("sqlite", u.String())
 }
 
 func tablesOf(ctx context.Context, tx *sql.Tx, postgres bool) (names []string, err error) {
 	query := `SELECT name FROM sqlite_master WHERE type = 'table'`
-	if postgres {
-		query = `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))`
+	if postgres { // not by information_schema, which hides what the role may not read
+		query = `SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = ANY (current_schemas(false)) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`
 	}
 	err = each(ctx, tx, query, func(row map[string]any) error {
 		names = append(names, text(row["name"]))
@@ -142,7 +159,7 @@ func each(ctx context.Context, tx *sql.Tx, query string, do func(row map[string]
 		return err
 	}
 	defer rows.Close()
-	columns, err := rows.Columns()
+	columns, err := rows.ColumnTypes()
 	if err != nil {
 		return err
 	}
@@ -156,8 +173,11 @@ func each(ctx context.Context, tx *sql.Tx, query string, do func(row map[string]
 			return err
 		}
 		row := map[string]any{}
-		for i, name := range columns {
-			row[name] = values[i]
+		for i, column := range columns {
+			row[column.Name()] = values[i]
+			if t, ok := values[i].(time.Time); ok && column.DatabaseTypeName() == "TIMESTAMP" {
+				row[column.Name()] = wallClock(t)
+			}
 		}
 		if err := do(row); err != nil {
 			return err
@@ -174,37 +194,4 @@ func text(value any) string {
 		return string(v)
 	}
 	return fmt.Sprint(value)
-}
-
-// moment reads a time, of which the zero one stands for none.
-func moment(value any) (time.Time, error) {
-	t, err := readMoment(value)
-	if err == nil && t.IsZero() && value != nil {
-		return time.Time{}, errors.New("the year 1 is no time")
-	}
-	return t, err
-}
-
-// readMoment knows that in SQLite Strapi keeps milliseconds since 1970.
-func readMoment(value any) (time.Time, error) {
-	switch v := value.(type) {
-	case nil:
-		return time.Time{}, nil
-	case time.Time:
-		return v.UTC(), nil
-	case int64:
-		return time.UnixMilli(v).UTC(), nil
-	case float64:
-		return time.UnixMilli(int64(v)).UTC(), nil
-	}
-	s := text(value)
-	if ms, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return time.UnixMilli(ms).UTC(), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is not a time", s)
 }
