@@ -2,9 +2,7 @@ package caddymodule
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,18 +20,17 @@ const maxImport = 64 << 20
 
 // foreignRow is a token in a file.
 type foreignRow struct {
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Type        string   `json:"type"`
-	Grants      []string `json:"grants"`
-	Duration    string   `json:"duration"`
-	Expiry      string   `json:"expiry"`
-	Enabled     *bool    `json:"enabled"`
-	Owner       string   `json:"owner"`
-	Secret      string   `json:"secret"`
-	SHA256      string   `json:"sha256"`
-	HMACSHA512  string   `json:"hmac-sha512"`
+	Name, Description, Type string
+	Grants                  []string
+	Duration, Expiry        string
+	Enabled                 *bool
+	Owner                   string
+
+	Secret, SHA256, HMACSHA512 string
 }
+
+// foreignFields are the names of all fields, for errors.
+const foreignFields = "name, description, type, grants, duration, expiry, enabled, owner, secret, sha256 and hmac-sha512"
 
 // places are the columns of a CSV file.
 func (r *foreignRow) places() map[string]*string {
@@ -90,7 +87,6 @@ func readCSV(in io.Reader) ([]admin.Foreign, error) {
 	if err != nil {
 		return nil, err
 	}
-	columns[0] = strings.TrimPrefix(columns[0], "\ufeff") // spreadsheets put it there
 	if err := checkColumns(columns); err != nil {
 		return nil, err
 	}
@@ -141,7 +137,7 @@ func checkColumns(columns []string) error {
 	}
 	for i, name := range columns {
 		if places[name] == nil {
-			return fmt.Errorf("line 1: column %d is none of name, description, type, grants, duration, expiry, enabled, owner, secret, sha256 and hmac-sha512", i+1)
+			return fmt.Errorf("line 1: column %d is none of %s", i+1, foreignFields)
 		}
 		if slices.Contains(columns[:i], name) {
 			return fmt.Errorf("line 1: column %s stands there twice", name)
@@ -150,38 +146,16 @@ func checkColumns(columns []string) error {
 	return nil
 }
 
-// readJSONL reads tokens that are one JSON object each. Its errors quote no value.
-func readJSONL(in io.Reader) ([]admin.Foreign, error) {
-	r := bufio.NewReader(limited(in))
-	var list []admin.Foreign
-	for number := 1; ; number++ {
-		line, err := r.ReadBytes('\n')
-		last := errors.Is(err, io.EOF)
-		if err != nil && !last {
-			return nil, err
-		}
-		if len(bytes.TrimSpace(line)) > 0 {
-			where := fmt.Sprintf("line %d", number)
-			var row foreignRow
-			d := json.NewDecoder(bytes.NewReader(line))
-			d.DisallowUnknownFields()
-			if d.Decode(&row) != nil || d.More() {
-				return nil, fmt.Errorf("%s: this is not a JSON object with the fields of a token; caddy api-tokens import jsonl --help lists them", where)
-			}
-			f, err := row.foreign(where)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, f)
-		}
-		if last {
-			return list, nil
-		}
+// limited reads what r has, without the mark that spreadsheets put before it, and
+// fails on what is beyond the limit.
+func limited(r io.Reader) *bufio.Reader {
+	const mark = "\ufeff"
+	b := bufio.NewReader(&limitedReader{r, maxImport})
+	if begin, _ := b.Peek(len(mark)); string(begin) == mark {
+		_, _ = b.Discard(len(mark)) // which was seen
 	}
+	return b
 }
-
-// limited reads what r has, and fails on what is beyond the limit.
-func limited(r io.Reader) io.Reader { return &limitedReader{r, maxImport} }
 
 type limitedReader struct {
 	r    io.Reader
