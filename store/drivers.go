@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -127,6 +129,20 @@ func ReadList[S ~string](text *string) ([]S, error) {
 		return nil, fmt.Errorf("%s is not a list", *text)
 	}
 	return list, nil
+}
+
+// KeptChanges is how many changes are kept for processes that read slowly of them.
+const KeptChanges = 10_000
+
+// maxNamed is how many secrets a change names; it says "all" instead of naming more.
+const maxNamed = 1_000
+
+// ChangedBy says whose tokens a transaction changed that touched these secrets, or all.
+func ChangedBy(touched map[token.Digest]struct{}, all bool) Changed {
+	if all || len(touched) > maxNamed {
+		return Changed{All: true}
+	}
+	return Changed{Digests: slices.Collect(maps.Keys(touched))}
 }
 
 // IdempotentAge is how long the keys of creations are remembered.

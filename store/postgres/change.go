@@ -10,19 +10,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tokenreeve/tokenreeve/store"
-	"github.com/tokenreeve/tokenreeve/token"
 )
 
-const (
-	// keptChanges is how many rows of the table changes are kept for processes
-	// that read slowly.
-	keptChanges = 10_000
-	// maxNamed is how many secrets a transaction names in the table changes; it
-	// says "all" instead of naming more.
-	maxNamed = 1_000
-	// changeAttempts is how often a change is tried that something stood in the way of.
-	changeAttempts = 4
-)
+// changeAttempts is how often a change is tried that something stood in the way of.
+const changeAttempts = 4
 
 // beginChange begins a transaction that no other change is in the middle of, as
 // with SQLite: what it reads holds until it commits. The lock is one of the
@@ -113,7 +104,7 @@ func (s *Store) changeOnce(ctx context.Context, fn func(tx store.Tx) error, reco
 	if err != nil {
 		return retry, fmt.Errorf("changing tokens: %w", err)
 	}
-	s.tell(t.changed())
+	s.tell(store.ChangedBy(t.touched, t.all))
 	return never, nil
 }
 
@@ -133,7 +124,7 @@ func (s *Store) worth(cause error) again {
 
 // recordChanges writes down for other processes what they must forget.
 func (s *Store) recordChanges(ctx context.Context, t *tx, record string) (again, error) {
-	changed := t.changed()
+	changed := store.ChangedBy(t.touched, t.all)
 	if !changed.All && len(changed.Digests) == 0 {
 		return never, nil
 	}
@@ -144,7 +135,7 @@ func (s *Store) recordChanges(ctx context.Context, t *tx, record string) (again,
 			hashes = append(hashes, digest[:])
 		}
 	}
-	_, err := t.exec(ctx, record, hashes, int64(keptChanges))
+	_, err := t.exec(ctx, record, hashes, int64(store.KeptChanges))
 	switch {
 	case err == nil:
 		return never, nil
@@ -182,18 +173,6 @@ func (s *Store) tell(changed store.Changed) {
 	if changed.All || len(changed.Digests) > 0 {
 		s.watchers.Tell(changed)
 	}
-}
-
-// changed returns the secrets whose tokens this transaction changed.
-func (t *tx) changed() store.Changed {
-	if t.all || len(t.touched) > maxNamed {
-		return store.Changed{All: true}
-	}
-	digests := make([]token.Digest, 0, len(t.touched))
-	for digest := range t.touched {
-		digests = append(digests, digest)
-	}
-	return store.Changed{Digests: digests}
 }
 
 // rollBack takes little time when the server hangs: the connection is given up

@@ -56,7 +56,7 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 	if _, err := s.commit(ctx, sqlTx); err != nil {
 		return fmt.Errorf("importing: %w", err)
 	}
-	s.tell(t.changed())
+	s.tell(store.ChangedBy(t.touched, t.all))
 	return nil
 }
 

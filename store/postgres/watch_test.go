@@ -143,7 +143,7 @@ func TestChangesArePruned(t *testing.T) {
 		return err
 	}))
 	eventually(t, "everything is told", told.all)
-	if rows := query[int](t, c, `SELECT count(*) FROM changes`); rows != keptChanges {
+	if rows := query[int](t, c, `SELECT count(*) FROM changes`); rows != store.KeptChanges {
 		t.Errorf("%d rows are kept", rows)
 	}
 	told.forget()

@@ -6,16 +6,6 @@ import (
 	"fmt"
 
 	"github.com/tokenreeve/tokenreeve/store"
-	"github.com/tokenreeve/tokenreeve/token"
-)
-
-const (
-	// keptChanges is how many rows of the table changes are kept for processes
-	// that read slowly.
-	keptChanges = 10_000
-	// maxNamed is how many secrets a transaction names in the table changes; it
-	// says "all" instead of naming more.
-	maxNamed = 1_000
 )
 
 // Change implements store.Store. When it can't be known whether the
@@ -70,7 +60,7 @@ func (s *Store) commit(ctx context.Context, t *tx) error {
 		s.watchers.Tell(store.Changed{All: true})
 		return s.failure(ctx, err)
 	}
-	if changed := t.changed(); changed.All || len(changed.Digests) > 0 {
+	if changed := store.ChangedBy(t.touched, t.all); changed.All || len(changed.Digests) > 0 {
 		s.watchers.Tell(changed)
 	}
 	return nil
@@ -78,7 +68,7 @@ func (s *Store) commit(ctx context.Context, t *tx) error {
 
 // recordChanges writes down for other processes what they must forget.
 func (t *tx) recordChanges(ctx context.Context) error {
-	changed := t.changed()
+	changed := store.ChangedBy(t.touched, t.all)
 	switch {
 	case t.failed != nil:
 		return t.failed
@@ -104,20 +94,8 @@ func (t *tx) recordChange(ctx context.Context, hash any) error {
 	if err != nil {
 		return t.failure(ctx, err)
 	}
-	if _, err := t.exec(ctx, `DELETE FROM changes WHERE revision <= ?`, revision-keptChanges); err != nil {
+	if _, err := t.exec(ctx, `DELETE FROM changes WHERE revision <= ?`, revision-store.KeptChanges); err != nil {
 		return t.failure(ctx, err)
 	}
 	return nil
-}
-
-// changed returns the secrets whose tokens this transaction changed.
-func (t *tx) changed() store.Changed {
-	if t.all || len(t.touched) > maxNamed {
-		return store.Changed{All: true}
-	}
-	digests := make([]token.Digest, 0, len(t.touched))
-	for digest := range t.touched {
-		digests = append(digests, digest)
-	}
-	return store.Changed{Digests: digests}
 }

@@ -81,7 +81,7 @@ func TestChangesArePruned(t *testing.T) {
 	}
 	await(t, told, isAll)
 	var rows int
-	if err := s.writer.QueryRowContext(t.Context(), `SELECT count(*) FROM changes`).Scan(&rows); err != nil || rows != keptChanges {
+	if err := s.writer.QueryRowContext(t.Context(), `SELECT count(*) FROM changes`).Scan(&rows); err != nil || rows != store.KeptChanges {
 		t.Errorf("%d rows are kept, %v", rows, err)
 	}
 	mustAdd(t, s, "later")

@@ -49,6 +49,17 @@ var changeTests = []test{
 		s.is(err, context.Canceled)
 		s.untouched(before, digest, created)
 	}},
+	{"a context that ends takes back what nobody is told of", func(s *suite) {
+		created := s.sample("created")
+		ctx, cancel := context.WithCancel(s.ctx)
+		err := s.Store.Change(ctx, func(tx store.Tx) error {
+			s.ok(tx.CreateToken(ctx, created)) // it has no secret
+			cancel()
+			return nil
+		})
+		s.is(err, context.Canceled)
+		equal(s, s.tokens(""), nil)
+	}},
 	{"a failure inside can't be overlooked", func(s *suite) {
 		before, digest := s.create("before")
 		created := s.sample("created")
