@@ -61,12 +61,17 @@ func (h *Handler) parseDialectLine(d *caddyfile.Dispenser) (err error) {
 	return err
 }
 
-// requiredNames are the permissions that others require, by name, with the error that
-// names the line if there are none of these names.
-type requiredNames map[string]error
+// requiredNames are the permissions that others require, in the order of the file, each
+// with the error that names the line if there is none of this name.
+type requiredNames []requiredName
+
+type requiredName struct {
+	name    string
+	missing error
+}
 
 // parse reads a line such as "requires record.view" or "requires record.add if json:upsert".
-func (r requiredNames) parse(d *caddyfile.Dispenser, p *permission.Permission) error {
+func (r *requiredNames) parse(d *caddyfile.Dispenser, p *permission.Permission) error {
 	required := d.RemainingArgs()
 	condition := ""
 	if i := slices.Index(required, "if"); i >= 0 {
@@ -77,8 +82,7 @@ func (r requiredNames) parse(d *caddyfile.Dispenser, p *permission.Permission) e
 		return d.Err("requires takes the names of permissions that are needed as well, such as: requires record.view")
 	}
 	for _, text := range required {
-		text += condition
-		name, err := permission.RequiredName(text)
+		name, err := permission.RequiredName(text + condition)
 		if err != nil {
 			return d.WrapErr(err)
 		}
@@ -86,19 +90,25 @@ func (r requiredNames) parse(d *caddyfile.Dispenser, p *permission.Permission) e
 		if name == p.Name {
 			return missing
 		}
-		r[name] = missing
-		p.Requires = append(p.Requires, text)
+		*r = append(*r, requiredName{name, missing})
+		p.Requires = append(p.Requires, text+condition)
+		if err := p.CheckRequires(); err != nil {
+			return d.WrapErr(err)
+		}
 	}
 	return nil
 }
 
 // check looks for the permissions in the whole block: they may stand below.
 func (r requiredNames) check(h *Handler) error {
+	there := map[string]bool{}
 	for _, p := range h.permissions() {
-		delete(r, p.Name)
+		there[p.Name] = true
 	}
-	for _, missing := range r {
-		return missing
+	for _, required := range r {
+		if !there[required.name] {
+			return required.missing
+		}
 	}
 	return nil
 }

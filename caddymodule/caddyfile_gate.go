@@ -89,21 +89,21 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Errf("surplus word %q; api_tokens takes the name of an API and a block", d.Val())
 	}
 	seen := lines{}
-	required := requiredNames{}
+	var required requiredNames
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if repeats := slices.Contains([]string{"from", "permission", "resource", "open"}, d.Val()); !repeats {
 			if err := seen.once(d); err != nil {
 				return err
 			}
 		}
-		if err := h.parseLine(d, required); err != nil {
+		if err := h.parseLine(d, &required); err != nil {
 			return err
 		}
 	}
 	return required.check(h)
 }
 
-func (h *Handler) parseLine(d *caddyfile.Dispenser, required requiredNames) (err error) {
+func (h *Handler) parseLine(d *caddyfile.Dispenser, required *requiredNames) (err error) {
 	switch d.Val() {
 	case "from":
 		err = h.parseSource(d)
@@ -169,7 +169,7 @@ func (h *Handler) parseSource(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Handler) parsePermission(d *caddyfile.Dispenser, required requiredNames) error {
+func (h *Handler) parsePermission(d *caddyfile.Dispenser, required *requiredNames) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
 		return d.Err("permission takes a name such as article.find, perhaps read or write, and a block of operations")

@@ -34,14 +34,37 @@ func parseRequirement(text string) (name string, flag Parameter, err error) {
 	return name, Parameter{Place: Flag, Name: member}, nil
 }
 
+// CheckRequires refuses requirements that can't be read, and those that say nothing
+// beside another: a repeated one, and one with a condition for what is always needed.
+func (p Permission) CheckRequires() error {
+	flags := map[string][]Parameter{} // by the name of the permission
+	for _, text := range p.Requires {
+		name, flag, err := parseRequirement(text)
+		if err != nil {
+			return fmt.Errorf("permission %s requires %q: %w", p.Name, text, err)
+		}
+		if slices.Contains(flags[name], flag) {
+			return fmt.Errorf("permission %s requires %s twice", p.Name, text)
+		}
+		if len(flags[name]) > 0 && (flag.Name == "" || slices.Contains(flags[name], Parameter{})) {
+			return fmt.Errorf("permission %s requires %s both always and with a condition; leave one of both out", p.Name, name)
+		}
+		flags[name] = append(flags[name], flag)
+	}
+	return nil
+}
+
 // compileRequires refuses names that no other permission has.
 func (c *Catalog) compileRequires() error {
 	c.requires = make([][]requirement, len(c.permissions))
 	for i, p := range c.permissions {
+		if err := p.CheckRequires(); err != nil {
+			return err
+		}
 		for _, text := range p.Requires {
 			name, flag, err := parseRequirement(text)
 			if err != nil {
-				return fmt.Errorf("permission %s requires %q: %w", p.Name, text, err)
+				return err
 			}
 			n, ok := c.numbers[name]
 			if !ok || name == p.Name {
