@@ -190,7 +190,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"requires, condition alone":      {inGate("permission a.b {\n\tGET /a\n\trequires if json:a\n}"), "5", "requires takes the names of permissions"},
 		"requires what is not there":     {inGate("permission a.b {\n\tGET /a\n\trequires a.c\n}"), "5", "permission a.b requires a.c, which is no other permission of this API"},
 		"requires itself":                {inGate("permission a.b {\n\tGET /a\n\trequires a.b\n}"), "5", "permission a.b requires a.b, which is no other permission of this API"},
-		"requires twice, in a line":      {inGate("permission a.b {\n\tGET /a\n\trequires a.c a.c\n}"), "5", "permission a.b requires a.c twice"},
+		"requires twice, in a line":      {inGate("permission a.b {\n\tGET /a\n\trequires a.c a.d a.c\n}"), "5", "permission a.b requires a.c twice"},
 		"requires twice, in two lines":   {inGate("permission a.b {\n\tGET /a\n\trequires a.c if json:x\n\trequires a.d a.c if json:x\n}"), "6", "permission a.b requires a.c if json:x twice"},
 		"requires always, and if":        {inGate("permission a.b {\n\tGET /a\n\trequires a.c\n\trequires a.c if json:x\n}"), "6", "requires a.c both always and with a condition"},
 		"requires if, and always":        {inGate("permission a.b {\n\tGET /a\n\trequires a.c if json:x\n\trequires a.c\n}"), "6", "requires a.c both always and with a condition"},

@@ -27,7 +27,8 @@ func TestRequirementsAreSaidOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := NewCatalog([]Permission{
 				{Name: "x.a", Operations: operations, Requires: c.requires},
-				{Name: "x.b", Operations: operations}, {Name: "x.c", Operations: operations},
+				{Name: "x.b", Operations: operations},
+				{Name: "x.c", Operations: operations},
 			})
 			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v; want %q in it", err, c.says)
