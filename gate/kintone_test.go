@@ -154,7 +154,8 @@ func TestKintoneRoutes(t *testing.T) {
 		{[]int{viewer}, "GET", "/k/v1/app/form/fields.json?app=8", "", "", MissingPermission, nil},
 		{[]int{viewer}, "GET", "/k/guest/3/v1/app/form/layout.json?app=7", "", "", Allow, nil},
 		{[]int{viewer}, "GET", "/k/v1/form.json?app=7", "", "", Allow, nil},
-		{[]int{viewer}, "GET", "/k/v1/app/settings.json?app=7", "", "", MissingPermission, nil},
+		{[]int{viewer}, "GET", "/k/v1/app/reports.json?app=7", "", "", MissingPermission, nil},
+		{[]int{viewer}, "GET", "/k/v1/app/actions.json?app=7", "", "", MissingPermission, nil},
 		{[]int{viewer}, "GET", "/k/v1/preview/app/form/fields.json?app=7", "", "", MissingPermission, nil},
 		{[]int{viewer}, "PUT", "/k/v1/preview/app/form/fields.json", jsonType, `{"app":7}`, MissingPermission, nil},
 		{[]int{eight}, "GET", "/k/v1/app/form/fields.json", jsonType, `{"app":8}`, Allow, nil},
@@ -166,6 +167,28 @@ func TestKintoneRoutes(t *testing.T) {
 		{[]int{readonly}, "POST", "/k/v1/record.json", jsonType, `{"app":9}`, MissingPermission, nil},
 	} {
 		x.decide(t, g)
+	}
+}
+
+// What an app is like is for whoever may view or add its records, as it is in force; its
+// preview, and changes, are for who may manage it.
+func TestKintoneApp(t *testing.T) {
+	g := newKintone(t)
+	for path, name := range map[string]string{"/app.json": "id", "/app/views.json": "app", "/app/settings.json": "app", "/app/status.json": "app"} {
+		for _, root := range []string{"/k/v1", "/k/guest/3/v1"} {
+			for token, app := range map[int]string{viewer: "7", eight: "8"} {
+				other := map[string]string{"7": "8", "8": "7"}[app]
+				kintoneRow{[]int{token}, "GET", root + path + "?lang=en&" + name + "=" + app, "", "", Allow, nil}.decide(t, g)
+				kintoneRow{[]int{token}, "GET", root + path, jsonType, `{"` + name + `":` + app + `}`, Allow, nil}.decide(t, g)
+				kintoneRow{[]int{token}, "GET", root + path + "?" + name + "=" + other, "", "", MissingPermission, nil}.decide(t, g)
+				kintoneRow{[]int{token}, "GET", root + path, "", "", MissingPermission, nil}.decide(t, g)
+				kintoneRow{[]int{token}, "GET", root + "/preview" + path + "?" + name + "=" + app, "", "", MissingPermission, nil}.decide(t, g)
+				kintoneRow{[]int{token}, "PUT", root + path, jsonType, `{"` + name + `":` + app + `}`, MissingPermission, nil}.decide(t, g)
+				kintoneRow{[]int{token}, "PUT", root + "/preview" + path, jsonType, `{"` + name + `":` + app + `}`, MissingPermission, nil}.decide(t, g)
+			}
+			kintoneRow{[]int{manager}, "GET", root + path + "?" + name + "=7", "", "", Allow, nil}.decide(t, g)
+			kintoneRow{[]int{editor}, "GET", root + path + "?" + name + "=7", "", "", MissingPermission, nil}.decide(t, g)
+		}
 	}
 }
 

@@ -9,6 +9,13 @@ import (
 // inside of guest spaces.
 var kintoneRoots = []string{"/k/v1", "/k/guest/{space}/v1"}
 
+// kintoneApp is what kintone tells of an app to whoever may view its records or add some,
+// as it is in force: its preview is for who may manage it.
+var kintoneApp = []string{
+	"GET /app/form/fields.json app", "GET /app/form/layout.json app", "GET /form.json app",
+	"GET /app.json id", "GET /app/views.json app", "GET /app/settings.json app", "GET /app/status.json app",
+}
+
 // kintonePermissions are the check boxes that kintone has for a token, with what
 // its record API has beside them. Operations are below the roots.
 var kintonePermissions = []struct {
@@ -17,17 +24,13 @@ var kintonePermissions = []struct {
 	requires   []string
 	operations []string
 }{
-	{"record.view", Read, nil, []string{
+	{"record.view", Read, nil, slices.Concat(kintoneApp, []string{
 		"GET /record.json app", "GET /records.json app", "GET /record/comments.json app",
 		"GET /records/acl/evaluate.json app", "POST /records/cursor.json app",
-		"GET /app/form/fields.json app", "GET /app/form/layout.json app", "GET /form.json app",
-	}},
+	})},
 	// A cursor has an id that nobody can guess, and its requests name no app.
 	{"record.cursor", Read, nil, []string{"GET /records/cursor.json", "DELETE /records/cursor.json"}},
-	{"record.add", Unmarked, nil, []string{
-		"POST /record.json app", "POST /records.json app",
-		"GET /app/form/fields.json app", "GET /app/form/layout.json app", "GET /form.json app",
-	}},
+	{"record.add", Unmarked, nil, slices.Concat(kintoneApp, []string{"POST /record.json app", "POST /records.json app"})},
 	{"record.edit", Unmarked, []string{"record.view", "record.add if json:upsert"}, []string{
 		"PUT /record.json app", "PUT /records.json app", "PUT /record/status.json app", "PUT /records/status.json app",
 		"PUT /record/assignees.json app",
