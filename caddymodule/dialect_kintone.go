@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -49,6 +50,12 @@ type kintoneError struct {
 	Message string `json:"message"`
 }
 
+// kintoneBulkError is how it answers a bulk request: with the error at the index of the
+// request that it is of, and nothing for the others. Its npm client tells the index.
+type kintoneBulkError struct {
+	Results []any `json:"results"`
+}
+
 // The codes of kintone that clients tell apart.
 const (
 	kintoneLogin      = "CB_AU01"
@@ -76,6 +83,11 @@ func answerKintone(_ *Handler, _ *http.Request, d *gate.Decision, p *problem) (i
 		answer.Code = kintoneBadRequest
 	case gate.StoreUnavailable, gate.Failure, gate.Allow, gate.Preflight, gate.PasswordPassed:
 		answer.Code = kintoneFailure
+	}
+	if d.Bulk > 0 {
+		results := slices.Repeat([]any{struct{}{}}, d.Bulk)
+		results[d.Part] = answer
+		return status, kintoneBulkError{results}
 	}
 	return status, answer
 }

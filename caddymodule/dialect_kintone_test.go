@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,7 @@ func newKintone(t *testing.T, b *backend, more string) *gateway {
 	for _, tok := range []token.Token{
 		{Name: "seven", Enabled: true, Grants: []string{"record.* app=7", "other.get"}},
 		{Name: "viewer", Enabled: true, Grants: []string{"record.view app=7"}},
+		{Name: "editor", Enabled: true, Grants: []string{"record.edit app=7"}},
 		{Name: "eight", Enabled: true, Grants: []string{"record.* app=8"}},
 		{Name: "disabled", Grants: []string{"record.* app=9"}},
 		{Name: "ended", Enabled: true, Grants: []string{"record.* app=9"}, Expiry: time.Now().UTC().Truncate(time.Second).Add(-time.Hour)},
@@ -82,7 +84,6 @@ func TestKintoneAnswers(t *testing.T) {
 		"a route of nobody":         {"GET", "/k/v1/none.json", []string{"seven"}, nil, "", 403, "GAIA_NO01"},
 		"two tokens of one app":     {"GET", "/k/v1/record.json?app=7", []string{"seven", "viewer"}, nil, "", 400, "GAIA_DA03"},
 		"two apps":                  {"GET", "/k/v1/record.json?app=7&app=8", []string{"seven"}, nil, "", 400, "CB_VA01"},
-		"a bulk request of another": {"POST", "/k/v1/bulkRequest.json", []string{"seven"}, []string{"Content-Type: application/json"}, `{"requests":[{"method":"POST","api":"/k/v1/record.json","payload":{"app":8}}]}`, 403, "GAIA_NO01"},
 		"a bulk request of nothing": {"POST", "/k/v1/bulkRequest.json", []string{"seven"}, []string{"Content-Type: application/json"}, `{}`, 400, "CB_VA01"},
 		"a password":                {"GET", "/k/v1/record.json?app=7", nil, []string{"X-Cybozu-Authorization: YTpi"}, "", 401, "CB_AU01"},
 		"a password and a token":    {"GET", "/k/v1/record.json?app=7", []string{"seven"}, []string{"X-Cybozu-Authorization: YTpi"}, "", 400, "GAIA_IA02"},
@@ -108,6 +109,60 @@ func TestKintoneAnswers(t *testing.T) {
 				t.Errorf("the answer holds a secret: %s", a.body)
 			}
 		})
+	}
+	if got := b.take(); len(got) > 0 {
+		t.Errorf("the backend got %q", got[0].raw)
+	}
+}
+
+// A bulk request is refused as kintone does it: with the error at the index of the first
+// request that is not allowed, or that lacks what it requires, and nothing for the others.
+// What is wrong with the whole has no index.
+func TestKintoneBulkAnswers(t *testing.T) {
+	b := startBackend(t, "")
+	g := newKintone(t, b, "")
+	part := func(method, path string, app int) string {
+		return fmt.Sprintf(`{"method":%q,"api":"/k/v1/%s.json","payload":{"app":%d,"ids":[1]}}`, method, path, app)
+	}
+	add, remove, edit, other := part("POST", "record", 7), part("DELETE", "records", 7), part("PUT", "record", 7), part("POST", "record", 8)
+	for name, test := range map[string]struct {
+		token string
+		parts []string
+		index int // of the error, or -1 if there are no results
+		says  string
+	}{
+		"one":                           {"seven", []string{other}, 0, "record.add for app=8"},
+		"in the middle":                 {"seven", []string{add, other, remove}, 1, "record.add for app=8"},
+		"the last":                      {"seven", []string{add, remove, edit, other}, 3, "record.add for app=8"},
+		"the first of several":          {"viewer", []string{remove, add, other}, 0, "record.delete"},
+		"two alike":                     {"seven", []string{add, add, other, other}, 2, "record.add for app=8"},
+		"what one requires":             {"editor", []string{edit, remove}, 0, "record.view for app=7"},
+		"what one requires, behind one": {"editor", []string{remove, edit}, 0, "record.delete"},
+		"read-only":                     {"readonly", []string{edit}, 0, "may only read"},
+		"an unknown token":              {"unknown", []string{other}, -1, "A valid API token"},
+		"in two ways":                   {"seven", []string{other, `{"method":"POST","method":"PUT","api":"/k/v1/record.json"}`}, -1, "more than one way"},
+	} {
+		body := `{"requests":[` + strings.Join(test.parts, ",") + `]}`
+		a := g.askWith("POST", "/k/v1/bulkRequest.json", body, "Content-Type: application/json", "X-Cybozu-API-Token: "+g.tokens[test.token].secret)
+		if test.index < 0 {
+			if a.status != 400 || strings.Contains(a.body, "results") || !strings.Contains(a.body, test.says) {
+				t.Errorf("%s: %d %s", name, a.status, a.body)
+			}
+			continue
+		}
+		var told struct{ Results []map[string]string }
+		if err := json.Unmarshal([]byte(a.body), &told); err != nil || a.status != 403 || len(told.Results) != len(test.parts) {
+			t.Errorf("%s: %d %s, %v", name, a.status, a.body, err)
+			continue
+		}
+		for i, result := range told.Results {
+			if i != test.index && len(result) != 0 || i == test.index && (len(result) != 3 || result["code"] != "GAIA_NO01" || !strings.Contains(result["message"], test.says)) {
+				t.Errorf("%s: %s", name, a.body)
+			}
+		}
+		if id := told.Results[test.index]["id"]; id == "" || strings.HasPrefix(a.body, `{"code"`) {
+			t.Errorf("%s: %s", name, a.body)
+		}
 	}
 	if got := b.take(); len(got) > 0 {
 		t.Errorf("the backend got %q", got[0].raw)

@@ -96,6 +96,14 @@ func (b *kintoneBackend) answer(method, path string, in map[string]any) any {
 		return map[string]any{"properties": map[string]any{"title": map[string]any{"type": "SINGLE_LINE_TEXT"}}, "revision": "1"}
 	case "GET app/form/layout.json":
 		return map[string]any{"layout": []any{map[string]any{"type": "ROW"}}, "revision": "1"}
+	case "GET app.json":
+		return map[string]any{"appId": id, "name": "app of " + id}
+	case "GET app/views.json":
+		return map[string]any{"views": map[string]any{"all": map[string]any{"type": "LIST"}}, "revision": "1"}
+	case "GET app/settings.json":
+		return map[string]any{"name": "settings of " + app, "revision": "1"}
+	case "GET app/status.json":
+		return map[string]any{"enable": false, "states": nil, "actions": nil, "revision": "1"}
 	case "POST record/comment.json":
 		return map[string]string{"id": "1"}
 	case "POST records.json":

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,7 +44,7 @@ func TestKintoneClient(t *testing.T) {
 	g.start()
 	for name, grants := range map[string]string{
 		"seven": "record.* app=7", "eight": "record.* app=8", "viewer": "record.view app=7", "editor": "record.edit app=7",
-		"cursors": "record.view app=7,record.cursor", "disabled": "record.* app=9", "manager": "app.manage app=7",
+		"cursors": "record.view app=7,record.cursor", "disabled": "record.* app=9", "manager": "app.manage app=7", "adder": "record.add app=7,file.upload",
 		"views": "record.view app=7,record.comment app=7,record.cursor,file.download",
 	} {
 		var flags []string
@@ -87,6 +88,11 @@ func kintoneRefusal(status, code string) string {
 	return `{"class":"KintoneRestAPIError","known":true,"status":` + status + `,"code":"` + code + `"}`
 }
 
+// kintoneBulk is the refusal of a bulk request for that of an index.
+func kintoneBulk(index int) string {
+	return fmt.Sprintf(`{"class":"KintoneRestAPIError","known":true,"status":403,"code":"GAIA_NO01","bulk":%d}`, index)
+}
+
 var (
 	kintoneBadToken = kintoneRefusal("400", "GAIA_IA02")
 	kintoneMissing  = kintoneRefusal("403", "GAIA_NO01")
@@ -109,6 +115,9 @@ var kintoneClientSees = map[string]string{
 	"fields":       `["title"]`,
 	"layout":       `1`,
 	"delete":       `{}`,
+	// What an app is like, for whoever may view or add.
+	"app, views": `"app of 7"`, "views, views": `["all"]`, "settings, views": `"settings of 7"`, "process, views": `false`,
+	"app, adder": `"app of 7"`, "views, adder": `["all"]`, "settings, adder": `"settings of 7"`, "process, adder": `false`,
 
 	"no token":              kintoneRefusal("401", "CB_AU01"),
 	"unknown token":         kintoneBadToken,
@@ -120,9 +129,13 @@ var kintoneClientSees = map[string]string{
 	"edit without view":     kintoneMissing,
 	"delete of another app": kintoneMissing,
 	"two of one app":        kintoneRefusal("400", "GAIA_DA03"),
-	"bulk with another app": kintoneMissing,
-	"rights of another app": kintoneRefusal("400", "CB_VA01"),
-	"of the backend":        kintoneRefusal("404", "GAIA_RE01"),
+	"preview":               kintoneMissing,
+	"bulk with another app": kintoneBulk(1),
+	"bulk, several":         kintoneBulk(0),
+
+	"bulk of an unknown token": kintoneBadToken,
+	"rights of another app":    kintoneRefusal("400", "CB_VA01"),
+	"of the backend":           kintoneRefusal("404", "GAIA_RE01"),
 }
 
 // kintoneWasAsked are the requests that reach the backend, and whose they are.
@@ -132,5 +145,8 @@ var kintoneWasAsked = []string{
 	"POST bulkRequest.json of seven,eight", "POST records/cursor.json of cursors", "GET records/cursor.json of cursors",
 	"GET record/comments.json of viewer",
 	"POST records/cursor.json of views", "GET records/cursor.json of views", "POST record/comment.json of views", "POST bulkRequest.json of eight",
-	"GET app/form/fields.json of viewer", "GET app/form/layout.json of viewer", "DELETE records.json of seven", "GET record.json of seven",
+	"GET app/form/fields.json of viewer", "GET app/form/layout.json of viewer",
+	"GET app.json of views", "GET app/views.json of views", "GET app/settings.json of views", "GET app/status.json of views",
+	"GET app.json of adder", "GET app/views.json of adder", "GET app/settings.json of adder", "GET app/status.json of adder",
+	"DELETE records.json of seven", "GET record.json of seven",
 }

@@ -62,7 +62,7 @@ func (g *Gate) describeBulk(r *http.Request, tokens Tokens, does *Matches) (read
 			return nil, err
 		}
 	}
-	does.First, does.Rest = matches[0], matches[1:]
+	does.First, does.Rest, does.Bulk = matches[0], matches[1:], len(matches)
 	if err := g.refuseBulkQuery(r.URL.RawQuery, tokens, does); err != nil {
 		return nil, err
 	}
@@ -136,6 +136,21 @@ func (g *Gate) refuseBulkQuery(query string, tokens Tokens, does *Matches) error
 		}
 	}
 	return err
+}
+
+// refusedPart returns which of the requests in a bulk request is the first that the tokens
+// may not make, by its index.
+func refusedPart(tokens Tokens, catalog *permission.Catalog, does *Matches) int {
+	part := -1
+	for m := range does.all {
+		if !m.IsRequired() {
+			part++
+		}
+		if _, _, reason := allowedBy(tokens, catalog, m); reason != Allow {
+			break
+		}
+	}
+	return part
 }
 
 // withPayload gives a match the parameters that decide about it.

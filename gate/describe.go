@@ -27,6 +27,8 @@ type Matches struct {
 	AsGet bool
 	// Free says that it needs no permission: every good token may do it.
 	Free bool
+	// Bulk is how many requests it holds, if it is a bulk request.
+	Bulk int
 }
 
 func (m *Matches) all(yield func(permission.Match) bool) {

@@ -48,6 +48,9 @@ type Decision struct {
 	// Match is what the request does, as far as that was reached: if it does
 	// several things, the one that it was refused for.
 	Match permission.Match
+	// Bulk is how many requests a bulk request holds that was refused for a missing
+	// permission, and Part the index of the one that it is missing for.
+	Bulk, Part int
 	// Permission is the one that allowed the request, or a grant written out that did,
 	// or the permission that would have, if there is one.
 	Permission string
@@ -179,8 +182,11 @@ func (g *Gate) conclude(d *Decision, does *Matches, reason Reason, err error) {
 		all := d.Tokens
 		d.Tokens, d.Match, d.Permission, d.Reason = Decide(all, g.Catalog, does)
 		d.counts = !does.Free
-		if d.Reason == Allow {
+		switch {
+		case d.Reason == Allow:
 			d.beside = all.without(d.Tokens)
+		case d.Reason == MissingPermission && does.Bulk > 0:
+			d.Bulk, d.Part = does.Bulk, refusedPart(all, g.Catalog, does)
 		}
 	}
 	if d.Reason == Allow && d.counts && (does.Rest != nil || d.Tokens.Rest != nil) {

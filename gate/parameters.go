@@ -50,13 +50,13 @@ func (g *Gate) readParameters(r *http.Request, tokens Tokens, does *Matches) (re
 	return nil, "", nil
 }
 
-// require adds what whoever does all this must be allowed as well.
+// require adds what whoever does all this must be allowed as well, each behind what requires it.
 func (m *Matches) require(catalog *permission.Catalog) {
-	var required []permission.Match
-	for match := range m.all {
-		required = append(required, catalog.Required(match)...)
+	rest := m.Rest
+	m.Rest = catalog.Required(m.First)
+	for _, match := range rest {
+		m.Rest = append(append(m.Rest, match), catalog.Required(match)...)
 	}
-	m.Rest = append(m.Rest, required...)
 }
 
 func parameterRefusal(err error) (Reason, error) {

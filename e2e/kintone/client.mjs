@@ -44,6 +44,12 @@ await see('comment', async () => (await as('views').record.addRecordComment({ ap
 await see('many', async () => (await as('eight').record.addAllRecords({ app: 8, records: Array(2000).fill(title('x'.repeat(2500))) })).records.length)
 await see('fields', async () => Object.keys((await as('viewer').app.getFormFields({ app: 7 })).properties))
 await see('layout', async () => (await as('viewer').app.getFormLayout({ app: 7 })).layout.length)
+for (const name of ['views', 'adder']) {
+  await see('app, ' + name, async () => (await as(name).app.getApp({ id: 7 })).name)
+  await see('views, ' + name, async () => Object.keys((await as(name).app.getViews({ app: 7, lang: 'en' })).views))
+  await see('settings, ' + name, async () => (await as(name).app.getAppSettings({ app: 7 })).name)
+  await see('process, ' + name, async () => (await as(name).app.getProcessManagement({ app: 7 })).enable)
+}
 await see('delete', () => as('seven').record.deleteRecords({ app: 7, ids: [1] }))
 
 await see('no token', () => as('none').record.getRecord({ app: 7, id: 2 }))
@@ -62,6 +68,16 @@ await see('bulk with another app', () => as('seven').bulkRequest({
     { method: 'POST', api: '/k/v1/record.json', payload: { app: 8, record: title('no') } },
   ],
 }))
+await see('bulk, several', () => as('viewer').bulkRequest({
+  requests: [
+    { method: 'DELETE', api: '/k/v1/records.json', payload: { app: 7, ids: [1] } },
+    { method: 'POST', api: '/k/v1/record.json', payload: { app: 8, record: title('no') } },
+  ],
+}))
+await see('bulk of an unknown token', () => as('gone').bulkRequest({
+  requests: [{ method: 'POST', api: '/k/v1/record.json', payload: { app: 7, record: title('no') } }],
+}))
+await see('preview', () => as('views').app.getViews({ app: 7, preview: true }))
 await see('rights of another app', () => as('manager').app.updateRecordAcl({ app: 7, id: 8, rights: [] }))
 await see('of the backend', () => as('seven').record.getRecord({ app: 7, id: 99 }))
 console.log(JSON.stringify(seen))
