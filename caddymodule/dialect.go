@@ -24,6 +24,9 @@ type dialect struct {
 	brings func(h *Handler) error
 }
 
+// forbidsBy401 reports whether 401 is the answer to what is 403 elsewhere.
+func (d *dialect) forbidsBy401() bool { return d != nil && d.answer == nil }
+
 // dialects are the systems whose clients work unchanged, by name.
 var dialects = map[string]*dialect{
 	dialectKintone: {[]gate.Source{{Place: gate.Header, Name: "X-Cybozu-API-Token", List: true}}, answerKintone, kintonePermissions(), bringKintone},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -21,6 +22,22 @@ const apiTokenSite = `http://GATE {
 	reverse_proxy BACKEND
 }
 `
+
+// No 401 comes without a challenge, and nothing with one that a token changes nothing about
+// (security rule 9).
+func TestAPITokenChallenges(t *testing.T) {
+	h := Handler{API: "articles", Dialect: "apitoken"}
+	if err := h.setDialect(); err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range gate.Reasons() {
+		status := reason.Status()
+		want := status == 400 || status == 401 || status == 403
+		if got := h.challenge(&gate.Decision{Reason: reason}); strings.HasPrefix(got, `apiToken realm="articles"`) != want {
+			t.Errorf("%s: %q", reason, got)
+		}
+	}
+}
 
 // 401 for everything that is wrong with a token or with what it may do.
 func TestAPITokenAnswers(t *testing.T) {
@@ -39,26 +56,29 @@ func TestAPITokenAnswers(t *testing.T) {
 		name, method, target, header string
 		status                       int
 		code                         string
+		more                         []string
 	}{
-		{"none", "GET", "/api/articles", noToken, 401, "invalid_token"},
-		{"unknown", "GET", "/api/articles", with("unknown"), 401, "invalid_token"},
-		{"disabled", "GET", "/api/articles", with("revoked"), 401, "invalid_token"},
-		{"expired", "GET", "/api/articles", with("expired"), 401, "invalid_token"},
-		{"no permission", "POST", "/api/articles", with("finder"), 401, "missing_permission"},
-		{"read-only writes", "DELETE", "/api/articles/1", with("readonly"), 401, "missing_permission"},
-		{"another scheme", "GET", "/api/articles", g.bearer("full"), 401, "invalid_token"},
-		{"unknown, in the query", "GET", inQuery(g.tokens["unknown"].secret), noToken, 401, "invalid_token"},
-		{"in both places", "GET", inQuery(g.tokens["full"].secret), with("full"), 400, "ambiguous_credential"},
+		{"none", "GET", "/api/articles", noToken, 401, "invalid_token", nil},
+		{"unknown", "GET", "/api/articles", with("unknown"), 401, "invalid_token", nil},
+		{"disabled", "GET", "/api/articles", with("revoked"), 401, "invalid_token", nil},
+		{"expired", "GET", "/api/articles", with("expired"), 401, "invalid_token", nil},
+		{"no permission", "POST", "/api/articles", with("finder"), 401, "missing_permission", nil},
+		{"read-only writes", "DELETE", "/api/articles/1", with("readonly"), 401, "missing_permission", nil},
+		{"another scheme", "GET", "/api/articles", g.bearer("full"), 401, "invalid_token", nil},
+		{"unknown, in the query", "GET", inQuery(g.tokens["unknown"].secret), noToken, 401, "invalid_token", nil},
+		{"in both places", "GET", inQuery(g.tokens["full"].secret), with("full"), 400, "ambiguous_credential", nil},
+		{"never forwarded", "TRACE", "/api/articles", with("full"), 401, "refused_method", nil},
+		{"another method", "GET", "/api/articles", with("finder"), 401, "method_override", []string{"X-HTTP-Method-Override: DELETE"}},
 
-		{"known", "GET", "/api/articles", with("finder"), 200, ""},
-		{"as Instana writes it", "GET", "/api/articles", "Authorization: apiToken " + g.tokens["finder"].secret, 200, ""},
-		{"as SentinelOne writes it", "GET", "/api/articles", "Authorization: ApiToken " + g.tokens["finder"].secret, 200, ""},
-		{"as F5 writes it", "GET", "/api/articles", "Authorization: APIToken " + g.tokens["finder"].secret, 200, ""},
-		{"in the query", "GET", inQuery(g.tokens["finder"].secret), noToken, 200, ""},
-		{"odd characters", "GET", "/api/articles", "Authorization: apiToken " + odd, 200, ""},
-		{"odd characters in the query", "GET", inQuery(odd), noToken, 200, ""},
+		{"known", "GET", "/api/articles", with("finder"), 200, "", nil},
+		{"as Instana writes it", "GET", "/api/articles", "Authorization: apiToken " + g.tokens["finder"].secret, 200, "", nil},
+		{"as SentinelOne writes it", "GET", "/api/articles", "Authorization: ApiToken " + g.tokens["finder"].secret, 200, "", nil},
+		{"as F5 writes it", "GET", "/api/articles", "Authorization: APIToken " + g.tokens["finder"].secret, 200, "", nil},
+		{"in the query", "GET", inQuery(g.tokens["finder"].secret), noToken, 200, "", nil},
+		{"odd characters", "GET", "/api/articles", "Authorization: apiToken " + odd, 200, "", nil},
+		{"odd characters in the query", "GET", inQuery(odd), noToken, 200, "", nil},
 	} {
-		a := g.ask(test.method, test.target, test.header)
+		a := g.ask(test.method, test.target, append(test.more, test.header)...)
 		got := b.take()
 		if a.status != test.status || (len(got) == 1) != (test.code == "") {
 			t.Errorf("%s: got %d %s; want %d; %d requests reached the backend", test.name, a.status, a.body, test.status, len(got))

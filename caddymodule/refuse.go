@@ -53,7 +53,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	setPrivate(header)
 	p := describeRefusal(d, h.catalog)
 	p.id = id
-	if h.dialect != nil && h.dialect.answer == nil && p.Status == http.StatusForbidden {
+	if p.Status == http.StatusForbidden && h.dialect.forbidsBy401() {
 		p.Status, p.Title = http.StatusUnauthorized, http.StatusText(http.StatusUnauthorized)
 	}
 	if h.Errors == errorsCaddy {
@@ -175,6 +175,8 @@ func (h *Handler) challenge(d *gate.Decision) string {
 		return challenge + `, error="insufficient_scope", scope="` + d.Permission + `"`
 	case d.Reason == gate.MissingPermission:
 		return challenge + `, error="insufficient_scope"`
+	case d.Reason.Status() == http.StatusForbidden && h.dialect.forbidsBy401(): // which has one, whatever it is for
+		return challenge
 	}
 	return ""
 }
