@@ -173,13 +173,16 @@ func TestSaltIsFilledInLate(t *testing.T) {
 	if err != nil || strings.Contains(string(config), "the salt") {
 		t.Errorf("%v: %s", err, config)
 	}
-	for from, to := range map[string]string{
-		"salt {env.API_TOKEN_SALT}": "salt the-salt-itself", "{env.API_TOKEN_SALT}": "{env.EMPTY}", "API_TOKEN_SALT}": "NOWHERE_AT_ALL}",
-		"dialect strapi": "dialect apitoken",
+	for _, test := range []struct{ from, to, says string }{
+		{"salt {env.API_TOKEN_SALT}", "salt the-salt-itself", "salt must be a placeholder"},
+		{"API_TOKEN_SALT}", "EMPTY}", "salt of API articles: EMPTY is not set, or empty; set it in the environment of the gateway's process"},
+		{"API_TOKEN_SALT}", "NOWHERE_AT_ALL}", "salt of API articles: NOWHERE_AT_ALL is not set, or empty; set it in the environment of the gateway's process"},
+		{"{env.API_TOKEN_SALT}", "{file./nowhere/at-all}", "salt of API articles: {file./nowhere/at-all} is empty, or can't be read"},
+		{"dialect strapi", "dialect apitoken", "salt"},
 	} {
-		err := g.load(strings.Replace(strapiSite, from, to, 1))
-		if err == nil || strings.Contains(err.Error(), "the-salt-itself") {
-			t.Errorf("%s: %v", to, err)
+		err := g.load(strings.Replace(strapiSite, test.from, test.to, 1))
+		if err == nil || strings.Contains(err.Error(), "the-salt-itself") || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v", test.to, err)
 		}
 	}
 }

@@ -41,12 +41,17 @@ func (h *Handler) openSalt() (*gate.Salted, error) {
 	if err := h.checkSalt(); err != nil || h.Salt == "" {
 		return nil, err
 	}
-	salt, err := caddy.NewReplacer().ReplaceOrErr(h.Salt, true, true)
-	if err != nil {
-		return nil, fmt.Errorf("salt: %w", err)
-	}
-	if salt = strings.TrimRight(salt, "\r\n"); salt == "" { // files end with a newline
-		return nil, fmt.Errorf("salt: %s is empty", h.Salt)
+	salt := strings.TrimRight(caddy.NewReplacer().ReplaceAll(h.Salt, ""), "\r\n") // files end with a newline
+	if salt == "" {
+		return nil, fmt.Errorf("salt of API %s: %s", h.API, noSalt(h.Salt))
 	}
 	return gate.NewSalted(salt), nil
+}
+
+// noSalt says what to do about a placeholder for nothing.
+func noSalt(placeholder string) string {
+	if name, ok := strings.CutPrefix(strings.TrimSuffix(placeholder, "}"), "{env."); ok {
+		return name + " is not set, or empty; set it in the environment of the gateway's process"
+	}
+	return placeholder + " is empty, or can't be read"
 }
