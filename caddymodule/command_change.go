@@ -168,13 +168,16 @@ func regenerate(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	note := "It is shown only this once. The old one no longer works."
-	if t.Draft != "" {
-		note = "It is shown only this once. Until the draft holds, the old one works, and this one does not."
-	} else if overlap > 0 {
-		note = fmt.Sprintf("It is shown only this once. The old one works until %s.", moment(t.Updated.Add(overlap)))
+	note := "The old one no longer works."
+	switch {
+	case t.Draft == token.DraftCreate:
+		note = "It works once the draft holds; the one that was drafted before never will."
+	case t.Draft != "":
+		note = "Until the draft holds, the old one works, and this one does not."
+	case overlap > 0:
+		note = fmt.Sprintf("The old one works until %s.", moment(t.Updated.Add(overlap)))
 	}
-	return s.handOver(&t, secret, note)
+	return s.handOver(&t, secret, "It is shown only this once. "+note)
 }
 
 func (o *options) readOverlap() (time.Duration, error) {

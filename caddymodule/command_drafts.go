@@ -147,9 +147,13 @@ func (s *session) reportDrafts(done string, n int) error {
 }
 
 func (s *session) discardDraft(nameOrID string) error {
-	t, err := s.find(nameOrID)
-	if errors.Is(err, store.ErrNotFound) && token.IsID(nameOrID) {
-		t = token.Token{ID: nameOrID} // perhaps of a draft that can't be understood
+	id, err := s.findDraft(nameOrID)
+	if err != nil {
+		return err
+	}
+	t, err := s.find(id)
+	if errors.Is(err, store.ErrNotFound) {
+		t = token.Token{ID: id} // perhaps of a draft that can't be understood
 	} else if err != nil {
 		return err
 	}
@@ -161,6 +165,41 @@ func (s *session) discardDraft(nameOrID string) error {
 	}
 	t.Draft = ""
 	return s.report(&t, "draft discarded")
+}
+
+// findDraft returns the id of a token that has a draft, by its id or a name. While changes
+// were not staged, somebody may have made a token of the name that a draft has.
+func (s *session) findDraft(nameOrID string) (id string, err error) {
+	if token.IsID(nameOrID) {
+		return nameOrID, nil
+	}
+	drafts, err := s.drafts()
+	if err != nil && !errors.Is(err, store.ErrUnreadable) { // which have no names
+		return "", err
+	}
+	var now, then []string // those that have the name, and that will have it
+	for i := range drafts.Drafts {
+		d := &drafts.Drafts[i]
+		if d.Name == nameOrID {
+			now = append(now, d.TokenID)
+		} else if d.Drafted != nil && d.Drafted.Name == nameOrID {
+			then = append(then, d.TokenID)
+		}
+	}
+	if now == nil {
+		now = then
+	}
+	switch len(now) {
+	case 0:
+		t, err := s.find(nameOrID)
+		if err != nil {
+			return "", err
+		}
+		return "", fmt.Errorf("draft of token %s (%s): %w", describe(&t), t.ID, store.ErrNotFound)
+	case 1:
+		return now[0], nil
+	}
+	return "", fmt.Errorf("%s have the name %s; say which by its id: %s", admin.Count(len(now), "draft"), printable(nameOrID), strings.Join(now, ", "))
 }
 
 // printDrafts writes drafts for people.
