@@ -32,7 +32,20 @@ type allowance struct {
 type someOf struct {
 	permission.Operation
 
-	fixes []string
+	fixes    []string
+	nothing  bool // it fixes a value that the operation does not take, so it matches nothing
+	segments []string
+	more     bool // segments may follow
+}
+
+func newSomeOf(op permission.Operation, fixes []string) someOf {
+	s := someOf{Operation: op, fixes: fixes}
+	s.segments, s.more = segmentsOf(op)
+	s.nothing = slices.ContainsFunc(fixes, func(fix string) bool {
+		name, _, _ := strings.Cut(fix, "=")
+		return !slices.Contains(op.Captures(), name)
+	})
+	return s
 }
 
 // newAllowance returns what a token allows now; for nil that is nothing.
@@ -56,29 +69,113 @@ func newAllowance(catalog *permission.Catalog, t *token.Token, now time.Time) *a
 func (a *allowance) allOf(grant string) (all []someOf) {
 	base, fixes := permission.CutFixes(grant)
 	if op, err := permission.ParseOperation(base); err == nil {
-		return []someOf{{op, fixes}}
+		return []someOf{newSomeOf(op, fixes)}
 	}
 	for _, p := range a.catalog.Permissions() {
 		if p.Name == base || includesName(base, p.Name) {
 			for _, op := range p.Operations {
-				all = append(all, someOf{op, fixes})
+				all = append(all, newSomeOf(op, fixes))
 			}
 		}
 	}
 	return all
 }
 
-// includes reports whether whatever the other allows is allowed here as well. In doubt it is not.
-func (a *allowance) includes(other *allowance) bool {
+// includes reports whether whatever the other allows is allowed here as well, as far as some
+// of its grants go. In doubt it is not.
+func (a *allowance) includes(other *allowance, grants []string) bool {
 	switch {
 	case !other.active || a.active && a.kind == token.FullAccess:
 		return true
 	case !a.active || other.kind != a.kind:
 		return false
 	case a.kind == token.Custom:
-		return !slices.ContainsFunc(other.cover.list, func(grant string) bool { return !a.cover.has(grant) })
+		return !slices.ContainsFunc(grants, func(grant string) bool { return !a.cover.has(grant) })
 	}
 	return a.kind == token.ReadOnly
+}
+
+// all returns the grants, of a custom token.
+func (a *allowance) all() []string {
+	if a.cover == nil {
+		return nil
+	}
+	return a.cover.list
+}
+
+// concerning returns the grants that may have a say in requests that count for this. refused
+// says that they were refused: then they count for the nearest permission.
+func (a *allowance) concerning(name string, refused bool) (grants []string) {
+	if a.cover == nil {
+		return nil
+	}
+	operations := a.allOf(name)
+	if len(operations) == 0 { // nobody knows what it was
+		return a.cover.list
+	}
+	base, _ := permission.CutFixes(name)
+	names := []string{base}
+	for _, other := range a.needs(name, operations) {
+		names = append(names, other.name)
+	}
+	if refused {
+		operations = slices.DeleteFunc(operations, func(op someOf) bool { return !a.nearest(name, op) })
+	}
+	for _, grant := range a.cover.list {
+		wider, _ := permission.CutFixes(grant)
+		named := func(name string) bool { return wider == name || includesName(wider, name) || includesName(name, wider) }
+		if slices.ContainsFunc(names, named) || overlaps(a.allOf(grant), operations) {
+			grants = append(grants, grant)
+		}
+	}
+	return grants
+}
+
+// nearest reports whether requests of the operation may count for a permission when they
+// are refused: they do for the first of those that have it.
+func (a *allowance) nearest(name string, op someOf) bool {
+	var values []permission.Value
+	for _, p := range op.Parameters {
+		values = append(values, permission.Value{Place: p.Place, Name: p.Name})
+	}
+	return slices.ContainsFunc(paths(op.Operation, a.cover.deepest+1), func(path string) bool {
+		return a.catalog.Name(a.catalog.With(a.catalog.Find(op.Method, path), values)) == name
+	})
+}
+
+// needed is a permission that requests may need besides, or do need.
+type needed struct {
+	name   string
+	always bool
+}
+
+// needs returns what requests of the operations, which count for a name, need besides: by
+// the permission of that name, or by any that has one of them.
+func (a *allowance) needs(name string, operations []someOf) (all []needed) {
+	base, _ := permission.CutFixes(name)
+	for _, p := range a.catalog.Permissions() {
+		if len(p.Requires) == 0 || p.Name != base && !overlaps(a.allOf(p.Name), operations) {
+			continue
+		}
+		for _, text := range p.Requires {
+			if other, err := permission.RequiredName(text); err == nil {
+				all = append(all, needed{other, p.Name == base && other == text})
+			}
+		}
+	}
+	return all
+}
+
+// suffices reports whether requests that lacked this, by what was allowed before, lack nothing
+// else now: they may be of a permission that requires it.
+func (a *allowance) suffices(name string, before *allowance) bool {
+	return !slices.ContainsFunc(a.catalog.Permissions(), func(p permission.Permission) bool {
+		requires := slices.ContainsFunc(p.Requires, func(text string) bool {
+			other, err := permission.RequiredName(text)
+			return err == nil && other == name
+		})
+		return requires && (before.kind != token.Custom || before.grants(p.Name, before.allOf(p.Name)) != no) && a.of(p.Name) != yes
+	})
 }
 
 // of says whether requests are allowed that count for this: a permission, a grant written
@@ -101,8 +198,12 @@ func (a *allowance) of(name string) certainty {
 		return no // a type that this version does not know
 	}
 	answer := a.grants(name, operations)
-	for _, other := range a.permission(name).Requires {
-		answer = min(answer, a.required(other, operations))
+	for _, other := range a.needs(name, operations) {
+		granted := a.required(other.name, operations)
+		if !other.always {
+			granted = max(granted, unsure)
+		}
+		answer = min(answer, granted)
 	}
 	return answer
 }
@@ -141,7 +242,7 @@ func (a *allowance) marked(mark permission.Mark, op someOf) bool {
 		if p.Mark != mark {
 			continue
 		}
-		if slices.ContainsFunc(p.Operations, func(other permission.Operation) bool { return overlap(someOf{Operation: other}, op) }) {
+		if slices.ContainsFunc(p.Operations, func(other permission.Operation) bool { return overlap(newSomeOf(other, nil), op) }) {
 			return true
 		}
 	}
@@ -206,19 +307,25 @@ func (a *allowance) required(name string, operations []someOf) certainty {
 	return no
 }
 
+// overlaps reports whether any of some operations overlaps any of others.
+func overlaps(some, others []someOf) bool {
+	return slices.ContainsFunc(some, func(a someOf) bool {
+		return slices.ContainsFunc(others, func(b someOf) bool { return overlap(a, b) })
+	})
+}
+
 // overlap reports whether there can be a request that both match. In doubt there can.
 func overlap(a, b someOf) bool {
-	if a.method() != b.method() || apart(a.fixes, b.fixes) {
+	if a.method() != b.method() || a.nothing || b.nothing || apart(a, b) {
 		return false
 	}
-	x, moreX := segmentsOf(a.Operation)
-	y, moreY := segmentsOf(b.Operation)
+	x, y := a.segments, b.segments
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] && x[i] != anySegment && y[i] != anySegment {
 			return false
 		}
 	}
-	return len(x) == len(y) || len(x) > len(y) && moreY || len(y) > len(x) && moreX
+	return len(x) == len(y) || len(x) > len(y) && b.more || len(y) > len(x) && a.more
 }
 
 // method is that of what the operation matches: GET is HEAD as well.
@@ -229,17 +336,23 @@ func (s *someOf) method() string {
 	return s.Method
 }
 
-// apart reports whether both fix the same to other values.
-func apart(a, b []string) bool {
-	for _, x := range a {
+// apart reports whether both fix the same to other values: a parameter, of which a request
+// has one for the same, or a segment at the same place.
+func apart(a, b someOf) bool {
+	for _, x := range a.fixes {
 		name, _, _ := strings.Cut(x, "=")
-		for _, y := range b {
-			if x != y && strings.HasPrefix(y, name+"=") {
+		for _, y := range b.fixes {
+			if x != y && strings.HasPrefix(y, name+"=") && a.segment(name) == b.segment(name) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// segment returns which segment of the path has the value of that name, or -1 if it is a parameter.
+func (s *someOf) segment(name string) int {
+	return slices.Index(strings.Split(s.Pattern.String(), "/"), "{"+name+"}")
 }
 
 // segmentsOf returns the segments of what the operation matches, and whether more may follow.

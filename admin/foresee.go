@@ -107,17 +107,19 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 	switch {
 	case before != no && after == no:
 		p.Refused = use.Allowed
-	case before != yes && after == yes:
+	case before != yes && after == yes && will.suffices(use.Permission, was):
 		p.Allowed = use.Refused
+	case before != yes && after == yes:
+		p.Unsure = use.Refused
 	case before == yes && after == unsure:
 		p.Unsure = use.Allowed
 	case before == no && after == unsure:
 		p.Unsure = use.Refused
 	case before == unsure && after == unsure:
-		if !will.includes(was) {
+		if !will.includes(was, was.concerning(use.Permission, false)) {
 			p.Unsure += use.Allowed
 		}
-		if !was.includes(will) {
+		if !was.includes(will, will.concerning(use.Permission, true)) {
 			p.Unsure += use.Refused
 		}
 	}
@@ -140,7 +142,7 @@ func (a *Answers) addUncounted(total token.PermissionUse, counted []token.Permis
 		a.Refused += total.Allowed
 	case !was.active && will.active:
 		a.Unsure += total.Refused
-	case was.active && will.active && !will.includes(was):
+	case was.active && will.active && !will.includes(was, was.all()):
 		a.Unsure += total.Allowed
 	}
 }

@@ -35,6 +35,12 @@ func answersCatalog(t *testing.T) store.Catalog {
 	add("mixed.both", "", "", "GET /mixed", "POST /mixed")
 	add("record.view", "", "", "GET /record.json?app={app}")
 	add("record.edit", "", "record.view", "PUT /record.json?app={app}")
+	add("record.add", "", "", "POST /record.json json:app={app}", "GET /form.json?app={app}")
+	add("record.delete", "", "", "DELETE /record.json?app={app}")
+	add("app.form", "", "", "GET /form.json?app={app}", "GET /apps.json")
+	add("record.put", "", "record.add if json:upsert", "PUT /put.json")
+	add("at.first", "", "", "GET /at/{app}/{id}")
+	add("at.second", "", "", "GET /at/{id}/{app}")
 	add("query.articles", "", "", "query articles")
 	add("near.any", "", "", "GET /near/{id}")
 	add("near.one", "", "", "GET /near/one")
@@ -72,6 +78,13 @@ func TestForeseenAnswers(t *testing.T) {
 		{"for other values", token.Custom, "record.view app=7", edit(token.Custom, "record.view app=8"), "record.view app=7,record.view", "record.view 0 0 11,record.view app=7 10 0 0"},
 		{"for more values", token.Custom, "record.view app=7", edit(token.Custom, "record.view app=7", "record.view app=8"), "record.view app=7,record.view", "record.view 0 0 1"},
 		{"for all values", token.Custom, "record.view app=7", edit(token.Custom, "record.view"), "record.view app=7,record.view", "record.view 0 1 0"},
+		{"one more for a value", token.Custom, "record.view app=7,record.add app=7", edit(token.Custom, "record.view app=7", "record.add app=7", "record.delete app=7"), "record.view,record.add,record.delete", "record.delete 0 0 1"},
+		{"one for another value", token.Custom, "record.delete app=7,record.add app=7", edit(token.Custom, "record.delete app=8", "record.add app=7"), "record.delete,record.add", "record.delete 0 0 11"},
+		{"what counts for a nearer one", token.Custom, "record.add app=7,record.delete app=7", edit(token.Custom, "record.add app=7", "record.delete app=7", "app.form app=8"), "record.add,record.delete,app.form", "app.form 0 0 1"},
+		{"what is for no value", token.Custom, "app.form", edit(token.Custom, "app.* app=7"), "GET /apps.json", "GET /apps.json 10 0 0"},
+		{"at another place", token.Custom, "at.second app=7", edit(token.Custom, "at.first app=8"), "at.second app=7", "at.second app=7 0 0 10"},
+		{"what it may require", token.Custom, "record.put", edit(token.Custom, "article.find"), "record.put", "record.put 10 0 0"},
+		{"what may require more", token.Custom, "record.put", edit(token.Custom, "record.add"), "record.add", "record.add 0 0 1"},
 		{"what it requires", token.Custom, "record.edit,record.view", edit(token.Custom, "record.edit"), "record.edit,record.view", "record.edit 10 0 0,record.view 10 0 0"},
 		{"by another permission", token.Custom, "near.one", edit(token.Custom, "near.any"), "near.one", ""},
 		{"GraphQL", token.Custom, "query.articles", edit(token.Custom, "article.find"), "query.articles", "query.articles 10 0 0"},
