@@ -116,18 +116,25 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 	case before == no && after == unsure:
 		p.Unsure = use.Refused
 	case before == unsure && after == unsure:
-		if !will.includes(was, was.concerning(use.Permission, false)) {
-			p.Unsure += use.Allowed
-		}
-		if !was.includes(will, will.concerning(use.Permission, true)) {
-			p.Unsure += use.Refused
-		}
+		p.Unsure = stillUnsure(use, was, will)
 	}
 	if p.Refused+p.Allowed+p.Unsure == 0 {
 		return
 	}
 	a.Refused, a.Allowed, a.Unsure = a.Refused+p.Refused, a.Allowed+p.Allowed, a.Unsure+p.Unsure
 	a.Permissions = append(a.Permissions, p)
+}
+
+// stillUnsure returns how many of the requests that count for one permission may be answered
+// otherwise, where nothing is sure before and after: by the grants that have a say in them.
+func stillUnsure(use token.PermissionUse, was, will *allowance) (n uint64) {
+	if !will.includes(was, was.concerning(use.Permission, false)) {
+		n += use.Allowed
+	}
+	if !was.includes(will, will.concerning(use.Permission, true)) {
+		n += use.Refused
+	}
+	return n
 }
 
 // addUncounted adds what becomes of requests that count for no permission: they were

@@ -84,8 +84,10 @@ func newForeseeing(t *testing.T, permissions []permission.Permission) *foreseein
 		t.Fatal(err)
 	}
 	f := &foreseeing{rand: rand.New(rand.NewPCG(7, 8)), catalog: catalog}
-	bases := []string{"GET /near/one", "GET /near/*", "GET /place/{app}/{id}", "POST /near/one", "GET /record.json", "GET /record.json?app={app}",
-		"PUT /record.json json:app={app}", "query *", "query articles", "mutation *", "GET /k/v1/*", "PUT /k/v1/record.json json:app={app}", "GET /{root}/v1/app.json"}
+	bases := []string{
+		"GET /near/one", "GET /near/*", "GET /place/{app}/{id}", "POST /near/one", "GET /record.json", "GET /record.json?app={app}",
+		"PUT /record.json json:app={app}", "query *", "query articles", "mutation *", "GET /k/v1/*", "PUT /k/v1/record.json json:app={app}", "GET /{root}/v1/app.json",
+	}
 	for _, p := range permissions {
 		bases = append(bases, p.Name, permission.Resource(p.Name)+".*")
 		f.ops = append(f.ops, p.Operations...)
