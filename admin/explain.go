@@ -2,10 +2,15 @@ package admin
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/permission/graphql"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -14,7 +19,7 @@ type Explanation struct {
 	gate.Explanation
 	// Operations are those of the catalog that the request is, as they are written there.
 	Operations []string
-	// Parts explains each of the requests that a bulk request holds.
+	// Parts explains each of the requests that a bulk request holds, or each root field.
 	Parts []Explanation
 }
 
@@ -32,6 +37,9 @@ type ExplanationRecord struct {
 	Parts       []ExplanationRecord `json:"parts"`
 }
 
+// PageProblem is what to know about a request for a path of GraphQL without a document.
+const PageProblem = "the path is one of GraphQL, and this a request without a document, as for a page such as GraphiQL; with one, its root fields decide"
+
 // Record returns the explanation in the form in which it leaves the service.
 func (e *Explanation) Record() ExplanationRecord {
 	r := ExplanationRecord{
@@ -39,8 +47,11 @@ func (e *Explanation) Record() ExplanationRecord {
 		Permissions: append([]string{}, e.Permissions...), Grants: append([]string{}, e.Grants...), Lacks: append([]string{}, e.Lacks...),
 		Problem: e.Almost, Parts: []ExplanationRecord{},
 	}
-	if e.Err != nil {
+	switch {
+	case e.Err != nil:
 		r.Problem = e.Err.Error()
+	case e.Page:
+		r.Problem = PageProblem
 	}
 	for i := range e.Parts {
 		r.Parts = append(r.Parts, e.Parts[i].Record())
@@ -64,15 +75,57 @@ func (s *Service) Explain(ctx context.Context, actor Actor, id string, asked gat
 	if present.Draft == token.DraftCreate { // its secret is as unknown as any
 		return Explanation{Explanation: gate.Explanation{Reason: gate.UnknownToken}}, nil
 	}
-	catalog, err := s.compiled(ctx, s.store, present.API)
+	c, err := s.catalog(ctx, s.store, present.API)
 	if err != nil {
 		return Explanation{}, err
 	}
-	e, err := gate.Explain(present, catalog, asked, s.now())
+	catalog, err := compile(&c)
 	if err != nil {
-		return Explanation{}, problem("path", "%v", err)
+		return Explanation{}, err
 	}
-	return explanation(catalog, e), nil
+	return s.explain(&present, &c, catalog, asked)
+}
+
+// explain decides as every gate of the API does: where they have GraphQL in different
+// ways, one that refuses the request speaks for all.
+func (s *Service) explain(t *token.Token, c *store.Catalog, catalog *permission.Catalog, asked gate.Asked) (told Explanation, err error) {
+	ways := c.GraphQL
+	if permission.IsKind(asked.Method) { // gates without know no fields
+		ways = slices.DeleteFunc(slices.Clone(ways), func(way store.GraphQL) bool { return len(way.Paths) == 0 })
+	}
+	if len(ways) == 0 {
+		ways = []store.GraphQL{{}}
+	}
+	for i, way := range ways {
+		graphQL, err := gateGraphQL(way)
+		if err != nil {
+			return Explanation{}, fmt.Errorf("GraphQL of API %s: %w", c.API, err)
+		}
+		e, err := gate.Explain(*t, catalog, graphQL, asked, s.now())
+		if err != nil {
+			return Explanation{}, problem("path", "%v", err)
+		}
+		if i == 0 || !e.Reason.Allows() {
+			told = explanation(catalog, e)
+		}
+		if !e.Reason.Allows() {
+			break
+		}
+	}
+	return told, nil
+}
+
+// gateGraphQL is what a gate has by default beside what is known of it; nil if it has no
+// GraphQL. It remembers no documents from one request to another.
+func gateGraphQL(way store.GraphQL) (*gate.GraphQL, error) {
+	if len(way.Paths) == 0 {
+		return nil, nil
+	}
+	paths, err1 := permission.NewPaths(way.Paths)
+	reader, err2 := graphql.New(graphql.DefaultLimits)
+	return &gate.GraphQL{
+		Paths: paths, Reader: reader, MaxBody: graphql.DefaultLimits.Body, Introspection: gate.Introspection(way.Introspection),
+	}, errors.Join(err1, err2)
 }
 
 func explanation(catalog *permission.Catalog, e gate.Explanation) Explanation {

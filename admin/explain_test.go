@@ -1,11 +1,14 @@
 package admin_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/gate"
+	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -38,6 +41,56 @@ func TestExplain(t *testing.T) {
 		_, err := f.Explain(t.Context(), operator, custom.ID, gate.Asked{Method: method, Target: path})
 		if fields := problems(t, err); fields != "method" && fields != "path" {
 			t.Errorf("%s %s: got %v", method, path, err)
+		}
+	}
+}
+
+// Where gates have GraphQL in different ways, all of them must allow the request. What a
+// document can have explained is bounded.
+func TestExplainGraphQL(t *testing.T) {
+	f := newFixture(t)
+	path, err := permission.ParsePattern("/graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(introspection string) store.GraphQL {
+		return store.GraphQL{Paths: []permission.Pattern{path}, Introspection: introspection}
+	}
+	custom, _ := f.create(t, func(d *admin.NewToken) { d.Grants = []string{"POST /graphql", "query *", "query __schema"} })
+	fields := func(n int) string {
+		text := ""
+		for i := range n {
+			text += fmt.Sprintf(" f%d", i)
+		}
+		return `{"query":"{` + text + `}"}`
+	}
+	c := catalog(t, "articles")
+	for _, test := range []struct {
+		ways               []store.GraphQL
+		method, path, body string
+		want               gate.Reason // none if it can't be explained
+	}{
+		{nil, "POST", "/graphql", fields(1), gate.Allow},
+		{[]store.GraphQL{{}, with("grant")}, "POST", "/graphql", fields(1), gate.Allow},
+		{[]store.GraphQL{{}, with("grant")}, "POST", "/graphql", `{"query":"mutation { a }"}`, gate.MissingPermission},
+		{[]store.GraphQL{with("allow"), with("deny")}, "POST", "/graphql", `{"query":"{ __schema { types } }"}`, gate.RefusedIntrospection},
+		{[]store.GraphQL{with("deny"), with("grant")}, "query", "__schema", "", gate.RefusedIntrospection},
+		{[]store.GraphQL{{}, with("grant")}, "query", "__schema", "", gate.Allow},
+		{[]store.GraphQL{with("grant")}, "query", "__type", "", gate.MissingPermission},
+		{[]store.GraphQL{with("allow")}, "query", "__type", "", gate.Allow},
+		{[]store.GraphQL{with("grant")}, "query", strings.Repeat("a", 300), "", gate.AmbiguousRequest},
+		{[]store.GraphQL{with("grant")}, "POST", "/graphql", `{"query":"{ ` + strings.Repeat("a", 300) + ` }"}`, gate.AmbiguousRequest},
+		{[]store.GraphQL{with("grant")}, "POST", "/graphql", fields(50), gate.Allow},
+		{[]store.GraphQL{with("grant")}, "POST", "/graphql", fields(51), ""},
+	} {
+		c.GraphQL = test.ways
+		saveCatalog(t, f.store, c)
+		e, err := f.Explain(t.Context(), operator, custom.ID, gate.Asked{Method: test.method, Target: test.path, JSON: test.body})
+		if e.Reason != test.want || (err != nil) != (test.want == "") {
+			t.Errorf("%v: %s %s %s: %s, %v; want %s", test.ways, test.method, test.path, test.body, e.Reason, err, test.want)
+		}
+		if e.Reason == gate.AmbiguousRequest && len(e.Permissions)+len(e.Grants) > 0 {
+			t.Errorf("%s %s has permissions that say nothing about it: %v, %v", test.method, test.path, e.Permissions, e.Grants)
 		}
 	}
 }

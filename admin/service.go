@@ -123,7 +123,7 @@ func (s *Service) catalogs(ctx context.Context, r store.Reader) ([]store.Catalog
 	}
 	if i := indexAPI(all, ManagementAPI); i >= 0 {
 		// What its tokens may do is said here alone, and what changes about them holds at once.
-		all[i].Permissions, all[i].Staged = ManagementPermissions(), false
+		all[i].Permissions, all[i].GraphQL, all[i].Staged = ManagementPermissions(), nil, false
 	}
 	slices.SortFunc(all, func(a, b store.Catalog) int { return strings.Compare(a.API, b.API) })
 	return all, nil
@@ -154,12 +154,17 @@ func (s *Service) compiled(ctx context.Context, r store.Reader, api string) (*pe
 	if err != nil {
 		return nil, err
 	}
+	compiled, err := compile(&c)
+	if err == nil && memo != nil {
+		memo.compiled[api] = compiled
+	}
+	return compiled, err
+}
+
+func compile(c *store.Catalog) (*permission.Catalog, error) {
 	compiled, err := permission.NewCatalog(c.Permissions)
 	if err != nil {
-		return nil, fmt.Errorf("catalog of API %s: %w", api, err)
-	}
-	if memo != nil {
-		memo.compiled[api] = compiled
+		return nil, fmt.Errorf("catalog of API %s: %w", c.API, err)
 	}
 	return compiled, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokenreeve/tokenreeve/admin/ui"
 	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
 )
 
 func init() {
@@ -49,12 +50,13 @@ type App struct {
 	handlers []*Handler
 	admins   []*Admin
 	catalogs map[string]*permission.Catalog
-	staged   map[string]bool     // APIs whose changes are drafts first
-	places   map[string]ui.Place // of the APIs, for the pages; set by Start
-	runtime  *runtime            // set by Start, released by Cleanup
-	started  chan struct{}       // closed when Start is done, or can't be any more
-	once     sync.Once           // for closing it
-	replaced chan struct{}       // closed when Cleanup has released the runtime
+	staged   map[string]bool            // APIs whose changes are drafts first
+	graphQL  map[string][]store.GraphQL // of the APIs, of all of their gates
+	places   map[string]ui.Place        // of the APIs, for the pages; set by Start
+	runtime  *runtime                   // set by Start, released by Cleanup
+	started  chan struct{}              // closed when Start is done, or can't be any more
+	once     sync.Once                  // for closing it
+	replaced chan struct{}              // closed when Cleanup has released the runtime
 	saving   sync.WaitGroup
 }
 
@@ -80,7 +82,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // `caddy validate` as well.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.ctx, a.logger = ctx, ctx.Logger()
-	a.catalogs, a.staged = map[string]*permission.Catalog{}, map[string]bool{}
+	a.catalogs, a.staged, a.graphQL = map[string]*permission.Catalog{}, map[string]bool{}, map[string][]store.GraphQL{}
 	a.started, a.replaced = make(chan struct{}), make(chan struct{})
 	a.settings = settings{
 		cacheSize:     100_000,
@@ -142,6 +144,7 @@ func within[T ~int64](name string, value, least, most T) error {
 // API, which gates of the same API share.
 func (a *App) register(h *Handler, catalog *permission.Catalog) (*permission.Catalog, error) {
 	a.handlers = append(a.handlers, h)
+	a.graphQL[h.API] = addGraphQL(a.graphQL[h.API], h.GraphQL)
 	if other, ok := a.catalogs[h.API]; ok {
 		if !other.Same(catalog) {
 			return nil, fmt.Errorf("API %q is configured twice with different permissions; give both the same, or one of them another name", h.API)

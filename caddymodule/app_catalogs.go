@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
@@ -47,7 +46,8 @@ func (a *App) saveCatalogs() error {
 	}
 	changed := maps.Clone(a.catalogs)
 	for _, c := range saved {
-		if catalog, ok := changed[c.API]; ok && c.Staged == a.staged[c.API] && sameJSON(c.Permissions, catalog.Permissions()) {
+		catalog, ok := changed[c.API]
+		if ok && c.Staged == a.staged[c.API] && sameJSON(c.Permissions, catalog.Permissions()) && sameJSON(c.GraphQL, graphQLOf(a.graphQL[c.API])) {
 			delete(changed, c.API)
 		}
 	}
@@ -56,7 +56,9 @@ func (a *App) saveCatalogs() error {
 	}
 	return s.Change(ctx, func(tx store.Tx) error {
 		for api, catalog := range changed {
-			c := store.Catalog{API: api, Permissions: catalog.Permissions(), Staged: a.staged[api], Updated: time.Now().UTC()}
+			c := store.Catalog{
+				API: api, Permissions: catalog.Permissions(), GraphQL: graphQLOf(a.graphQL[api]), Staged: a.staged[api], Updated: time.Now().UTC(),
+			}
 			if err := tx.SaveCatalog(ctx, c); err != nil {
 				return err
 			}
@@ -65,7 +67,7 @@ func (a *App) saveCatalogs() error {
 	})
 }
 
-func sameJSON(a, b []permission.Permission) bool {
+func sameJSON[T any](a, b []T) bool {
 	x, err1 := json.Marshal(a)
 	y, err2 := json.Marshal(b)
 	return err1 == nil && err2 == nil && string(x) == string(y)

@@ -21,6 +21,8 @@ import (
 type gatewayConfig struct {
 	store StoreConfig
 	known []store.Catalog // of the APIs that the configuration protects
+	// graphQL is that of each API, of all of its gates.
+	graphQL map[string][]store.GraphQL
 	// unsalted are those of known with a gate that has no salt.
 	unsalted []string
 }
@@ -46,7 +48,11 @@ func readConfig(file, adapter string) (gatewayConfig, error) {
 	}
 	config := gatewayConfig{store: parsed.Apps.APITokens.Store}
 	config.store.poll = parsed.Apps.APITokens.Invalidation.poll()
-	return config, config.addCatalogs(parsed.Apps.HTTP)
+	err = config.addCatalogs(parsed.Apps.HTTP)
+	for i, c := range config.known {
+		config.known[i].GraphQL = graphQLOf(config.graphQL[c.API])
+	}
+	return config, err
 }
 
 // loadQuietly keeps the log lines of Caddy's loader away from the terminal: they
@@ -105,6 +111,7 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 		Dialect     string                  `json:"dialect"`
 		Salt        string                  `json:"salt"`
 		Changes     string                  `json:"changes"`
+		GraphQL     *GraphQL                `json:"graphql"`
 	}
 	if err := json.Unmarshal(node, &handler); err != nil {
 		return fmt.Errorf("reading an api_tokens handler: %w", err)
@@ -115,6 +122,10 @@ func (c *gatewayConfig) addHandler(node json.RawMessage) error {
 	c.add(store.Catalog{
 		API: handler.API, Permissions: withDialect(handler.Dialect, handler.Permissions), Staged: handler.Changes == changesStaged,
 	})
+	if c.graphQL == nil {
+		c.graphQL = map[string][]store.GraphQL{}
+	}
+	c.graphQL[handler.API] = addGraphQL(c.graphQL[handler.API], handler.GraphQL)
 	if handler.Salt == "" {
 		c.unsalted = append(c.unsalted, handler.API)
 	}

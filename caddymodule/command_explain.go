@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -27,11 +28,13 @@ func explainCommand(o *options) *cobra.Command {
 which permission is missing. Ends with code 0 if the request is allowed, and 4
 if it is refused.`,
 		Example: `  caddy api-tokens explain ci GET /api/articles/42
-  caddy api-tokens explain ci POST /k/v1/record.json --json-body '{"app": 7}'`,
+  caddy api-tokens explain ci POST /k/v1/record.json --json-body '{"app": 7}'
+  caddy api-tokens explain ci POST /graphql --json-body '{"query": "{ articles { id } }"}'
+  caddy api-tokens explain ci query articles`,
 		Args: exactly(3, form),
 	}
 	var body string
-	cmd.Flags().StringVar(&body, "json-body", "", "body of the request, if permissions of the API go by what is in it")
+	cmd.Flags().StringVar(&body, "json-body", "", "body of the request, if permissions of the API go by what is in it, or the path is one of GraphQL")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		allowed := false
 		err := o.run(func(s *session, args []string) (err error) {
@@ -78,6 +81,9 @@ func verdict(t *token.Token, e *admin.Explanation) string {
 		text = "allowed: "
 	}
 	text += escapeControl(because(t, e)) + "\n"
+	if e.Page {
+		text += "note: " + admin.PageProblem + "\n"
+	}
 	if len(e.Operations) > 0 {
 		text += fmt.Sprintf("matched: %s (%s)\n", printable(strings.Join(e.Operations, ", ")), strings.Join(e.Permissions, ", "))
 	}
@@ -86,6 +92,11 @@ func verdict(t *token.Token, e *admin.Explanation) string {
 
 // because says in words why a request is decided on as it is.
 func because(t *token.Token, e *admin.Explanation) string {
+	fields := len(e.Parts) > 0 && permission.IsKind(e.Parts[0].Match.Method)
+	refused := slices.IndexFunc(e.Parts, func(part admin.Explanation) bool { return !part.Reason.Allows() })
+	if fields && refused >= 0 {
+		e = &e.Parts[refused] // the path is no operation that it could lack
+	}
 	switch {
 	case t.Draft == token.DraftCreate:
 		return "the token is a draft, and refused as unknown until its API is updated"
@@ -99,8 +110,12 @@ func because(t *token.Token, e *admin.Explanation) string {
 		return e.Err.Error() + opening(e.Err)
 	case e.Reason == gate.RefusedMethod:
 		return "requests of this method are never forwarded, for anyone"
+	case e.Reason == gate.RefusedIntrospection:
+		return "nobody may ask for the schema (introspection deny)"
 	case !e.Reason.Allows():
 		return string(e.Reason)
+	case fields:
+		return "each of its root fields is"
 	case len(e.Parts) > 0:
 		return "each of its requests is"
 	case t.Type == token.Custom && len(e.Grants) == 0:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/permission/graphql"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -30,9 +31,11 @@ type Explanation struct {
 	Grants []string
 	// Match is what the request does, with the values of its parameters.
 	Match permission.Match
-	// Parts explains each of the requests that a bulk request holds: the token must be
-	// allowed all of them.
+	// Parts explains each of the requests that a bulk request holds, and each of the root
+	// fields of a GraphQL request: the token must be allowed all of them.
 	Parts []Explanation
+	// Page says that the path is one of GraphQL, and that the request has no document.
+	Page bool
 	// Err says what is ambiguous about the request, or wrong with the token's record.
 	Err error
 }
@@ -41,32 +44,47 @@ type Explanation struct {
 // behind a kind of GraphQL operations the name of a root field; JSON is a body, or "".
 type Asked struct{ Method, Target, JSON string }
 
-// Explain decides about a request as Check would, for people. It returns an error if
-// the target is not a URL or a name at all.
-func Explain(t token.Token, catalog *permission.Catalog, asked Asked, now time.Time) (Explanation, error) {
+// Explain decides about a request as Check would, for people. graphQL is nil for an API
+// without. It returns an error if the target is not a URL or a name at all.
+func Explain(t token.Token, catalog *permission.Catalog, graphQL *GraphQL, asked Asked, now time.Time) (Explanation, error) {
 	tokens, reason := usable(Tokens{First: &Known{Token: t}}, t.API, now)
-	does, bulk, described, err := describeFor(asked, catalog, tokens)
+	x := &explainer{tokens: tokens, catalog: catalog, graphQL: graphQL}
+	described, err := x.describe(asked)
 	if _, bad := errors.AsType[*targetError](err); bad {
 		return Explanation{}, err
 	}
 	if reason == "" {
 		reason = described
 	}
-	if bulk == nil || described != "" {
-		return explain(tokens, catalog, &does, reason, err), nil
+	if x.whole == nil || described != "" {
+		e := explain(tokens, catalog, &x.does, reason, err)
+		e.Page = x.page
+		return e, nil
 	}
-	e := Explanation{Operation: bulk.String(), Match: *bulk}
-	for m := range does.all {
+	e := Explanation{Operation: x.whole.String(), Match: *x.whole}
+	for m := range x.does.all {
 		if m.IsRequired() {
 			continue
 		}
-		part := explain(tokens, catalog, &Matches{First: m, Rest: catalog.Required(m)}, reason, nil)
+		part := explain(tokens, catalog, &Matches{First: m, Rest: catalog.Required(m), Override: x.does.Override}, reason, nil)
 		e.Parts = append(e.Parts, part)
 		if e.Reason == "" || e.Reason == Allow {
 			e.Reason, e.Lacks, e.Almost, e.Err = part.Reason, part.Lacks, part.Almost, part.Err
 		}
 	}
 	return e, nil
+}
+
+// explainer finds out what a request does, as a gate would.
+type explainer struct {
+	tokens  Tokens
+	catalog *permission.Catalog
+	graphQL *GraphQL
+
+	does Matches
+	// whole is what a request is of which each part is explained, or nil.
+	whole *permission.Match
+	page  bool // as in Explanation
 }
 
 // explain decides about what was described, if nothing speaks against it yet.
@@ -110,47 +128,100 @@ func (t Tokens) Lacking(catalog *permission.Catalog, m permission.Match) []strin
 	return lacking
 }
 
-// targetError is something that no request can be for.
+// targetError is something that no request can be for, or that is not explained.
 type targetError struct{ problem string }
 
 func (e *targetError) Error() string { return e.problem }
 
-// describeFor says what a request does. bulk is what a request is that holds others,
-// or nil.
-func describeFor(asked Asked, catalog *permission.Catalog, tokens Tokens) (does Matches, bulk *permission.Match, reason Reason, err error) {
+// describe says what a request does.
+func (x *explainer) describe(asked Asked) (reason Reason, err error) {
 	if permission.IsKind(asked.Method) {
-		does, err = describeField(asked.Method, asked.Target, catalog)
-		if err == nil {
-			does.require(catalog)
-		}
-		return does, nil, "", err
+		return x.describeField(asked.Method, asked.Target)
 	}
 	r, err := asked.request()
 	if err != nil {
-		return does, nil, "", err
+		return "", err
 	}
-	does, reason, err = Describe(r, catalog, nil)
-	if reason != "" || tokens.mayAll() {
-		return does, nil, reason, err
+	x.does, reason, err = Describe(r, x.catalog, nil)
+	if reason != "" {
+		return reason, err
 	}
-	g := &Gate{Catalog: catalog}
-	if g.isBulk(&does) {
-		whole := does.First
-		bulk = &whole
+	if x.graphQL.concerns(&x.does) && !(x.tokens.mayAll() && x.graphQL.Introspection != IntrospectionDeny) {
+		return x.describeGraphQL(r)
 	}
-	read, reason, err := g.readParameters(r, tokens, &does)
+	if x.tokens.mayAll() {
+		return "", nil
+	}
+	g := &Gate{Catalog: x.catalog}
+	if g.isBulk(&x.does) {
+		whole := x.does.First
+		x.whole = &whole
+	}
+	read, reason, err := g.readParameters(r, x.tokens, &x.does)
 	if read != nil {
 		read(r)
-		_, reason, err = g.readParameters(r, tokens, &does)
+		_, reason, err = g.readParameters(r, x.tokens, &x.does)
 	}
-	return does, bulk, reason, err
+	return reason, err
 }
 
-func describeField(kind, name string, catalog *permission.Catalog) (Matches, error) {
+func (x *explainer) describeField(kind, name string) (reason Reason, err error) {
 	if _, err := permission.ParseOperation(kind + " " + name); err != nil {
-		return Matches{}, &targetError{err.Error()}
+		return "", &targetError{err.Error()}
 	}
-	return Matches{First: catalog.FindField(kind, name), Free: kind == permission.Query && name == typename}, nil
+	q := x.graphQL
+	if q == nil {
+		q = &GraphQL{}
+	}
+	if x.tokens.mayAll() && q.Introspection != IntrospectionDeny {
+		x.does.First = x.catalog.FindField(kind, name)
+		return "", nil
+	}
+	reason, err = q.lookUp(&x.does, []graphql.Field{{Kind: graphql.Kind(kind), Name: name}}, x.catalog)
+	if x.does.Free || x.does.First.Method == "" { // lookUp says the one of no field in particular, the other of a bad one
+		x.does.First = x.catalog.FindField(kind, name)
+	}
+	x.does.require(x.catalog)
+	return reason, err
+}
+
+// mostParts is how many root fields are explained at once: each is a decision of its own,
+// and a document of a few kilobytes can have thousands.
+const mostParts = 50
+
+var (
+	errNoDocument = badRequest("the path is one of GraphQL, where the document decides: give it in the JSON body or in the query, or ask for its root fields")
+	errUnknown    = &graphql.Error{Code: graphql.NotFound, Problem: "the request has the hash of a document, and which documents a gate knows is not known here; give the document"}
+)
+
+// describeGraphQL says what a request does whose document decides.
+func (x *explainer) describeGraphQL(r *http.Request) (reason Reason, err error) {
+	sent := x.does.First
+	read, reason, err := x.graphQL.describe(r, &x.does, x.catalog)
+	switch {
+	case read != nil && r.ContentLength == 0:
+		reason, err = AmbiguousRequest, errNoDocument
+	case read != nil:
+		read(r)
+		_, reason, err = x.graphQL.describe(r, &x.does, x.catalog)
+	}
+	if reason == UnknownDocument {
+		err = errUnknown
+	}
+	if err != nil { // grants of the path say nothing about it
+		x.does.First = permission.Match{Method: sent.Method, Path: sent.Path}
+	}
+	if reason != "" {
+		return reason, err
+	}
+	x.page = x.does.First.String() == sent.String()
+	if fields := 1 + len(x.does.Rest); fields > mostParts {
+		return "", &targetError{fmt.Sprintf("its document has %d different root fields; ask for %d at most at a time", fields, mostParts)}
+	} else if fields > 1 {
+		x.whole = &sent
+	}
+	x.does.require(x.catalog)
+	return "", nil
 }
 
 // request returns the request, as it would come.
@@ -159,7 +230,7 @@ func (a Asked) request() (*http.Request, error) {
 	if err != nil || a.Target[0] != '/' {
 		return nil, &targetError{fmt.Sprintf("%q is not a path; write for example /api/articles/42", a.Target)}
 	}
-	r := &http.Request{Method: a.Method, URL: u, Header: http.Header{}, ProtoMajor: 1}
+	r := &http.Request{Method: a.Method, URL: u, Header: http.Header{}, Body: http.NoBody, ProtoMajor: 1}
 	if a.Method == permission.WebSocket {
 		r.Method = http.MethodGet
 		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}

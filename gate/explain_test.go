@@ -41,7 +41,7 @@ func TestExplainParameters(t *testing.T) {
 		{"record.* app=7", "PUT", "/k/v1/records.json", `{"app":7,"upsert":true}`, Allow, ""},
 		{"PUT /k/v1/records.json", "PUT", "/k/v1/records.json", `{"app":8,"upsert":true}`, MissingPermission, "record.view"},
 	} {
-		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, Asked{test.method, test.target, test.body}, now)
+		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, nil, Asked{test.method, test.target, test.body}, now)
 		if err != nil || e.Reason != test.want || strings.Join(e.Lacks, " ") != test.lacks || (e.Reason == Allow) != (len(e.Grants) > 0 && test.want == Allow) {
 			t.Errorf("%s: %s %s %s: %+v, %v", test.grant, test.method, test.target, test.body, e, err)
 		}
@@ -60,7 +60,7 @@ func TestExplainSaysWhatIsNotThere(t *testing.T) {
 		{"record.* app=7", "GET", "/k/v1/none.json", "", ""},
 		{"record.* app=7", "GET", "/k/v1/record.json?app=8", "", ""},
 	} {
-		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, Asked{test.method, test.target, test.body}, time.Now())
+		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, nil, Asked{test.method, test.target, test.body}, time.Now())
 		if err != nil || e.Reason != MissingPermission || e.Almost != test.want {
 			t.Errorf("%s %s %s: %q (%s, %v), want %q", test.method, test.target, test.body, e.Almost, e.Reason, err, test.want)
 		}
@@ -95,7 +95,7 @@ func TestExplainBulk(t *testing.T) {
 		tok := newToken("x", token.Custom, test.grants...)
 		s.put(secret, tok)
 		g.Resolver.Invalidate([]token.Digest{token.Hash(secret)})
-		e, err := Explain(tok, g.Catalog, Asked{"POST", path, body}, time.Now())
+		e, err := Explain(tok, g.Catalog, nil, Asked{"POST", path, body}, time.Now())
 		var parts []Reason
 		for _, part := range e.Parts {
 			parts = append(parts, part.Reason)
@@ -179,7 +179,7 @@ func TestExplainAgreesWithCheck(t *testing.T) {
 				r.Header["Connection"], r.Header["Upgrade"] = []string{"keep-alive, upgrade"}, []string{"websocket"}
 			}
 			d := g.Check(r)
-			e, err := Explain(tok, g.Catalog, Asked{Method: method, Target: target}, now)
+			e, err := Explain(tok, g.Catalog, nil, Asked{Method: method, Target: target}, now)
 			what := fmt.Sprintf("%s %s with %s %q", method, target, tok.Type, tok.Grants)
 			if err != nil || e.Reason != d.Reason {
 				t.Fatalf("%s: explained as %q, decided %q (%v, %v)", what, e.Reason, d.Reason, err, d.Err)
@@ -207,7 +207,7 @@ func checkExplanation(t *testing.T, what string, tok token.Token, e Explanation,
 
 func TestExplainRefusesWhatIsNoPath(t *testing.T) {
 	for _, target := range []string{"", "api/articles", "a b", "/a\x00"} {
-		if _, err := Explain(newToken("a", token.FullAccess), articles(t), Asked{Method: "GET", Target: target}, time.Now()); err == nil || !strings.Contains(err.Error(), "not a path") {
+		if _, err := Explain(newToken("a", token.FullAccess), articles(t), nil, Asked{Method: "GET", Target: target}, time.Now()); err == nil || !strings.Contains(err.Error(), "not a path") {
 			t.Errorf("%q: %v", target, err)
 		}
 	}

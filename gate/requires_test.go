@@ -49,7 +49,7 @@ func TestRequiredOverGraphQL(t *testing.T) {
 		tok := newToken("x", token.Custom, strings.Split(x.grants, ",")...)
 		store.put(mint(uint64(i)), tok)
 		kintoneRow{[]int{i}, "POST", "/graphql", jsonType, `{"query":"` + x.document + `"}`, x.want, nil}.decide(t, g)
-		e, err := Explain(tok, catalog, Asked{Method: permission.Mutation, Target: x.field}, time.Now())
+		e, err := Explain(tok, catalog, nil, Asked{Method: permission.Mutation, Target: x.field}, time.Now())
 		if err != nil || e.Reason != x.want || strings.Join(e.Lacks, " ") != x.lacks {
 			t.Errorf("%s with %s is explained as %s, lacks %q, %v", x.field, x.grants, e.Reason, e.Lacks, err)
 		}

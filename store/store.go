@@ -216,6 +216,15 @@ type Changed struct {
 type Catalog struct {
 	API         string
 	Permissions []permission.Permission
-	Staged      bool // its changes are drafts first
-	Updated     time.Time
+	// GraphQL says where the gates have GraphQL: each way once that a gate has it, one
+	// without paths if others have none. It is empty if no gate has any.
+	GraphQL []GraphQL
+	Staged  bool // its changes are drafts first
+	Updated time.Time
+}
+
+// GraphQL is where a gate has the GraphQL of its API, and what decides about it there.
+type GraphQL struct {
+	Paths         []permission.Pattern `json:"paths"`
+	Introspection string               `json:"introspection"`
 }

@@ -105,7 +105,7 @@ func (f *fixture) authenticate(r *http.Request) (admin.Actor, error) {
 	if err != nil {
 		return admin.Actor{}, err
 	}
-	e, err := gate.Explain(found.Token, catalog, gate.Asked{Method: r.Method, Target: r.URL.RequestURI()}, f.now())
+	e, err := gate.Explain(found.Token, catalog, nil, gate.Asked{Method: r.Method, Target: r.URL.RequestURI()}, f.now())
 	if err != nil {
 		return admin.Actor{}, err
 	}

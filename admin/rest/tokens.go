@@ -175,7 +175,7 @@ func (a *api) tokenEvents(c *call) error {
 type explainBody struct {
 	Method string `json:"method"` // or a kind of GraphQL operations
 	Path   string `json:"path"`   // or the name of a root field
-	// Body is a JSON body, as text: some permissions go by what is in it.
+	// Body is a JSON body, as text: some permissions go by what is in it, and so does GraphQL.
 	Body string `json:"body"`
 }
 

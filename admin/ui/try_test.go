@@ -35,6 +35,11 @@ func (f *site) saveShop(t *testing.T) {
 		}
 		c.Permissions = append(c.Permissions, named)
 	}
+	path, err := permission.ParsePattern("/graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.GraphQL = []store.GraphQL{{Paths: []permission.Pattern{path}, Introspection: "deny"}}
 	if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.SaveCatalog(t.Context(), c) }); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +102,7 @@ func TestTryGraphQL(t *testing.T) {
 		`{"query": "{ orders { id } }", "variables": {}}`:          {"✓ Allowed"},
 		`[{"query": "{ orders { id } }"}]`:                         {"✓ Allowed"},
 		`query A { orders { id } } mutation B { cancelOrder }`:     {"✕ Refused", "query orders Allowed", "mutation cancelOrder Refused", "no grant of order.cancel"},
-		`{ __schema { types { name } } }`:                          {"✕ Refused", "have a setting for questions about the schema"},
+		`{ __schema { types { name } } }`:                          {"✕ Refused", "query __schema Nobody may ask for the schema"},
 		`{ __typename }`:                                           {"✓ Allowed", "Every token that works may."},
 	} {
 		b.post("/try", "token", "ci", "kind", "graphql", "document", document).saysAll().is(http.StatusOK, says...)
@@ -105,6 +110,28 @@ func TestTryGraphQL(t *testing.T) {
 	for _, document := range []string{"", "{ orders", "nonsense", `{"variables": {}}`} {
 		b.post("/try", "token", "ci", "kind", "graphql", "document", document).saysAll().
 			is(http.StatusUnprocessableEntity, `id="document-problem"`).lacks("Allowed", "Refused")
+	}
+}
+
+// A path of GraphQL is decided on by the document, as at a gate.
+func TestTryPathOfGraphQL(t *testing.T) {
+	f := newSite(t)
+	f.saveShop(t)
+	f.token(t, "ci", "member", func(d *admin.NewToken) {
+		d.API, d.Type, d.Grants = "shop", token.Custom, []string{"order.find", "POST /graphql", "GET /graphql"}
+	})
+	b := f.as(t, "member")
+	for _, test := range []struct {
+		method, path, body string
+		says               []string
+	}{
+		{"POST", "/graphql", `{"query":"{ orders { id } }"}`, []string{"✓ Allowed", "query orders", "granted order.find"}},
+		{"POST", "/GraphQL/", `{"query":"{ orders { id } payments { id } }"}`, []string{"✕ Refused", "query orders Allowed", "query payments Refused", "Grant query payments"}},
+		{"GET", "/graphql?query=mutation%7BcancelOrder%7D", "", []string{"✕ Refused", "no grant of order.cancel"}},
+		{"POST", "/graphql", "", []string{"✕ Refused", "The path is one of GraphQL, where the document decides"}},
+		{"GET", "/graphql", "", []string{"✓ Allowed", "this is a request without a document"}},
+	} {
+		b.post("/try", "token", "ci", "kind", "rest", "method", test.method, "path", test.path, "body", test.body).saysAll().is(http.StatusOK, test.says...)
 	}
 }
 

@@ -21,7 +21,7 @@ type verdict struct {
 	Matched     []string // operations of the catalog that it is
 	Permissions []string // that have it
 	Missing     string   // what to grant; empty if that is not what it takes
-	Schema      bool     // asks for the schema of GraphQL, about which gates have a setting
+	Page        bool     // for a path of GraphQL, without a document
 }
 
 func (u *ui) tryRequest(c *call, t *token.Token, asked gate.Asked) ([]verdict, error) {
@@ -56,7 +56,6 @@ func (u *ui) tryDocument(c *call, t *token.Token, document string) ([]verdict, e
 		if err != nil {
 			return nil, err
 		}
-		judged[0].Schema = field.Name == "__schema" || field.Name == "__type"
 		verdicts = append(verdicts, judged...)
 	}
 	return verdicts, nil
@@ -100,7 +99,8 @@ func isJSON(text string) bool {
 	return strings.HasPrefix(text, "[") || object && strings.HasPrefix(strings.TrimSpace(inner), `"`)
 }
 
-// judge returns the verdict about a request; of a bulk request, those about the ones in it.
+// judge returns the verdict about a request; of a bulk request, those about the ones in it,
+// and those about root fields, if there are several.
 func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) ([]verdict, error) {
 	e, err := u.Service.Explain(c.r.Context(), c.actor, t.ID, asked)
 	if err != nil {
@@ -127,6 +127,7 @@ func (u *ui) judge(c *call, t *token.Token, asked gate.Asked) ([]verdict, error)
 func newVerdict(t *token.Token, e *admin.Explanation) verdict {
 	v := verdict{
 		Allowed: e.Reason.Allows(), Operation: e.Operation, Because: because(t, e), Matched: e.Operations, Permissions: e.Permissions,
+		Page: e.Page,
 	}
 	if e.Reason == gate.MissingPermission && t.Type == token.Custom {
 		v.Missing = missingGrant(e)
@@ -160,6 +161,8 @@ func because(t *token.Token, e *admin.Explanation) string {
 		return sentence(e.Err.Error()) + opening(e.Err)
 	case e.Reason == gate.RefusedMethod:
 		return texts.Get("try.refused-method")
+	case e.Reason == gate.RefusedIntrospection:
+		return texts.Get("try.no-schema")
 	case !e.Reason.Allows():
 		return string(e.Reason)
 	case t.Type == token.Custom && len(e.Grants) == 0:

@@ -232,7 +232,7 @@ func readCount(n int64) uint64 { return uint64(max(n, 0)) }
 // Catalogs implements store.Reader. Those that can't be understood are left
 // out and joined into the error, as with Tokens.
 func (r reader) Catalogs(ctx context.Context) ([]store.Catalog, error) {
-	catalogs, err := readAll(ctx, r, `SELECT api, permissions::text, staged, updated FROM catalogs ORDER BY api`, nil, scanCatalog)
+	catalogs, err := readAll(ctx, r, `SELECT api, permissions::text, graphql::text, staged, updated FROM catalogs ORDER BY api`, nil, scanCatalog)
 	if err != nil {
 		err = fmt.Errorf("catalogs: %w", err)
 	}
@@ -241,14 +241,18 @@ func (r reader) Catalogs(ctx context.Context) ([]store.Catalog, error) {
 
 func scanCatalog(row scanner) (store.Catalog, error) {
 	var c store.Catalog
-	var permissions string
+	var permissions, graphQL string
 	var updated int64
-	if err := row.Scan(&c.API, &permissions, &c.Staged, &updated); err != nil {
+	if err := row.Scan(&c.API, &permissions, &graphQL, &c.Staged, &updated); err != nil {
 		return store.Catalog{}, err
 	}
 	c.Updated = readTime(updated)
+	what := "catalog of API " + c.API
 	if err := json.Unmarshal([]byte(permissions), &c.Permissions); err != nil {
-		return store.Catalog{}, unreadable("catalog of API "+c.API, err)
+		return store.Catalog{}, unreadable(what, err)
+	}
+	if err := json.Unmarshal([]byte(graphQL), &c.GraphQL); err != nil {
+		return store.Catalog{}, unreadable(what, err)
 	}
 	return c, nil
 }

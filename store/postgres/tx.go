@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -222,12 +223,13 @@ func (t *tx) EndSecrets(ctx context.Context, tokenID string, now, until time.Tim
 func (t *tx) SaveCatalog(ctx context.Context, c store.Catalog) error {
 	what := fmt.Sprintf("catalog of API %q", c.API)
 	permissions, err := json.Marshal(c.Permissions)
-	if err != nil {
+	graphQL, err2 := json.Marshal(c.GraphQL)
+	if err := errors.Join(err, err2); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if _, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, staged, updated) VALUES ($1, $2::jsonb, $3, $4)
-		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, staged = excluded.staged, updated = excluded.updated`,
-		c.API, string(permissions), c.Staged, c.Updated.UnixMilli()); err != nil {
+	if _, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, graphql, staged, updated) VALUES ($1, $2::jsonb, $3::jsonb, $4, $5)
+		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, graphql = excluded.graphql, staged = excluded.staged, updated = excluded.updated`,
+		c.API, string(permissions), string(graphQL), c.Staged, c.Updated.UnixMilli()); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

@@ -183,7 +183,7 @@ func scanUse(rows *sql.Rows, use *token.Use, before ...any) error {
 // Catalogs implements store.Reader. Those that can't be understood are left
 // out and joined into the error, as with Tokens.
 func (r reader) Catalogs(ctx context.Context) ([]store.Catalog, error) {
-	catalogs, err := readAll(ctx, r, `SELECT api, permissions, staged, updated FROM catalogs ORDER BY api`, nil, scanCatalog)
+	catalogs, err := readAll(ctx, r, `SELECT api, permissions, graphql, staged, updated FROM catalogs ORDER BY api`, nil, scanCatalog)
 	if err != nil {
 		err = fmt.Errorf("catalogs: %w", err)
 	}
@@ -192,14 +192,17 @@ func (r reader) Catalogs(ctx context.Context) ([]store.Catalog, error) {
 
 func scanCatalog(row scanner) (store.Catalog, error) {
 	var c store.Catalog
-	var permissions string
+	var permissions, graphQL string
 	var staged, updated int64
-	if err := row.Scan(&c.API, &permissions, &staged, &updated); err != nil {
+	if err := row.Scan(&c.API, &permissions, &graphQL, &staged, &updated); err != nil {
 		return store.Catalog{}, err
 	}
 	c.Updated = readTime(updated)
 	what := "catalog of API " + c.API
 	if err := json.Unmarshal([]byte(permissions), &c.Permissions); err != nil {
+		return store.Catalog{}, unreadable(what, err)
+	}
+	if err := json.Unmarshal([]byte(graphQL), &c.GraphQL); err != nil {
 		return store.Catalog{}, unreadable(what, err)
 	}
 	var err error

@@ -150,12 +150,13 @@ func (t *tx) EndSecrets(ctx context.Context, tokenID string, now, until time.Tim
 // SaveCatalog implements store.Tx.
 func (t *tx) SaveCatalog(ctx context.Context, c store.Catalog) error {
 	permissions, err := json.Marshal(c.Permissions)
-	if err != nil {
+	graphQL, err2 := json.Marshal(c.GraphQL)
+	if err := errors.Join(err, err2); err != nil {
 		return fmt.Errorf("catalog of API %q: %w", c.API, err)
 	}
-	_, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, staged, updated) VALUES (?, ?, ?, ?)
-		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, staged = excluded.staged, updated = excluded.updated`,
-		c.API, string(permissions), c.Staged, c.Updated.UnixMilli())
+	_, err = t.exec(ctx, `INSERT INTO catalogs (api, permissions, graphql, staged, updated) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (api) DO UPDATE SET permissions = excluded.permissions, graphql = excluded.graphql, staged = excluded.staged, updated = excluded.updated`,
+		c.API, string(permissions), string(graphQL), c.Staged, c.Updated.UnixMilli())
 	return t.outcome(ctx, fmt.Sprintf("catalog of API %q", c.API), err)
 }
 

@@ -43,6 +43,15 @@ var catalogTests = []test{
 		s.saveCatalogs(staged, direct)
 		equal(s, s.catalogs(), []store.Catalog{staged, direct})
 	}},
+	{"where GraphQL is comes back, and can be taken back", func(s *suite) {
+		c := s.catalog("a", "GET /a")
+		c.GraphQL = []store.GraphQL{{}, {Paths: []permission.Pattern{s.pattern("/gql/{v}"), s.pattern("/Gr%C3%A4ph")}, Introspection: "deny"}}
+		s.saveCatalogs(c)
+		equal(s, s.catalogs(), []store.Catalog{c})
+		c.GraphQL = nil
+		s.saveCatalogs(c)
+		equal(s, s.catalogs(), []store.Catalog{c})
+	}},
 	{"names and marks come back", func(s *suite) {
 		c := s.catalog("a", "POST /search")
 		c.Permissions[0].Mark = permission.Read
@@ -60,6 +69,13 @@ func (s *suite) catalog(api string, operations ...string) store.Catalog {
 	var p permission.Permission
 	s.ok(json.Unmarshal(text, &p))
 	return store.Catalog{API: api, Permissions: []permission.Permission{p}, Updated: now}
+}
+
+func (s *suite) pattern(text string) permission.Pattern {
+	s.Helper()
+	p, err := permission.ParsePattern(text)
+	s.ok(err)
+	return p
 }
 
 func (s *suite) catalogs() []store.Catalog {

@@ -322,6 +322,7 @@ func testCopy(s *suite) {
 	catalogs := []store.Catalog{s.catalog("a", "GET /a"), s.catalog("b", "POST /b/{id}")}
 	catalogs[1].Permissions[0].Mark = permission.Read
 	catalogs[1].Staged = true
+	catalogs[1].GraphQL = []store.GraphQL{{Paths: []permission.Pattern{s.pattern("/graphql")}, Introspection: "grant"}}
 	s.saveCatalogs(catalogs...)
 
 	into := s.Another(s.T)
