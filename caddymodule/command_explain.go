@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -92,11 +91,7 @@ func verdict(t *token.Token, e *admin.Explanation) string {
 
 // because says in words why a request is decided on as it is.
 func because(t *token.Token, e *admin.Explanation) string {
-	fields := len(e.Parts) > 0 && permission.IsKind(e.Parts[0].Match.Method)
-	refused := slices.IndexFunc(e.Parts, func(part admin.Explanation) bool { return !part.Reason.Allows() })
-	if fields && refused >= 0 {
-		e = &e.Parts[refused] // the path is no operation that it could lack
-	}
+	e = deciding(e)
 	switch {
 	case t.Draft == token.DraftCreate:
 		return "the token is a draft, and refused as unknown until its API is updated"
@@ -114,7 +109,26 @@ func because(t *token.Token, e *admin.Explanation) string {
 		return "nobody may ask for the schema (introspection deny)"
 	case !e.Reason.Allows():
 		return string(e.Reason)
-	case fields:
+	default:
+		return allowing(t, e)
+	}
+}
+
+// deciding returns the first root field that is refused, if one is, in the place of a
+// request for a path of GraphQL: that is no operation that a token could lack.
+func deciding(e *admin.Explanation) *admin.Explanation {
+	for i := range e.Parts {
+		if part := &e.Parts[i]; permission.IsKind(part.Match.Method) && !part.Reason.Allows() {
+			return part
+		}
+	}
+	return e
+}
+
+// allowing says in words why a request is allowed.
+func allowing(t *token.Token, e *admin.Explanation) string {
+	switch {
+	case len(e.Parts) > 0 && permission.IsKind(e.Parts[0].Match.Method):
 		return "each of its root fields is"
 	case len(e.Parts) > 0:
 		return "each of its requests is"
