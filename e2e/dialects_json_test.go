@@ -115,7 +115,7 @@ func readByGate(t *testing.T, body string) (values []string, ok bool) {
 	}
 	allowed := func(grant string) bool {
 		tok := token.Token{API: "x", Type: token.Custom, Enabled: true, Grants: []string{grant}}
-		e, err := gate.Explain(tok, catalog, gate.Asked{Method: "POST", Target: "/x", JSON: body}, time.Now())
+		e, err := gate.Explain(tok, catalog, nil, gate.Asked{Method: "POST", Target: "/x", JSON: body}, time.Now())
 		if err != nil || e.Reason == gate.UnreadableToken {
 			t.Fatal(grant, e.Err, err)
 		}

@@ -67,7 +67,7 @@ func Describe(r *http.Request, catalog *permission.Catalog, openings permission.
 		}
 		method = permission.WebSocket
 	}
-	if strings.ContainsFunc(r.URL.RawQuery, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' }) {
+	if strings.ContainsFunc(r.URL.RawQuery, endsQuery) {
 		return does, AmbiguousRequest, errQueryEnd
 	}
 	path, err := permission.CheckURL(r.URL)
@@ -85,6 +85,9 @@ func Describe(r *http.Request, catalog *permission.Catalog, openings permission.
 	}
 	return overridden(does, r, catalog, openings)
 }
+
+// endsQuery reports whether some server takes a query for ended at a character.
+func endsQuery(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' }
 
 // neverForwarded finds TRACE and CONNECT in any case of letters: there are
 // servers that don't tell them apart.

@@ -18,7 +18,7 @@ func TestLackingHasNoSecret(t *testing.T) {
 		"/orgs/before-" + mint(1):    "org.read",
 		"/orgs/%74rv_" + mint(1)[4:]: "org.read",
 	} {
-		e, err := Explain(tok, catalog, Asked{"GET", path, ""}, time.Now())
+		e, err := Explain(tok, catalog, nil, Asked{"GET", path, ""}, time.Now())
 		if err != nil || e.Reason != MissingPermission || !slices.Equal(e.Lacks, []string{want}) {
 			t.Errorf("%s: %s, lacks %q, %v", path, e.Reason, e.Lacks, err)
 		}
