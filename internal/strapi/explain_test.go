@@ -15,15 +15,7 @@ import (
 func TestReadWhileStrapiWrites(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
 	fill(t, "sqlite", path, strings.ReplaceAll(tables(version5, "datetime"), "EXPIRY", "1801398600123"))
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
-		t.Fatal(err)
-	}
+	db := lock(t, path)
 	read := make(chan error, 1)
 	go func() {
 		_, err := strapi.Read(t.Context(), path, time.UTC)
@@ -45,20 +37,27 @@ func TestReadWhileStrapiWrites(t *testing.T) {
 func TestExplain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
 	fill(t, "sqlite", path, "CREATE TABLE a (b)")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
-		t.Fatal(err)
-	}
+	db := lock(t, path)
 	checkExplained(t, path, "its file is locked while Strapi writes to it; try again: database is locked")
 	if _, err := db.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
 	checkExplained(t, path+"?mode=ro", "run this as the user of Strapi, or copy the file together with those of its name with -wal and -shm behind it")
+}
+
+// lock keeps everybody else from a SQLite file, as a long transaction of Strapi does.
+func lock(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	return db
 }
 
 // checkExplained writes to a database, which fails.
