@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -22,14 +21,7 @@ func (f *fixture) gateway(t *testing.T, id, name string, silent int, permissions
 	if err := f.store.SaveGateway(t.Context(), id, []store.Gateway{{API: "articles", Name: name, Version: "v1.0.0", Fingerprint: fingerprint, Started: start}}); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", f.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(`UPDATE gateways SET seen = seen - 1000 * ? WHERE id = ?`, silent, id); err != nil {
-		t.Fatal(err)
-	}
+	f.sql(t, `UPDATE gateways SET seen = seen - 1000 * ? WHERE id = ?`, silent, id)
 }
 
 func (f *fixture) apis(t *testing.T, actor admin.Actor) []admin.API {

@@ -264,7 +264,7 @@ func (s *Service) checkNew(ctx context.Context, tx store.Tx, t *token.Token, p *
 // checkNameFree looks before the store would refuse, so that a taken name is
 // told together with the other problems. Of a name that has one already it says no more.
 func checkNameFree(ctx context.Context, tx store.Tx, t *token.Token, p *FieldErrors) error {
-	if slices.ContainsFunc(*p, func(e *token.FieldError) bool { return e.Field == "name" }) {
+	if p.has("name") {
 		return nil
 	}
 	switch other, err := tx.TokenByName(ctx, t.API, t.Name); {

@@ -313,14 +313,14 @@ func TestUnreadableDraft(t *testing.T) {
 }
 
 // sql runs a statement on the file of the store.
-func (f *fixture) sql(t *testing.T, statement string) {
+func (f *fixture) sql(t *testing.T, statement string, args ...any) {
 	t.Helper()
 	db, err := sql.Open("sqlite", f.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -47,7 +47,7 @@ func (r readers) run(t *testing.T) {
 	table := fmt.Sprintf(readersRow, "backend", r.what, "ordinary", "refused", "forwarded", "otherwise", "without the gate")
 	for i, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
-			d := &readersDifferential{readers: r, t: t, backend: b, gate: fronts[i].closed, bearer: g.bearer(r.token), seed: seedOf(b, r.seed)}
+			d := &readersDifferential{readers: r, reporter: reporter{t: t}, backend: b, gate: fronts[i].closed, bearer: g.bearer(r.token), seed: seedOf(b, r.seed)}
 			d.run()
 			table += fmt.Sprintf(readersRow, b.name, r.count, d.ordinary.Load(), d.refused.Load(), d.forwarded.Load(), d.through.Load(), d.direct.Load())
 		})
@@ -121,7 +121,7 @@ func readByGo(r *http.Request) any {
 // readersDifferential is what happens with one backend.
 type readersDifferential struct {
 	readers
-	t       *testing.T
+	reporter
 	backend backend
 	gate    string
 	bearer  string
@@ -129,7 +129,6 @@ type readersDifferential struct {
 
 	ordinary, refused, forwarded atomic.Int64
 	through, direct              atomic.Int64 // read in another way, with and without the gate
-	reports                      atomic.Int64
 }
 
 func (d *readersDifferential) run() {
@@ -139,7 +138,7 @@ func (d *readersDifferential) run() {
 			gate, backend := &rawClient{address: d.gate}, &rawClient{address: d.backend.address}
 			defer gate.close()
 			defer backend.close()
-			for i := w; i < d.count && d.reports.Load() < 20; i += workers {
+			for i := w; i < d.count && !d.enough(); i += workers {
 				s := d.make(newMutator(d.seed, i))
 				d.pass(gate, s)
 				if i < directly {
@@ -192,14 +191,6 @@ func (d *readersDifferential) past(client *rawClient, s sample) {
 	}
 	if read, ok := readOf(got); ok && d.wrong(read) {
 		d.direct.Add(1)
-	}
-}
-
-func (d *readersDifferential) report(format string, args ...any) {
-	if d.reports.Add(1) <= 20 {
-		d.t.Errorf(format, args...)
-	} else {
-		d.t.Fail()
 	}
 }
 

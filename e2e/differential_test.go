@@ -42,7 +42,7 @@ func TestDifferential(t *testing.T) {
 	table += fmt.Sprintf(differentialRow, "backend", "requests", "refused", "forwarded", "secret", "requests", "custom", "read-only")
 	for i, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
-			d := &differential{t: t, site: s, backend: b, gates: fronts[i], tap: taps[i], gateway: g, seed: seedOf(b, seed), count: count}
+			d := &differential{reporter: reporter{t: t}, site: s, backend: b, gates: fronts[i], tap: taps[i], gateway: g, seed: seedOf(b, seed), count: count}
 			d.controls()
 			d.run()
 			table += d.row()
@@ -77,7 +77,7 @@ func number(t *testing.T, name string, otherwise int) int {
 
 // differential is what happens with one backend.
 type differential struct {
-	t       *testing.T
+	reporter
 	site    site
 	backend backend
 	gates   gates
@@ -89,7 +89,6 @@ type differential struct {
 	refused, forwarded, through atomic.Int64
 	asked                       atomic.Int64 // how many were also sent without the gate,
 	out, direct                 atomic.Int64 // and got at the secret resource: out of the public one, or straight
-	reports                     atomic.Int64
 }
 
 const differentialRow = "%-26v %16v %9v %9v %7v   %11v %10v %9v\n"
@@ -136,7 +135,7 @@ func (d *differential) run() {
 			defer closed.close()
 			defer opened.close()
 			defer backend.close()
-			for i := w; i < d.count && d.reports.Load() < 20; i += workers {
+			for i := w; i < d.count && !d.enough(); i += workers {
 				m := newMutator(d.seed, i).mutation(tokenKinds)
 				if m.opened {
 					d.pass(opened, m, i+1)
@@ -205,11 +204,21 @@ func (d *differential) past(client *rawClient, m mutation) {
 	}
 }
 
-// report fails the test. One fault shows in many requests; some of them will do.
-func (d *differential) report(format string, args ...any) {
-	if d.reports.Add(1) <= 20 {
-		d.t.Errorf(format, args...)
+// reporter fails a test. One fault shows in many requests; some of them will do.
+type reporter struct {
+	t       *testing.T
+	reports atomic.Int64
+}
+
+const mostReports = 20
+
+// enough says that more reports would tell nothing new.
+func (r *reporter) enough() bool { return r.reports.Load() >= mostReports }
+
+func (r *reporter) report(format string, args ...any) {
+	if r.reports.Add(1) <= mostReports {
+		r.t.Errorf(format, args...)
 	} else {
-		d.t.Fail()
+		r.t.Fail()
 	}
 }

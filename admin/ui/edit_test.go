@@ -1,7 +1,6 @@
 package ui_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"html"
 	"net/http"
@@ -444,14 +443,7 @@ func TestEditWithinCeiling(t *testing.T) {
 func TestEditUnreadable(t *testing.T) {
 	f := newSite(t)
 	bad := f.token(t, "bad", "member", nil)
-	db, err := sql.Open("sqlite", f.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), `UPDATE tokens SET type = 'scoped'`); err != nil {
-		t.Fatal(err)
-	}
+	f.execute(t, `UPDATE tokens SET type = 'scoped'`)
 	f.as(t, "owner").get("/tokens/"+bad.ID+"/edit").is(http.StatusInternalServerError, "can't be understood")
 	f.as(t, "member").get("/tokens/" + bad.ID + "/edit").is(http.StatusNotFound)
 }

@@ -1,7 +1,6 @@
 package ui_test
 
 import (
-	"database/sql"
 	"fmt"
 	"html"
 	"net/http"
@@ -189,14 +188,7 @@ func TestListEmpty(t *testing.T) {
 	f.as(t, "owner").get("/tokens").saysAll().is(http.StatusOK, "No tokens yet", `class="button main" href="/tokens/new"`).lacks(`id="search"`)
 	f.as(t, "auditor").get("/tokens").saysAll().is(http.StatusOK, "No tokens yet").lacks("/tokens/new")
 
-	db, err := sql.Open("sqlite", f.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), `DELETE FROM catalogs WHERE api <> 'tokenreeve'`); err != nil {
-		t.Fatal(err)
-	}
+	f.execute(t, `DELETE FROM catalogs WHERE api <> 'tokenreeve'`)
 	b := f.as(t, "owner")
 	for address, lines := range map[string]string{
 		"https://tokens.example.com": "api.example.com {\n\tapi_tokens articles {\n\t\tresource article /api/articles\n\t}\n\treverse_proxy localhost:3000\n}",
@@ -227,14 +219,7 @@ func TestListWithUnreadable(t *testing.T) {
 	f := newSite(t)
 	bad := f.token(t, "bad", "member", nil)
 	f.token(t, "good", "member", nil)
-	db, err := sql.Open("sqlite", f.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), `UPDATE tokens SET type = 'scoped' WHERE id = ?`, bad.ID); err != nil {
-		t.Fatal(err)
-	}
+	f.execute(t, `UPDATE tokens SET type = 'scoped' WHERE id = ?`, bad.ID)
 	b := f.as(t, "owner")
 	b.get("/tokens").is(http.StatusOK).listed("good")
 	b.post("/tokens/selected", "action", "disable", "id", bad.ID).is(http.StatusOK, "can't be understood", "can't be done to any")
