@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	driver "modernc.org/sqlite"
 )
@@ -18,10 +19,15 @@ type role struct {
 	query       url.Values
 }
 
-// busyAttempts times the writer's busy_timeout, 10 seconds, is how long a
-// write waits for another process at most. The timeout itself is short because
-// SQLite can't be interrupted while it waits, and contexts must be honoured.
-const busyAttempts = 40
+const (
+	// busyPatience is how long a write waits for another process at most. The
+	// writer's busy_timeout is shorter, because SQLite can't be interrupted
+	// while it waits, and contexts must be honoured.
+	busyPatience = 10 * time.Second
+	// busyPause lies between two attempts, since SQLite doesn't wait at all
+	// where it fears a deadlock, as when several turn the write-ahead log on.
+	busyPause = 5 * time.Millisecond
+)
 
 var (
 	// writing is for everything that changes. FULL, since with NORMAL a loss of
@@ -80,14 +86,16 @@ func (s *Store) useWAL(ctx context.Context) error {
 
 // retryBusy runs do until another process doesn't stand in its way.
 func retryBusy(ctx context.Context, do func() error) error {
-	var err error
-	for range busyAttempts {
-		if err = do(); !isBusy(err) {
+	giveUp := time.Now().Add(busyPatience)
+	for {
+		err := do()
+		if !isBusy(err) || time.Now().After(giveUp) {
 			return err
 		}
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
+		case <-time.After(busyPause):
 		}
 	}
-	return err
 }

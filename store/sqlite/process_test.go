@@ -280,3 +280,34 @@ func contents(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// SQLite refuses at once, rather than waits, where it fears a deadlock: a new
+// file that several processes opened together was told to be locked for good.
+func TestRefusedAtOnceIsTriedAgain(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "tokens.db")
+	holds, atOnce := open(t, path).writer, open(t, path).writer
+	holder, err := holds.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Rollback()
+	if _, err := atOnce.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+	attempts := 0
+	err = retryBusy(ctx, func() error {
+		if attempts++; attempts == 100 {
+			if err := holder.Rollback(); err != nil {
+				return err
+			}
+		}
+		tx, err := atOnce.BeginTx(ctx, nil)
+		if err == nil {
+			err = tx.Rollback()
+		}
+		return err
+	})
+	if err != nil || attempts != 100 {
+		t.Errorf("after %d attempts: %v", attempts, err)
+	}
+}
