@@ -244,6 +244,13 @@ func TestOIDC(t *testing.T) {
 		t.Errorf("the audit trail has %s", trail.body)
 	}
 
+	// What was typed after the session had ended waits until the provider is done.
+	late := s.visitor()
+	late.wants(late.visit(s.address+"/tokens", url.Values{"api": {"tokenreeve"}, "name": {"typed before"}}), http.StatusUnauthorized, `name="typed.name" value="typed before"`)
+	late.signIn("late@one.example")
+	late.wants(late.visit(s.address+"/sign-in/typed", url.Values{"typed-path": {"/tokens"}, "typed.api": {"tokenreeve"}, "typed.name": {"typed before"}}),
+		http.StatusOK, `value="typed before"`)
+
 	no := s.visitor()
 	page := no.visit(s.address+"/sign-in/oidc", nil)
 	no.wants(no.visit(no.link(abortLink, page), nil), http.StatusForbidden, "you did not agree to it")

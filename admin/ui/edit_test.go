@@ -314,9 +314,11 @@ func (s seen) began() string {
 
 var hiddenFields = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
 
-// hidden are the fields of a form that nobody sees.
-func (s seen) hidden() (pairs []string) {
-	for _, match := range hiddenFields.FindAllStringSubmatch(s.text, -1) {
+// hidden are the fields, which nobody sees, of the form that is sent to a path.
+func (s seen) hidden(action string) (pairs []string) {
+	_, form, _ := strings.Cut(s.text, `action="`+action+`"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	for _, match := range hiddenFields.FindAllStringSubmatch(form, -1) {
 		pairs = append(pairs, match[1], html.UnescapeString(match[2]))
 	}
 	return pairs
@@ -335,8 +337,8 @@ func TestEditAfterTheSessionEnded(t *testing.T) {
 	}
 	asked := b.post("/tokens", form...).saysAll().is(http.StatusUnauthorized, "You were signed out meanwhile", `name="typed.grant" value="article.create"`).
 		lacks("hunter2", "kept out", `"><script>`)
-	wrong := b.post("/sign-in", append(asked.hidden(), "name", "member", "password", "wrong")...).saysAll().is(http.StatusUnauthorized, `name="typed.grant" value="article.create"`)
-	again := b.post("/sign-in", append(wrong.hidden(), "name", "member", "password", password)...).saysAll().
+	wrong := b.post("/sign-in", append(asked.hidden("/sign-in"), "name", "member", "password", "wrong")...).saysAll().is(http.StatusUnauthorized, `name="typed.grant" value="article.create"`)
+	again := b.post("/sign-in", append(wrong.hidden("/sign-in"), "name", "member", "password", password)...).saysAll().
 		is(http.StatusOK, "Nothing was saved yet", `name="nonce" value="n"`, "two\nlines</textarea>", `value="90d" checked`, `value="article.find" checked`,
 			`value="article.create" checked`, ">GET /x</textarea>", "Sign out").lacks(`"><script>`)
 	if len(f.tokens(t)) != 1 {
@@ -348,10 +350,22 @@ func TestEditAfterTheSessionEnded(t *testing.T) {
 	path := "/tokens/" + made.ID + "/edit"
 	edit := []string{"version", "1", "began", began, "name", "renamed", "type", "read-only", "duration", "keep"}
 	asked = b.post(path, edit...).is(http.StatusUnauthorized)
-	b.post("/sign-in", append(asked.hidden(), "name", "manager", "password", password)...).
+	b.post("/sign-in", append(asked.hidden("/sign-in"), "name", "manager", "password", password)...).
 		is(http.StatusOK, "Edit the token: ci", `value="renamed"`, `name="version" value="1"`, `action="`+path+`"`)
 	b.post("/sign-out").leads("/sign-in?notice=signed-out")
-	b.post("/sign-in", append(asked.hidden(), "name", "auditor", "password", password)...).is(http.StatusForbidden)
+	b.post("/sign-in", append(asked.hidden("/sign-in"), "name", "auditor", "password", password)...).is(http.StatusForbidden)
+
+	// Who signs in at a provider does so in another tab, and then asks for it.
+	b.post("/sign-out").leads("/sign-in?notice=signed-out")
+	asked = b.post("/tokens", form...).is(http.StatusUnauthorized, `href="/sign-in/oidc" target="_blank"`, "Show what I typed")
+	early := b.post("/sign-in/typed", asked.hidden("/sign-in/typed")...).saysAll().is(http.StatusUnauthorized, "You were signed out meanwhile")
+	b.post("/sign-in", "name", "member", "password", password).leads("/")
+	b.post("/sign-in/typed", early.hidden("/sign-in/typed")...).saysAll().
+		is(http.StatusOK, "Nothing was saved yet", "two\nlines</textarea>", `value="article.create" checked`, ">GET /x</textarea>").lacks(`"><script>`)
+	b.post("/sign-in/typed", "typed-path", "/accounts", "typed.name", "x").is(http.StatusBadRequest)
+	if len(f.tokens(t)) != 2 {
+		t.Errorf("there are %d tokens", len(f.tokens(t)))
+	}
 
 	// Nothing else is carried, and nothing that is very long.
 	b.post("/sign-out").leads("/sign-in?notice=signed-out")

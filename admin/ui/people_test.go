@@ -64,7 +64,7 @@ func newLimitedSite(t *testing.T, account, network rest.Rate) *site {
 	f.server = httptest.NewServer(ui.New(ui.Config{
 		Service: f.Service, Cookie: rest.PlainCookie, Authenticate: rest.BySession(f.Service, rest.PlainCookie, address),
 		Admission: rest.NewAdmission(rest.PlainCookie, address, account, network, f.now),
-		Password:  true, Place: func(string) ui.Place { return f.place }, Address: address, Now: f.now,
+		Password:  true, Links: []ui.SignInLink{{Name: "Example", Path: "/sign-in/oidc"}}, Place: func(string) ui.Place { return f.place }, Address: address, Now: f.now,
 		Failed: func(r *http.Request, err error) {
 			f.failed.Add(1)
 			t.Logf("%s %s: %v", r.Method, r.URL, err)

@@ -16,6 +16,7 @@ var sessionRoutes = []route{
 	{method: "POST", path: "/set-up", public: true, handle: (*ui).setUp},
 	{method: "GET", path: "/sign-in", public: true, handle: (*ui).signInPage},
 	{method: "POST", path: "/sign-in", public: true, handle: (*ui).signIn},
+	{method: "POST", path: typedAgainPath, handle: (*ui).typedAgain},
 	{method: "POST", path: "/sign-out", handle: (*ui).signOut},
 }
 
@@ -97,7 +98,7 @@ func (u *ui) showSignIn(c *call, status int, form credentials, problems admin.Fi
 }
 
 func (u *ui) signIn(c *call) error {
-	form := credentials{Name: c.value("name"), Next: c.value("next"), Typed: newTyped(c.value(typedPath), typedPrefix, c.r.PostForm)}
+	form := credentials{Name: c.value("name"), Next: c.value("next"), Typed: carried(c.r.PostForm)}
 	if !u.Password {
 		return u.showSignIn(c, http.StatusForbidden, form, nil)
 	}
@@ -110,7 +111,10 @@ func (u *ui) signIn(c *call) error {
 	}
 	u.welcome(c, in)
 	if form.Typed != nil {
-		return u.showTyped(c, &in, form.Typed)
+		if c.actor, err = u.Service.SessionActor(c.r.Context(), in.Secret.Reveal(), u.Address(c.r)); err != nil {
+			return err
+		}
+		return u.showTyped(c, form.Typed)
 	}
 	if form.Next == "" {
 		return c.leave("/")
@@ -155,7 +159,7 @@ func (u *ui) askToSignIn(c *call) {
 		}
 		err = c.leave(to)
 	default:
-		if typed := u.readTyped(c); typed != nil {
+		if typed := readTyped(c); typed != nil {
 			err = u.showSignIn(c, http.StatusUnauthorized, credentials{Typed: typed}, nil)
 		} else {
 			err = c.leaveWith("/sign-in", "signed-out-meanwhile")

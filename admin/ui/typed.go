@@ -11,7 +11,8 @@ import (
 
 // typed is a form of a token that came after the session of who sent it had ended.
 // The form to sign in carries it, so that it can be shown again, filled in: it is
-// not sent by that, since anybody could have made it.
+// not sent by that, since anybody could have made it. Who signs in elsewhere, at a
+// provider, does so beside it, and then asks for the form.
 type typed struct {
 	Path   string // where it was sent
 	Fields []typedField
@@ -25,6 +26,8 @@ const (
 	// typedPath and typedPrefix name, in the form to sign in, what it carries.
 	typedPath   = "typed-path"
 	typedPrefix = "typed."
+	// typedAgainPath shows what was typed to who is signed in again.
+	typedAgainPath = "/sign-in/typed"
 )
 
 // typedFields are all that the forms of tokens have. None is for a secret.
@@ -66,23 +69,38 @@ func newTyped(path, prefix string, form url.Values) *typed {
 	return t
 }
 
+// carried takes what a form to sign in carries out of it; nil for nothing.
+func carried(form url.Values) *typed {
+	return newTyped(strings.TrimSpace(form.Get(typedPath)), typedPrefix, form)
+}
+
 // readTyped reads the form that came; nil if it is none that can be carried.
-func (u *ui) readTyped(c *call) *typed {
-	if _, ok := editedToken(c.r.URL.Path); !ok || !u.Password {
+func readTyped(c *call) *typed {
+	path := c.r.URL.Path
+	if _, ok := editedToken(path); !ok && path != typedAgainPath {
 		return nil
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxTyped)
 	if c.r.ParseForm() != nil {
 		return nil
 	}
-	return newTyped(c.r.URL.Path, "", c.r.PostForm)
+	if path == typedAgainPath {
+		return carried(c.r.PostForm)
+	}
+	return newTyped(path, "", c.r.PostForm)
+}
+
+// typedAgain shows the form to who signed in beside it.
+func (u *ui) typedAgain(c *call) error {
+	kept := carried(c.r.PostForm)
+	if kept == nil {
+		return errForm
+	}
+	return u.showTyped(c, kept)
 }
 
 // showTyped shows the form again to who signed in just now.
-func (u *ui) showTyped(c *call, in *admin.SignedIn, kept *typed) (err error) {
-	if c.actor, err = u.Service.SessionActor(c.r.Context(), in.Secret.Reveal(), u.Address(c.r)); err != nil {
-		return err
-	}
+func (u *ui) showTyped(c *call, kept *typed) error {
 	c.r.PostForm = url.Values{}
 	for _, field := range kept.Fields {
 		c.r.PostForm.Add(strings.TrimPrefix(field.Name, typedPrefix), field.Value)
