@@ -143,20 +143,14 @@ func (d *database) fresh(n int) ([]string, error) {
 // share is a part of the tokens, or as many as would do.
 func (d *database) share(part, most int) int { return min(len(d.secrets)/part, most) }
 
-// drive sends each of the secrets once, or, with a length, all in turn for that
-// time. All of it is one window. A busy machine can be too slow for a look-up, so
-// what is answered 503 is repeated and counted.
-func (b *bench) drive(ctx context.Context, l *lane, secrets []string, rate float64, length time.Duration) (measured, error) {
-	const forever = 10 * time.Minute
+// drive sends n requests with the secrets in turn. All of it is one window, which
+// ends with them rather than at a time: a busy machine may take long to start. It
+// can also be too slow for a look-up, so what is answered 503 is repeated and counted.
+func (b *bench) drive(ctx context.Context, l *lane, secrets []string, n int, rate float64) (measured, error) {
+	const atMost = 10 * time.Minute
 	from := time.Now()
-	if length == 0 {
-		length = forever
-	}
-	spec := b.loadSpec(l, []window{{From: from, To: from.Add(length)}})
-	spec.Secrets, spec.Rate, spec.Patient = secrets, rate, true
-	if length == forever {
-		spec.Limit = int64(len(secrets))
-	}
+	spec := b.loadSpec(l, []window{{From: from, To: from.Add(atMost)}})
+	spec.Secrets, spec.Limit, spec.Rate, spec.Patient = secrets, int64(n), rate, true
 	_, wait, err := b.startLoad(ctx, -1, spec)
 	if err != nil {
 		return measured{}, err

@@ -66,17 +66,16 @@ func (b *bench) measureCold(ctx context.Context, d *database, r *postgresReport)
 	known := d.secrets[:1]
 	err := b.onGateway(ctx, d.side("gateway", d.full, "", known), func(l *lane) error {
 		rate := b.opts.knownRate
-		length := time.Duration(float64(n) / rate * float64(time.Second))
 		for _, warm := range []int{n / 4, n / 4} { // connections, and the code of the way
 			secrets, err := d.fresh(warm)
 			if err != nil {
 				return err
 			}
-			if _, err := b.drive(ctx, l, secrets, rate, 0); err != nil {
+			if _, err := b.drive(ctx, l, secrets, warm, rate); err != nil {
 				return err
 			}
 		}
-		inMemory, err := b.drive(ctx, l, known, rate, length)
+		inMemory, err := b.drive(ctx, l, known, n, rate)
 		if err != nil {
 			return err
 		}
@@ -105,7 +104,7 @@ func (b *bench) driveFresh(ctx context.Context, d *database, l *lane, n int, rat
 	if err != nil {
 		return measured{}, err
 	}
-	return b.drive(ctx, l, secrets, rate, 0)
+	return b.drive(ctx, l, secrets, n, rate)
 }
 
 // measureDriver looks up tokens without a gateway.
@@ -215,9 +214,10 @@ func (b *bench) use(ctx context.Context, d *database, u *used) error {
 		return err
 	}
 	rate := float64(len(secrets)) / inUseEvery.Seconds()
+	during := func(d time.Duration) int { return int(rate * d.Seconds()) }
 	words := fmt.Sprintf("\t\tcache_ttl %s\n\t\tflush_interval %s\n", u.ttl, flush)
 	return b.onGateway(ctx, d.side("gateway", u.dsn, words, secrets), func(l *lane) error {
-		if _, err := b.drive(ctx, l, secrets, rate, u.ttl/2+inUseEvery); err != nil {
+		if _, err := b.drive(ctx, l, secrets, during(u.ttl/2+inUseEvery), rate); err != nil {
 			return err
 		}
 		before, err := l.scrape(ctx)
@@ -225,7 +225,7 @@ func (b *bench) use(ctx context.Context, d *database, u *used) error {
 			return err
 		}
 		u.load, err = d.watch(ctx, d.full, func() (err error) {
-			u.requests, err = b.drive(ctx, l, secrets, rate, max(3*flush, u.ttl/2))
+			u.requests, err = b.drive(ctx, l, secrets, during(max(3*flush, u.ttl/2)), rate)
 			return err
 		})
 		if err != nil {

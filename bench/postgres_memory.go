@@ -53,14 +53,14 @@ type memory struct {
 
 func (b *bench) fillCache(ctx context.Context, l *lane, secrets []string) (memory, error) {
 	// What serving takes by itself is not of the tokens.
-	if _, err := b.drive(ctx, l, secrets[:1], 0, 2*b.opts.window); err != nil {
+	if _, err := b.drive(ctx, l, secrets[:1], len(secrets), 0); err != nil {
 		return memory{}, err
 	}
 	before, err := l.memory(ctx)
 	if err != nil {
 		return memory{}, err
 	}
-	if _, err := b.drive(ctx, l, secrets, 0, 0); err != nil {
+	if _, err := b.drive(ctx, l, secrets, len(secrets), 0); err != nil {
 		return memory{}, err
 	}
 	after, err := l.memory(ctx)
@@ -71,7 +71,7 @@ func (b *bench) fillCache(ctx context.Context, l *lane, secrets []string) (memor
 	if err != nil {
 		return memory{}, err
 	}
-	if _, err := b.drive(ctx, l, secrets, 0, 0); err != nil {
+	if _, err := b.drive(ctx, l, secrets, len(secrets), 0); err != nil {
 		return memory{}, err
 	}
 	again, err := l.scrape(ctx)
