@@ -30,7 +30,7 @@ import (
 
 // patience is how long a test waits for what must happen. Nothing is decided by it
 // but that it never happened.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // gateway is a Caddy with this module, in this process. Caddy's state is global,
 // so tests with one must not run in parallel.

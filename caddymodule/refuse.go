@@ -93,7 +93,7 @@ var refusalDetails = map[gate.Reason]string{
 	gate.TooManyCredentials:   "The request holds more API tokens than are allowed.",
 	gate.OverlappingTokens:    "The request holds two API tokens for the same. Send one.",
 	gate.RefusedMethod:        "Requests of this method are never forwarded.",
-	gate.MethodOverride:       "The request asks for another method than the one that it was sent with, by X-HTTP-Method-Override or _method. Send it with that method.",
+	gate.MethodOverride:       "The request asks for another method or path than those that it was sent with, by X-HTTP-Method-Override, _method or rest_route. Send it with that method, to that path.",
 	gate.RefusedIntrospection: "The schema of this API can't be asked for.",
 	gate.StoreUnavailable:     "The API token can't be checked at the moment. Try again in a few seconds.",
 	gate.Failure:              "The API token could not be checked. The log of the gateway says why.",

@@ -23,6 +23,7 @@ var overrides = []string{
 	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-rewrite-path", "x-override-url",
 	"x-forwarded-prefix", "x-forwarded-uri", "x-forwarded-path", "x-envoy-original-path", "x-envoy-original-method",
 	"x-waws-unencoded-url", "x-proxy-url", "x-script-name", "x-sendfile-type", "x-accel-mapping",
+	"x-replaced-path", "x-original-request-uri", "x-forwarded-request-uri", "x-forwarded-path-base", "x-method", "x-request-method",
 }
 
 // fromProxies say who a client is, where it calls from and to what. Only a
@@ -33,7 +34,18 @@ var fromProxies = []string{
 	"x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for", "x-originating-ip",
 	"x-remote-ip", "x-remote-addr", "x-original-host",
 	"remote-user", "x-remote-user", "x-forwarded-user", "x-forwarded-email", "x-forwarded-groups",
-	"x-forwarded-preferred-username", "x-auth-request-user", "x-auth-request-email", "x-webauth-user",
+	"x-forwarded-preferred-username", "x-auth-request-user", "x-auth-request-email", "x-auth-request-groups",
+	"x-auth-request-preferred-username", "x-webauth-user", "remote-groups", "remote-email", "remote-name",
+	"client-cert", "client-cert-chain", "x-forwarded-client-cert", "x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info",
+	"x-client-cert", "x-client-dn", "x-client-verify", "x-ssl-cert", "x-ssl-client-cert", "x-ssl-client-dn", "x-ssl-client-s-dn",
+	"x-ssl-client-verify", "x-authentik-username", "x-authentik-groups", "x-authentik-email", "x-authentik-name", "x-authentik-uid",
+	"x-authentik-jwt", "x-authentik-entitlements", "cf-access-authenticated-user-email", "cf-access-jwt-assertion",
+	"x-goog-authenticated-user-email", "x-goog-authenticated-user-id", "x-goog-iap-jwt-assertion", "x-ms-client-principal",
+	"x-ms-client-principal-id", "x-ms-client-principal-idp", "x-ms-client-principal-name", "x-amzn-oidc-accesstoken",
+	"x-amzn-oidc-data", "x-amzn-oidc-identity", "x-amzn-mtls-clientcert", "x-amzn-mtls-clientcert-subject",
+	"tailscale-user-login", "tailscale-user-name", "tailscale-user-profile-pic", "x-pomerium-jwt-assertion", "x-pomerium-claim-email",
+	"x-vouch-user", "x-consumer-id", "x-consumer-username", "x-consumer-custom-id",
+	"x-credential-identifier",
 }
 
 // Forwarder makes a request ready for the backend: without the credential,
@@ -45,7 +57,9 @@ type Forwarder struct {
 	prefixes []string  // folded
 	remove   map[string]bool
 	proxied  map[string]bool // removed unless a trusted proxy sent them
-	initial  [256]bool       // first bytes of all names that matter
+	// lengths are those of all names that matter, by their first bytes, as bits: most
+	// headers are passed over without a look at their names.
+	lengths [256]uint64
 }
 
 // NewForwarder makes a forwarder. prefix begins the names of the identity
@@ -70,21 +84,25 @@ func NewForwarder(sources *Sources, prefix string, openings permission.Openings)
 	for _, h := range sources.headers {
 		f.remove[foldHeader(h.name)] = true
 	}
-	for _, names := range [][]string{f.prefixes, overrides, fromProxies} {
-		for _, name := range names {
-			f.markInitial(name[0])
+	for _, names := range []map[string]bool{f.remove, f.proxied} {
+		for name := range names {
+			f.mark(name, lengthBit(name))
 		}
 	}
-	for _, h := range sources.headers {
-		f.markInitial(h.name[0])
+	for _, prefix := range f.prefixes {
+		f.mark(prefix, -lengthBit(prefix)) // and all that are longer
 	}
 	return f
 }
 
-func (f *Forwarder) markInitial(c byte) {
-	f.initial[strings.ToLower(string(c))[0]] = true
-	f.initial[strings.ToUpper(string(c))[0]] = true
+// mark notes the lengths of a folded name.
+func (f *Forwarder) mark(name string, lengths uint64) {
+	f.lengths[name[0]] |= lengths
+	f.lengths[strings.ToUpper(name[:1])[0]] |= lengths
 }
+
+// lengthBit is the bit for the length of a name; the last one is for all that are longer.
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
 // Values is room for the values of the identity headers of one request. It must
 // not be used for another: error routes, logs and the like read a request's
@@ -144,7 +162,7 @@ func (f *Forwarder) openOverrides(r *http.Request) http.Header {
 // another or ask the backend for something else than was decided on.
 func (f *Forwarder) Strip(r *http.Request, fromProxy bool) {
 	for name := range r.Header {
-		if name != "" && f.initial[name[0]] && f.removes(name, fromProxy) {
+		if name != "" && f.lengths[name[0]]&lengthBit(name) != 0 && f.removes(name, fromProxy) {
 			delete(r.Header, name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -46,6 +47,7 @@ var (
 	errReadings    = badRequest("its path must have one reading")
 	errGetBody     = badRequest("it has a body beside another method than POST, which some servers take for the document; send it in the query or by POST")
 	errContentType = badRequest("the body is not of a type that the gate reads; send application/json in UTF-8, not compressed (other types have to be accepted in the configuration)")
+	errGraphQLName = badRequest("a cookie is named query or operationName, which some servers take before what the request says; send another one")
 	errLongName    = badRequest("a root field has a name of more than 256 bytes")
 	errLarge       = errors.New("the body is longer than max_body")
 	errBrokenOff   = errors.New("the body broke off")
@@ -77,6 +79,11 @@ func (q *GraphQL) concerns(does *Matches) bool {
 func (q *GraphQL) describe(r *http.Request, does *Matches, catalog *permission.Catalog) (read func(*http.Request), reason Reason, err error) {
 	if len(does.Rest) > 0 {
 		return nil, AmbiguousRequest, errReadings
+	}
+	for _, name := range []string{"query", "operationName"} {
+		if there, _ := cookieNamed(r.Header, name, ""); there {
+			return nil, AmbiguousRequest, errGraphQLName
+		}
 	}
 	var fields []graphql.Field
 	switch does.First.Method {
@@ -225,6 +232,7 @@ func (q *GraphQL) readBody(r *http.Request) {
 	r.Body = body
 	if body.unread = err; err == nil {
 		body.text.Reset(text)
+		knowLength(r, len(text))
 		body.request, err = q.read(r.Header, text)
 	}
 	body.err = err
@@ -249,6 +257,14 @@ func readWhole(r *http.Request, most int64) ([]byte, error) {
 		return nil, errBrokenOff
 	}
 	return text, nil
+}
+
+// knowLength says how long a body is that was read as a whole, instead of sending it on
+// in chunks: there are servers to which these are no body, and values in it would have
+// been there for the gate alone.
+func knowLength(r *http.Request, length int) {
+	r.ContentLength, r.TransferEncoding = int64(length), nil
+	r.Header["Content-Length"] = []string{strconv.Itoa(length)}
 }
 
 // readUpTo appends to text what there is to read, but no more than limit bytes.

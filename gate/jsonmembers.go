@@ -30,8 +30,8 @@ func membersOf(text []byte, names ...string) jsonMembers {
 	wanted, shortest := map[string]bool{}, maxFoldedName
 	var room [maxFoldedName]byte
 	for _, name := range names {
-		wanted[string(foldMember(room[:0], []byte(name)))] = true
-		shortest = min(shortest, len(name))
+		folded := foldMember(room[:0], []byte(name))
+		wanted[string(folded)], shortest = true, min(shortest, len(folded))
 	}
 	members := jsonMembers{}
 	within(text, func(name, value []byte) bool {
@@ -134,8 +134,9 @@ func decodeJSONString(quoted []byte) []byte {
 const maxFoldedName = 80
 
 // foldMember appends to folded what is the same of all names that some server could
-// take for one: without regard to case, blanks, control characters and what could not
-// be decoded, and without what stands behind a bracket or a NUL. Of a name that is
+// take for one: without regard to case, to how words are joined (app_id and appId are the same
+// to many), to blanks, control characters and what could not be decoded, and without
+// what stands behind a bracket or a NUL. Of a name that is
 // too long to be one it is nothing.
 func foldMember(folded, name []byte) []byte {
 	name = bytes.TrimFunc(name, isBlankInName)
@@ -147,8 +148,10 @@ func foldMember(folded, name []byte) []byte {
 		if len(folded)+utf8.UTFMax > maxFoldedName {
 			return folded[:0]
 		}
-		// Through upper case, since lower case alone keeps the long s and the s apart.
-		folded, name = utf8.AppendRune(folded, unicode.ToLower(unicode.ToUpper(c))), name[size:]
+		if name = name[size:]; len(folded) == 0 || !joinsWords(c) {
+			// Through upper case, since lower case alone keeps the long s and the s apart.
+			folded = utf8.AppendRune(folded, unicode.ToLower(unicode.ToUpper(c)))
+		}
 	}
 	return folded
 }

@@ -15,8 +15,12 @@ import (
 // (security rule 6).
 var (
 	methodHeaders    = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
-	methodParameters = []string{"_method", "X-HTTP-Method-Override"}
+	methodParameters = []string{"_method", "X-HTTP-Method-Override", restRoute}
 )
+
+// restRoute is how WordPress is asked for another path than that of the request line. It
+// counts as a method that nobody has.
+const restRoute = "rest_route"
 
 // maxMethod is the longest method in bytes, and maxOverrides the largest number
 // of different ones, that a request may ask for beside its own.
@@ -26,12 +30,12 @@ const (
 )
 
 var (
-	errOverride  = errors.New("X-HTTP-Method-Override, or _method in the query or in a form, asks for another method than the one of the request line")
+	errOverride  = errors.New("X-HTTP-Method-Override, or _method in the query, in a form or in a cookie, asks for another method than the one of the request line, or rest_route for another path")
 	errOverrides = errors.New("X-HTTP-Method-Override or _method asks for more than one method, or for something else")
 )
 
-// otherMethods returns the methods that the headers and the query of a request
-// ask for beside its own: none, in almost every case. Each of its own spellings
+// otherMethods returns the methods that the headers, the query and the cookies of a
+// request ask for beside its own: none, in almost every case. Each of its own spellings
 // counts as the method that a framework would make of it.
 func otherMethods(r *http.Request) (others []string, err error) {
 	for _, name := range methodHeaders {
@@ -39,17 +43,29 @@ func otherMethods(r *http.Request) (others []string, err error) {
 			others = addMethod(others, r.Method, value)
 		}
 	}
-	if r.URL.RawQuery != "" {
+	add := func(name, value string) bool {
+		if methodField(name) {
+			if foldsTo(name, restRoute) {
+				value = restRoute
+			}
+			decoded, bad := url.QueryUnescape(value)
+			if bad != nil {
+				err = errOverrides
+			}
+			others = addMethod(others, r.Method, decoded)
+		}
+		return err == nil
+	}
+	if r.Header["Cookie"] != nil {
+		cookies(r.Header, add)
+	}
+	if r.URL.RawQuery != "" && err == nil {
+		if err = checkQueryCharset(r.Header); err != nil {
+			return nil, err
+		}
 		parameters(r.URL.RawQuery, func(p parameter) bool {
 			name, value, _ := strings.Cut(p.raw, "=")
-			if methodField(name) {
-				decoded, bad := url.QueryUnescape(value)
-				if bad != nil {
-					err = errOverrides
-				}
-				others = addMethod(others, r.Method, decoded)
-			}
-			return err == nil
+			return add(name, value)
 		})
 	}
 	if len(others) > maxOverrides || slices.ContainsFunc(others, func(m string) bool { return len(m) > maxMethod }) {
@@ -86,12 +102,15 @@ func addMethod(others []string, own, value string) []string {
 	return append(others, method)
 }
 
-// overridden adds to what a request does what it does by the methods that it
-// asks for beside its own, on a route that opens that. Elsewhere it notes that
-// it asks: which of them the backend takes is not known.
+// overridden adds to what a request does what it does at the other paths that it names,
+// and by the methods that it asks for beside its own, on a route that opens that.
+// Elsewhere it notes that it asks: which of them the backend takes is not known.
 func overridden(does Matches, r *http.Request, catalog *permission.Catalog, openings permission.Openings) (Matches, Reason, error) {
 	others, err := otherMethods(r)
 	if err != nil {
+		return does, AmbiguousRequest, err
+	}
+	if does, err = secondPaths(does, r, catalog, others); err != nil {
 		return does, AmbiguousRequest, err
 	}
 	if len(others) == 0 {

@@ -20,7 +20,6 @@ import (
 var (
 	errParameterForm = errors.New("a parameter that decides stands in the query, and a form beside it could have another value for it")
 	errParameterType = errors.New("a parameter that decides is in the body, which has no single type; send application/json in UTF-8, not compressed")
-	errMany          = fmt.Errorf("a parameter decides, and there are more than %d; some servers leave out those behind the first thousand", maxParameters)
 	errParameters    = fmt.Errorf("more than %d parameters decide about the request, by the grants of the token and the permissions; that is too many to look for", maxWanted)
 )
 
@@ -113,18 +112,10 @@ func wantedParameters(tokens Tokens, catalog *permission.Catalog, does *Matches)
 	return wanted, nil
 }
 
-// maxParameters is how many a query or a form may have where one of them decides. PHP
-// (max_input_vars), Express and Koa read the first 1,000 and leave out the rest: a value
-// behind these would be there for the gate alone.
-const maxParameters = 500
-
-// countParameters refuses a query or a form of too many parameters.
-func countParameters(text string) error {
-	if strings.Count(text, "&")+strings.Count(text, ";") >= maxParameters {
-		return errMany
-	}
-	return nil
-}
+// maxBefore is how many parameters may stand before one that decides. OpenResty reads the
+// first 100, PHP (max_input_vars), Express and Koa the first 1,000, and leave out the
+// rest: a value behind these would be there for the gate alone.
+const maxBefore = 99
 
 // readValues returns the values of the parameters that are there, or says that the
 // body must be read first. That of a POST that is a GET has what would be in the query otherwise.
@@ -133,9 +124,6 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 	if err != nil || unread {
 		return nil, unread, err
 	}
-	if err := countParameters(r.URL.RawQuery); err != nil {
-		return nil, false, err
-	}
 	inBody, err := body.look(wanted)
 	if err != nil {
 		return nil, false, err
@@ -143,6 +131,14 @@ func readValues(r *http.Request, wanted []permission.Parameter, asGet bool) (val
 	names := captured{}
 	for _, p := range wanted {
 		text, found, there, err := readValue(r.URL.RawQuery, &inBody, p, asGet)
+		if inCookie, other := cookieNamed(r.Header, p.Name, text); err == nil && inCookie {
+			switch {
+			case p.Place == permission.Flag:
+				found, there = true, true
+			case there && other:
+				err = errCookie
+			}
+		}
 		if err == nil && there {
 			err = names.add(p)
 		}
@@ -197,11 +193,16 @@ func readValue(query string, body *bodyParameters, p permission.Parameter, asGet
 
 // queryValue returns the value of a parameter of the query, decoded.
 func queryValue(query, name string) (value string, found bool, err error) {
+	before := -1
 	parameters(query, func(p parameter) bool {
+		before++
 		raw, text, _ := strings.Cut(p.raw, "=")
 		switch {
-		case !foldsTo(raw, name):
+		case !foldsTo(raw, name) && !sameWords(raw, name):
 			return true
+		case before > maxBefore:
+			err = fmt.Errorf("the parameter %s, which decides, stands behind the first %d; some servers leave out those", name, maxBefore+1)
+			return false
 		case found, p.semicolon, !decodesTo(raw, name):
 			err = errParameterTwice(name)
 			return false

@@ -85,12 +85,13 @@ func TestParameters(t *testing.T) {
 		{seven, "GET", "/k/v1/record.json?app=7&%uFEFF%ef%bb%bfapp=8", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=7&app%EF%BB%BF=8", "", "", AmbiguousRequest},
 		{seven, "GET", "/k/v1/record.json?app=7&%EF%BBapp=8", "", "", Allow}, // no more than a broken name
-		// PHP, Express and Koa have no more than 1,000, and PHP nothing of what is nested deeper than 512 levels.
-		{seven, "GET", "/k/v1/record.json?" + strings.Repeat("x&", 499) + "app=7", "", "", Allow},
-		{seven, "GET", "/k/v1/record.json?" + strings.Repeat("x&", 500) + "app=7", "", "", AmbiguousRequest},
-		{seven, "GET", "/k/v1/record.json?app=7" + strings.Repeat("&x", 500), "", "", AmbiguousRequest},
-		{seven, "GET", "/k/v1/record.json?" + strings.Repeat("x;", 500) + "&app=7", "", "", AmbiguousRequest},
-		{seven, "POST", "/k/v1/record.json?" + strings.Repeat("x&", 500), "application/json", `{"app": 7}`, AmbiguousRequest},
+		// OpenResty has no more than 100, PHP, Express and Koa 1,000, and PHP nothing of what is nested deeper than 512 levels.
+		{seven, "GET", "/k/v1/record.json?" + strings.Repeat("x&", 99) + "app=7", "", "", Allow},
+		{seven, "GET", "/k/v1/record.json?" + strings.Repeat("x&", 100) + "app=7", "", "", AmbiguousRequest},
+		{seven, "GET", "/k/v1/record.json?app=7" + strings.Repeat("&x", 1000), "", "", Allow},
+		{seven, "GET", "/k/v1/record.json?app=7" + strings.Repeat("&x", 1000) + "&app=8", "", "", AmbiguousRequest},
+		{seven, "GET", "/k/v1/record.json?" + strings.Repeat("x;", 100) + "&app=7", "", "", AmbiguousRequest},
+		{seven, "POST", "/k/v1/record.json?" + strings.Repeat("x&", 500), "application/json", `{"app": 7}`, Allow},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "x": ` + strings.Repeat("[", 99) + `"[{\"["` + strings.Repeat("]", 99) + `}`, Allow},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "x": ["\ud83d\ude00\\\ud83d\ude00\"", "\\ud800", "a\u0000"]}`, Allow},
 		{seven, "POST", "/k/v1/record.json", "application/json", `{"app": 7, "x": [` + strings.Repeat("[],", 200) + `{}]}`, Allow},

@@ -3,6 +3,7 @@ package gate
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // parameter is one name=value of a raw query, as it stands there.
@@ -63,7 +64,7 @@ func decodesTo(name, want string) bool {
 }
 
 // foldsTo reports whether a lenient server could take a name in a raw query for
-// the wanted one: without regard to case, without what servers drop in front, and as
+// the wanted one: without regard to case (by Unicode as well), without what servers drop in front, and as
 // PHP folds names, with '.', ' ' and '[' for '_'. What follows a bracket or a NUL
 // behind the name is an array of that name, or nothing.
 func foldsTo(name, want string) bool {
@@ -80,6 +81,32 @@ func foldsTo(name, want string) bool {
 	return false
 }
 
+// sameWords reports whether a name in a raw query is the wanted one with its words joined
+// otherwise: grpc-gateway and others take appId, app-id and app_id for the same.
+func sameWords(name, want string) bool {
+	i := 0
+	for k := range len(want) {
+		w := foldByte(want[k])
+		if k > 0 && joinsWords(rune(w)) {
+			continue
+		}
+		var c byte
+		for more := true; more; more = k > 0 && joinsWords(rune(c)) {
+			if i >= len(name) {
+				return false
+			}
+			c, i = decodeFolded(name, i)
+		}
+		if c != w {
+			return false
+		}
+	}
+	return i == len(name)
+}
+
+// joinsWords reports whether a folded character stands between the words of a name.
+func joinsWords(c rune) bool { return c == '_' || c == '-' }
+
 // foldsAt reports whether the name from i on is the wanted one.
 func foldsAt(name string, i int, want string) bool {
 	for k := range len(want) {
@@ -87,7 +114,7 @@ func foldsAt(name string, i int, want string) bool {
 			return false
 		}
 		var c byte
-		if c, i = decodeName(name, i); foldByte(c) != foldByte(want[k]) {
+		if c, i = decodeFolded(name, i); c != foldByte(want[k]) {
 			return false
 		}
 	}
@@ -133,20 +160,61 @@ func byteOrderMark(name string, i int) (end int, ok bool) {
 	return i, false
 }
 
+// foldsToASCII are the characters beyond ASCII that are letters of it to servers which
+// fold case by Unicode: strings.EqualFold of Go, equalsIgnoreCase of Java.
+var foldsToASCII = map[rune]byte{'ſ': 's', '\u212a': 'k', 'ı': 'i', 'İ': 'i'}
+
+// decodeFolded decodes the character at i of a name without regard to case. One
+// beyond ASCII is its first byte, if it isn't a letter of ASCII to anybody.
+func decodeFolded(name string, i int) (byte, int) {
+	c, end := decodeName(name, i)
+	if c < utf8.RuneSelf {
+		return foldByte(c), end
+	}
+	var encoded [utf8.UTFMax]byte
+	size := 0
+	for at := i; at < len(name) && size < len(encoded); size++ {
+		encoded[size], at = decodeByte(name, at)
+		if folded, ok := foldsToASCII[runeOf(encoded[:size+1])]; ok {
+			return folded, at
+		}
+	}
+	if code, ok := escapedRune(name, i); ok && foldsToASCII[code] != 0 {
+		return foldsToASCII[code], end
+	}
+	return c, end
+}
+
+// runeOf returns the character that all the bytes are, or utf8.RuneError.
+func runeOf(encoded []byte) rune {
+	r, size := utf8.DecodeRune(encoded)
+	if size != len(encoded) {
+		return utf8.RuneError
+	}
+	return r
+}
+
 // decodeName is decodeByte for names, in which some servers know %uXXXX too.
 func decodeName(s string, i int) (byte, int) {
-	if s[i] != '%' || i+5 >= len(s) || s[i+1]|0x20 != 'u' {
-		return decodeByte(s, i)
+	if code, ok := escapedRune(s, i); ok {
+		return byte(min(code, 0xff)), i + len("%uXXXX")
 	}
-	var code int
+	return decodeByte(s, i)
+}
+
+// escapedRune returns the character of the %uXXXX at i, if there is one.
+func escapedRune(s string, i int) (code rune, ok bool) {
+	if s[i] != '%' || i+5 >= len(s) || s[i+1]|0x20 != 'u' {
+		return 0, false
+	}
 	for _, c := range []byte(s[i+2 : i+6]) {
 		digit, ok := unhex(c)
 		if !ok {
-			return decodeByte(s, i)
+			return 0, false
 		}
-		code = code<<4 | int(digit)
+		code = code<<4 | rune(digit)
 	}
-	return byte(min(code, 0xff)), i + 6
+	return code, true
 }
 
 // decodeByte decodes the byte of a raw query at i, and says where the next is.

@@ -164,7 +164,7 @@ func TestRequestsAreDocumented(t *testing.T) {
 	for _, file := range source(t, "gate") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.ValueSpec)
-			if !ok || !slices.Contains([]string{"overrides", "clientAddresses"}, spec.Names[0].Name) {
+			if !ok || !slices.Contains([]string{"overrides", "fromProxies"}, spec.Names[0].Name) {
 				return true
 			}
 			for _, name := range stringsIn(spec) {

@@ -26,13 +26,10 @@ func plainName(name string) string {
 		name = name[:i]
 	}
 	return strings.Map(func(r rune) rune {
-		switch {
-		case dropped(r) || r == '_' || r == '-' || r == '.':
+		if dropped(r) || r == '_' || r == '-' || r == '.' {
 			return -1
-		case r == '\u017F': // ſ, an s to those who fold case by Unicode
-			return 's'
 		}
-		return unicode.ToLower(r)
+		return unicode.ToLower(unicode.ToUpper(r)) // the long s is an s to those who fold by Unicode
 	}, name)
 }
 
