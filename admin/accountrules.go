@@ -38,6 +38,9 @@ func checkAccountName(name string, p *FieldErrors) {
 }
 
 func checkSubject(subject string, p *FieldErrors) {
+	if ContainsSecret(subject) {
+		p.addf("subject", hasSecret)
+	}
 	if len(subject) > 255 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		p.addf("subject", "is longer than 255 bytes or has control characters; give what single sign-on calls the account")
 	}

@@ -219,6 +219,31 @@ func TestDraftsAreBounded(t *testing.T) {
 	}
 }
 
+// One account can't take the place of all: a member once filled an API with drafts, and
+// nobody could change a token of it.
+func TestDraftsOfOneAccountAreBounded(t *testing.T) {
+	f, _ := newManagement(t)
+	member, manager := f.member(t, "mem", "member"), f.member(t, "man", "manager")
+	f.stage(t, true)
+	make := func(a admin.Actor, i int) error {
+		_, _, err := f.Create(t.Context(), a, newToken(func(d *admin.NewToken) { d.Name, d.Owner = fmt.Sprint(a.Name(), i), "" }))
+		return err
+	}
+	for i := range admin.MaxOwnDrafts {
+		if err := make(member, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := make(member, -1); err == nil || !strings.Contains(err.Error(), "100 drafts of API articles are yours") {
+		t.Errorf("one more: %v", err)
+	}
+	for i := range admin.MaxOwnDrafts + 1 {
+		if err := make(manager, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // No view of drafts has a secret or the hash of one, and none is in what the API says of itself.
 func TestDraftsShowNoSecret(t *testing.T) {
 	f := newFixture(t)

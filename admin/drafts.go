@@ -75,6 +75,10 @@ const (
 // a few milliseconds to its database, takes less than the 10 seconds that a change may take.
 const MaxDrafts = 500
 
+// MaxOwnDrafts is how many of them one account can have made that may not update the tokens
+// of others: it must not take the place of all.
+const MaxOwnDrafts = 100
+
 // Updated is what came of putting drafts in force.
 type Updated struct {
 	Drafts    int           // that are in force now

@@ -36,7 +36,9 @@ func (s *Service) checkRole(ctx context.Context, r store.Reader, role, old *stor
 	if !roleName.MatchString(role.Name) {
 		p.addf("name", "%q can't name a role; use a lower-case letter, then up to 63 lower-case letters, digits, '-' and '_'", role.Name)
 	}
-	if err := p.add(token.CheckDescription(role.Description)); err != nil {
+	if ContainsSecret(role.Description) {
+		p.addf("description", hasSecret)
+	} else if err := p.add(token.CheckDescription(role.Description)); err != nil {
 		return err
 	}
 	for _, f := range scopes(role) {
@@ -103,6 +105,10 @@ func checkCeilingGrants(c, held *store.Ceiling, catalogs []store.Catalog, p *Fie
 		compiled = append(compiled, one)
 	}
 	for _, grant := range c.Grants {
+		if ContainsSecret(grant) {
+			p.addf("ceiling.grants", hasSecret)
+			continue
+		}
 		err := fmt.Errorf("no API is known that could have %q", grant)
 		for _, one := range compiled {
 			if err = one.CheckGrant(grant); err == nil {

@@ -100,7 +100,7 @@ func checkFields(t *token.Token, p *FieldErrors) error {
 	return nil
 }
 
-// hasSecret is what is wrong with a text that everybody who sees the token reads.
+// hasSecret is what is wrong with a text that everybody who sees the token, role or account reads.
 const hasSecret = "has a secret in it, which others would read here; leave it out, and give the token that it belongs to a new one"
 
 // checkRights checks the grants against the catalog of the token's API, which
@@ -129,6 +129,10 @@ func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Toke
 	seen := map[string]bool{}
 	known := len(*p)
 	for _, grant := range t.Grants {
+		if ContainsSecret(grant) { // which the other problems would repeat
+			p.addf("grants", hasSecret)
+			continue
+		}
 		if seen[grant] {
 			p.addf("grants", "%q stands there twice", grant)
 		}

@@ -188,8 +188,8 @@ func (s *staged) save(ctx context.Context, o *overlaid, d store.Draft) error {
 	var replaced int64
 	if o.draft != nil {
 		replaced = o.draft.Version
-	} else if s.count(d.API) >= MaxDrafts {
-		return problem("draft", "API %s has %d drafts, which is the most that it can have; update it or discard some first", d.API, MaxDrafts)
+	} else if err := s.haveRoom(d.API); err != nil {
+		return err
 	}
 	now := s.service.now()
 	d.Author, d.Updated = s.who.Name(), now
@@ -216,13 +216,24 @@ func (s *staged) drop(id string) {
 	}
 }
 
-func (s *staged) count(api string) (n int) {
+// haveRoom refuses a draft that is one too many for the API, or for who makes it.
+func (s *staged) haveRoom(api string) error {
+	all, own := 0, 0
 	for i := range s.drafts {
 		if s.drafts[i].API == api {
-			n++
+			all++
+			if s.drafts[i].Author == s.who.Name() {
+				own++
+			}
 		}
 	}
-	return n
+	switch {
+	case all >= MaxDrafts:
+		return problem("draft", "API %s has %d drafts, which is the most that it can have; update it or discard some first", api, MaxDrafts)
+	case own >= MaxOwnDrafts && !s.who.command && s.who.Scope(TokenUpdate) != store.All:
+		return problem("draft", "%d drafts of API %s are yours, which is the most that one can have who may not update the tokens of others; have it updated, or discard some first", MaxOwnDrafts, api)
+	}
+	return nil
 }
 
 // CreateToken makes a draft of a new token.

@@ -63,6 +63,9 @@ func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *toke
 	if err := p.err(); err != nil {
 		return edited, err
 	}
+	if len(differing(tokenFields(&edited), tokenFields(old))) == 0 {
+		return edited, nil // whoever edits it at the same time need not know
+	}
 	if err := tx.UpdateToken(ctx, edited); err != nil {
 		return edited, nameProblem(err, &edited)
 	}

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -135,5 +136,46 @@ func TestOverreachOfARoleThatHandsOutNothing(t *testing.T) {
 	change, err := f.UpdateAccount(t.Context(), operator, "bob", admin.AccountEdit{Role: new(admin.RoleAuditor)})
 	if err != nil || len(change.Overreach.Tokens) != 1 || change.Overreach.Tokens[0].ID != made.ID {
 		t.Errorf("%+v, %v", change, err)
+	}
+}
+
+// Everybody who sees a token, a role or an account reads their texts, and the trail keeps
+// them: none of these takes a secret, or says it again.
+func TestTextsTakeNoSecret(t *testing.T) {
+	f, _ := newManagement(t)
+	made, secret := f.create(t, nil)
+	f.account(t, "bob", "member")
+	for name, err := range map[string]error{
+		"grant": errorOf(f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) {
+			d.Name, d.Grants = "other", []string{"GET /x/" + secret.Reveal()}
+		}))),
+		"edited grant": errorOf2(f.Update(t.Context(), operator, made.ID, admin.Edit{Grants: &[]string{"GET /x/" + secret.Reveal() + "/*"}})),
+		"description":  errorOf2(f.CreateRole(t.Context(), operator, store.Role{Name: "one", Description: secret.Reveal(), Read: store.None, Create: store.None, Update: store.None, Regenerate: store.None, Delete: store.None})),
+		"ceiling":      errorOf2(f.CreateRole(t.Context(), operator, store.Role{Name: "two", Ceiling: store.Ceiling{Grants: []string{"GET /" + secret.Reveal()}}, Read: store.None, Create: store.None, Update: store.None, Regenerate: store.None, Delete: store.None})),
+		"subject":      errorOf(f.CreateAccount(t.Context(), operator, admin.NewAccount{Name: "carl", Role: "member", Subject: "header:" + secret.Reveal()})),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "has a secret in it") || strings.Contains(err.Error(), secret.Reveal()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func errorOf[A, B any](_ A, _ B, err error) error { return err }
+
+func errorOf2[A any](_ A, err error) error { return err }
+
+// An edit that changes nothing is none: other editors' versions stay good.
+func TestEditOfNothingChangesNothing(t *testing.T) {
+	f := newFixture(t)
+	made, _ := f.create(t, nil)
+	events := len(f.events(t))
+	for _, e := range []admin.Edit{{}, {Name: &made.Name, Grants: &made.Grants, Description: &made.Description}} {
+		change, err := f.Update(t.Context(), operator, made.ID, e)
+		if err != nil || change.Token.Version != made.Version || !change.Token.Updated.Equal(made.Updated) {
+			t.Errorf("%+v, %v; want %+v", change.Token, err, made)
+		}
+	}
+	if n := len(f.events(t)); n != events {
+		t.Errorf("%d events, %d before", n, events)
 	}
 }

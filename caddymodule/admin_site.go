@@ -45,10 +45,11 @@ func (a *App) siteOf(h caddyhttp.MiddlewareHandler) (found site) {
 	return found
 }
 
-// add takes a listener of a server that has the handler under these names.
+// add takes a listener of a server that has the handler under these names. These bound
+// nothing, not even localhost: the name is what a client says.
 func (s *site) add(l *caddy.NetworkAddress, tls bool, hosts []string, httpPort int) {
 	tls = tls && int(l.StartPort) != httpPort // where Caddy never has it
-	local := l.IsUnixNetwork() || l.IsFdNetwork() || rest.IsLoopback(strings.ToLower(l.Host)) || onlyLoopback(hosts)
+	local := l.IsUnixNetwork() || l.IsFdNetwork() || rest.IsLoopback(strings.ToLower(l.Host))
 	if !tls && !local {
 		s.plain = append(s.plain, l.String())
 	}
@@ -103,11 +104,6 @@ func matchedHosts(sets caddyhttp.MatcherSets) (hosts []string) {
 		}
 	}
 	return hosts
-}
-
-func onlyLoopback(hosts []string) bool {
-	beyond := func(name string) bool { return !rest.IsLoopback(strings.ToLower(name)) }
-	return len(hosts) > 0 && !slices.ContainsFunc(hosts, beyond)
 }
 
 // siteAddress is how a browser gets there. Only the ports that browsers think of

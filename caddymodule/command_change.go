@@ -175,7 +175,11 @@ func regenerate(s *session, args []string) error {
 	case t.Draft != "":
 		note = "Until the draft holds, the old one works, and this one does not."
 	case overlap > 0:
-		note = fmt.Sprintf("The old one works until %s.", moment(t.Updated.Add(overlap)))
+		until := t.Updated.Add(overlap)
+		if !t.Expiry.IsZero() && t.Expiry.Before(until) {
+			until = t.Expiry // with the token itself
+		}
+		note = fmt.Sprintf("The old one works until %s.", moment(until))
 	}
 	return s.handOver(&t, secret, "It is shown only this once. "+note)
 }

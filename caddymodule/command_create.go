@@ -101,7 +101,19 @@ func create(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return s.handOver(&t, secret, "It is shown only this once. "+ends(&t))
+	return s.handOver(&t, secret, "It is shown only this once. "+ends(&t)+s.belongs(&t))
+}
+
+// belongs says that the token is that of an account of whom nobody spoke, because the
+// system user happens to have its name.
+func (s *session) belongs(t *token.Token) string {
+	if s.cmd.Flags().Changed("owner") {
+		return ""
+	}
+	if _, err := s.service.Account(s.cmd.Context(), s.actor, t.Owner); err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" It belongs to the account %s, which may regenerate it; --owner names another.", printable(t.Owner))
 }
 
 // ends says until when a token works, since that may come from a default.

@@ -76,7 +76,7 @@ func answerKintone(_ *Handler, _ *http.Request, d *gate.Decision, p *problem) (i
 		gate.UnreadableToken, gate.AmbiguousCredential, gate.TooManyCredentials:
 		status, answer.Code = http.StatusBadRequest, kintoneBadToken
 	case gate.OverlappingTokens:
-		answer.Code = kintoneSameApp
+		answer.Code, answer.Message = kintoneSameApp, "The request holds two API tokens for the same app. Send one."
 	case gate.MissingPermission, gate.MethodOverride, gate.RefusedMethod, gate.RefusedIntrospection:
 		answer.Code = kintoneForbidden
 	case gate.AmbiguousRequest, gate.TooLarge, gate.UnknownDocument:

@@ -48,8 +48,11 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
-	length, err := ParseSpan(s)
-	if err != nil {
+	length, ok := parseSpan(s)
+	switch {
+	case ok && length == 0:
+		return time.Time{}, invalid("duration", "%q is more than 100 years; use unlimited", s)
+	case !ok:
 		return time.Time{}, invalid("duration", "%q is not a duration; use for example 7d, 36h, unlimited or 2027-01-31", s)
 	}
 	return now.Add(length), nil
@@ -58,6 +61,18 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 // ParseSpan parses a positive number of days or hours ("30d", "36h"), at most
 // 100 years. Errors are *FieldError.
 func ParseSpan(s string) (time.Duration, error) {
+	length, ok := parseSpan(s)
+	switch {
+	case !ok:
+		return 0, invalid("duration", "%q is not a number of days or hours such as 7d or 36h", s)
+	case length == 0:
+		return 0, invalid("duration", "%q is more than 100 years", s)
+	}
+	return length, nil
+}
+
+// parseSpan returns 0 for a span of more than 100 years.
+func parseSpan(s string) (length time.Duration, ok bool) {
 	unit := time.Hour
 	digits, ok := strings.CutSuffix(s, "h")
 	if !ok {
@@ -65,8 +80,11 @@ func ParseSpan(s string) (time.Duration, error) {
 		unit = 24 * time.Hour
 	}
 	n, err := strconv.ParseUint(digits, 10, 32)
-	if !ok || err != nil || n == 0 || strings.HasPrefix(digits, "+") || time.Duration(n) > maxDuration/unit {
-		return 0, invalid("duration", "%q is not a number of days or hours such as 7d or 36h", s)
+	if !ok || err != nil || n == 0 || strings.HasPrefix(digits, "+") {
+		return 0, false
 	}
-	return time.Duration(n) * unit, nil
+	if time.Duration(n) > maxDuration/unit {
+		return 0, true
+	}
+	return time.Duration(n) * unit, true
 }
