@@ -148,7 +148,7 @@ func (b *bench) startPages(ctx context.Context, dir, dsn, file, cookie string) (
 	}
 	config := filepath.Join(dir, "Caddyfile")
 	text := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tlog default {\n\t\tlevel WARN\n\t}\n\tapi_tokens {\n\t\tstore %s\n\t}\n}\n\n"+
-		"http://%s {\n\thandle /api/articles* {\n\t\tapi_tokens %s {\n\t\t\tresource article /api/articles\n\t\t}\n\t}\n\tapi_tokens_admin\n}\n", line, addr, apiName)
+		"http://%s {\n\tbind 127.0.0.1\n\thandle /api/articles* {\n\t\tapi_tokens %s {\n\t\t\tresource article /api/articles\n\t\t}\n\t}\n\tapi_tokens_admin\n}\n", line, addr, apiName)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return pageReader{}, nil, err
 	}

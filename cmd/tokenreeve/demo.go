@@ -51,7 +51,7 @@ ends.`,
 }
 
 // demoCaddyfile is the configuration of the demo: what a user would write, but
-// for the first block, which keeps the demo to itself.
+// for the first block, which keeps the demo to itself. See siteOn for how its sites begin.
 const demoCaddyfile = `{
 	admin off
 	persist_config off
@@ -68,7 +68,7 @@ const demoCaddyfile = `{
 	}
 }
 
-http://%[2]s {
+%[2]s
 	api_tokens articles {
 		resource article /api/articles
 		permission search.run read {
@@ -78,7 +78,7 @@ http://%[2]s {
 	reverse_proxy %[4]s
 }
 
-http://%[3]s {
+%[3]s
 	handle /demo* {
 		reverse_proxy %[4]s
 	}
@@ -121,7 +121,7 @@ func runDemo(ctx context.Context, addr, pages string, out io.Writer) (err error)
 	}
 	defer func() { err = errors.Join(err, backend.Close()) }()
 
-	if err := startCaddy(fmt.Sprintf(demoCaddyfile, folder, siteOf(addr), siteOf(pages), backend.Addr)); err != nil {
+	if err := startCaddy(fmt.Sprintf(demoCaddyfile, folder, siteOn(addr), siteOn(pages), backend.Addr)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, caddy.Stop()) }()
@@ -222,13 +222,14 @@ func addTokens(ctx context.Context, past *history) (map[token.Type]string, error
 	return secrets, nil
 }
 
-// siteOf returns the address of a site as a Caddyfile has it.
-func siteOf(addr string) string {
+// siteOn returns how a site begins in a Caddyfile. The address alone says only which
+// requests are for it: without bind, Caddy listens on all addresses of this machine.
+func siteOn(addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		return ":" + port // under any name
+		return "http://:" + port + " {" // under any name
 	}
-	return addr
+	return "http://" + addr + " {\n\tbind " + host
 }
 
 // forPasting returns an address that can be connected to, where one is for all of

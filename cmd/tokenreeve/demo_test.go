@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
 // ready is the last line that the demo prints before it waits.
@@ -250,4 +252,21 @@ func pagesOf(t *testing.T, printed string) string {
 		t.Fatalf("there is no link in:\n%s", printed)
 	}
 	return found[1]
+}
+
+// TestSiteOn has Caddy read how sites begin, those on IPv6 as well.
+func TestSiteOn(t *testing.T) {
+	for addr, want := range map[string]string{
+		"127.0.0.1:8080":   "127.0.0.1:8080",
+		"192.0.2.7:8080":   "192.0.2.7:8080",
+		"[::1]:8080":       "[::1]:8080",
+		"[2001:db8::1]:80": "[2001:db8::1]:80",
+		"0.0.0.0:8080":     ":8080",
+		"[::]:8080":        ":8080",
+	} {
+		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(siteOn(addr)+"\n\trespond \"here\"\n}\n"), nil)
+		if err != nil || !strings.Contains(string(config), fmt.Sprintf(`"listen":[%q]`, want)) {
+			t.Errorf("a site on %s is %s, %v; want it to listen on %s", addr, config, err, want)
+		}
+	}
 }
