@@ -87,7 +87,10 @@ func (u *ui) showAccount(c *call, status int, v accountView, problems admin.Fiel
 		list.End = v.Manage || v.Own
 		v.Sessions = &list
 	}
-	return u.show(c, status, "account", page{Title: "account.title", Name: name, Here: "/accounts", Body: &v, Errors: problems})
+	return u.show(c, status, "account", page{
+		Title: "account.title", Name: name, Here: "/accounts", Body: &v, Errors: problems,
+		Holds: map[string]bool{"account-enabled": v.Account.Enabled, "account-disabled": !v.Account.Enabled},
+	})
 }
 
 // managesAccount reports whether the actor may change an account. Nobody has a

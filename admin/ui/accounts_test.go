@@ -157,7 +157,10 @@ func TestAccountSwitchAndPassword(t *testing.T) {
 	b.post("/accounts/ann/disable").leads("/accounts/ann?notice=account-disabled")
 	ann.get("/account").leads("/sign-in?next=%2Faccount")
 	b.get("/accounts/ann?notice=account-disabled").is(http.StatusOK, "its sessions have ended", "Enable", "Nobody is signed in to this account")
+	b.get("/accounts/ann?notice=account-enabled").is(http.StatusOK).lacks("The account is enabled")
 	b.post("/accounts/ann/enable").leads("/accounts/ann?notice=account-enabled")
+	b.get("/accounts/ann?notice=account-enabled").is(http.StatusOK, "The account is enabled")
+	b.get("/accounts/ann?notice=account-disabled").is(http.StatusOK).lacks("The account is disabled")
 
 	ann = f.as(t, "ann")
 	b.post("/accounts/ann/password", "password", "short").saysAll().is(http.StatusUnprocessableEntity, "fewer than 12").lacks("short\"")

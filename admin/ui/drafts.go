@@ -58,7 +58,11 @@ func (u *ui) showDrafts(c *call, status int, change func(body *draftsPage) admin
 		return err
 	}
 	problems := change(&body)
-	return u.show(c, status, "drafts", page{Title: "drafts.title", Name: body.API, Here: "/apis", Body: &body, Errors: problems})
+	none := len(body.Drafts) == 0 && !body.Unseen && !body.Unreadable
+	return u.show(c, status, "drafts", page{
+		Title: "drafts.title", Name: body.API, Here: "/apis", Body: &body, Errors: problems,
+		Holds: map[string]bool{"api-updated": none, "drafts-discarded": none},
+	})
 }
 
 func (u *ui) newDraftsPage(c *call) (draftsPage, error) {

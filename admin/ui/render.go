@@ -90,6 +90,9 @@ type page struct {
 	Notice string // key of the texts; what was done just now
 	Body   any
 	Errors admin.FieldErrors // of a form, told at its top and beside its fields
+	// Holds says of notices about a state whether it is so: the address with one may
+	// be opened again later. All others tell what was done.
+	Holds map[string]bool
 
 	Actor *admin.Actor // nil if nobody is signed in
 	Menu  []entry
@@ -173,8 +176,10 @@ func (u *ui) showPart(c *call, status int, name, part string, p page) error {
 		p.Actor = &c.actor
 		p.Menu = p.entries()
 	}
-	if p.Notice == "" && texts.Has("notice."+c.query("notice")) {
-		p.Notice = "notice." + c.query("notice")
+	if notice := c.query("notice"); p.Notice == "" && texts.Has("notice."+notice) {
+		if holds, isState := p.Holds[notice]; holds || !isState {
+			p.Notice = "notice." + notice
+		}
 	}
 	var text bytes.Buffer // a page that breaks off would be half of one
 	if err := pages[name].ExecuteTemplate(&text, part, &p); err != nil {

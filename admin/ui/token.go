@@ -68,7 +68,19 @@ func (u *ui) tokenPage(c *call) error {
 	if view.History, err = u.historyOf(c, t.ID); err != nil {
 		return err
 	}
-	return u.show(c, http.StatusOK, "token", page{Title: "token.title", Name: t.Name, Here: "/tokens", Body: view})
+	return u.show(c, http.StatusOK, "token", page{Title: "token.title", Name: t.Name, Here: "/tokens", Body: view, Holds: view.holds()})
+}
+
+// holds says which notices about the state of the token are true.
+func (v *tokenView) holds() map[string]bool {
+	return map[string]bool{
+		"token-enabled":  v.Token.Enabled,
+		"token-disabled": !v.Token.Enabled,
+		"token-off":      !v.Token.Enabled && !v.Enabled,
+		"draft-saved":    v.Draft != "",
+		"draft-same":     v.Draft == "",
+		"draft-deletion": v.Draft == token.DraftDelete,
+	}
 }
 
 // viewOf returns what needs no further look-up.

@@ -175,6 +175,15 @@ func TestSwitchToken(t *testing.T) {
 	b.post("/tokens/" + made.ID + "/enable").leads("/tokens/" + made.ID + "?notice=token-enabled")
 	b.get("/tokens/"+made.ID).is(http.StatusOK, "token enabled member these pages", "token disabled member these pages")
 	f.as(t, "auditor").post("/tokens/" + made.ID + "/disable").is(http.StatusForbidden)
+
+	// Who comes back to the address of a notice reads it only as long as it is so.
+	b.get("/tokens/"+made.ID+"?notice=token-disabled").is(http.StatusOK, "Active").lacks("The token is disabled")
+	b.get("/tokens/"+made.ID+"?notice=token-off").is(http.StatusOK, "Active").lacks("The token is disabled")
+	b.get("/tokens/"+made.ID+"?notice=token-saved").is(http.StatusOK, "It holds from now on")
+	b.post("/tokens/" + made.ID + "/disable")
+	b.get("/tokens/"+made.ID+"?notice=token-enabled").is(http.StatusOK, "Disabled").lacks("The token is enabled")
+	b.get("/tokens/" + made.ID + "?notice=draft-saved").is(http.StatusOK).lacks("Saved as a draft")
+	b.get("/tokens/" + made.ID + "?notice=draft-deletion").is(http.StatusOK).lacks("Saved as a draft")
 }
 
 var versionField = regexp.MustCompile(`name="version" value="(\d+)"`)

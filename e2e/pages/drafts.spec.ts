@@ -23,13 +23,13 @@ async function draftEdit(page: Page) {
   await page.getByRole("checkbox", { name: "article.find", exact: true }).uncheck();
   await page.getByRole("checkbox", { name: "article.delete", exact: true }).check();
   await page.getByRole("button", { name: "Save as a draft" }).click();
-  await page.waitForURL(/notice=draft-saved/);
+  await expect(notice(page, "Saved as a draft. It holds once the API is updated.")).toBeVisible();
 }
 
 async function draftDeletion(page: Page) {
   await page.goto(`/tokens/${given.tokens.forgotten.id}/delete`);
   await page.getByRole("button", { name: "Draft its deletion" }).click();
-  await page.waitForURL(/notice=draft-deletion/);
+  await expect(notice(page, "Saved as a draft: the token is deleted")).toBeVisible();
 }
 
 async function draftSecret(page: Page) {

@@ -1,4 +1,4 @@
-import { checkPage, expect, given, makeToken, rest, signIn, test } from "./fixtures.ts";
+import { checkPage, expect, given, makeToken, notice, rest, signIn, test } from "./fixtures.ts";
 
 // Many pictures are taken.
 test.describe.configure({ timeout: 60_000 });
@@ -142,7 +142,8 @@ test.describe("as member", () => {
     await checkPage(page, "token-edit");
     await page.getByLabel("Name").fill("edited first");
     await page.getByRole("button", { name: "Save" }).click();
-    await expect(page).toHaveURL(`/tokens/${made.id}?notice=token-saved`);
+    await expect(notice(page, "Saved.")).toBeVisible();
+    await expect(page).toHaveURL(`/tokens/${made.id}`);
 
     await other.getByLabel("Name").fill("edited second");
     await other.getByLabel("Owner").selectOption("manager");
@@ -153,7 +154,7 @@ test.describe("as member", () => {
     await expect(other.getByLabel("Name")).toHaveValue("edited second");
     await checkPage(other, "token-conflict");
     await other.getByRole("button", { name: "Save" }).click();
-    await expect(other).toHaveURL(`/tokens/${made.id}?notice=token-saved`);
+    await expect(other).toHaveURL(`/tokens/${made.id}`);
     const now = await rest("owner", "GET", "/tokens/" + made.id);
     expect([now.name, now.owner, now.grants, now.expiry]).toEqual(["edited second", "manager", ["article.find", "GET /api/reports"], made.expiry]);
   });

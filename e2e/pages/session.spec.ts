@@ -30,6 +30,8 @@ test("somebody signs in and out by the keyboard alone", async ({ page }) => {
   while (!(await signOut.evaluate((button) => button === document.activeElement))) await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Enter");
   await expect(notice(page, "You are signed out.")).toBeVisible();
+  await expect(page.getByLabel("Name")).toBeFocused();
+  await expect(page.getByLabel("Name")).toHaveAccessibleDescription("You are signed out.");
   await page.goBack();
   await expect(page).toHaveURL(/\/sign-in/);
 });

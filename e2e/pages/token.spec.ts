@@ -98,6 +98,26 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByRole("table", { name: "History" }).getByRole("row")).toHaveCount(4);
     });
 
+    test("what was done is said as long as it is so", async ({ page }) => {
+      const { token } = await makeToken("member", `noticed${suffix}`);
+      await page.goto(`/tokens/${token.id}`);
+      await page.getByRole("button", { name: "Disable" }).click();
+      const disabled = notice(page, "The token is disabled.");
+      await expect(disabled).toBeVisible();
+      if (javaScriptEnabled) {
+        await expect(disabled).toBeFocused();
+        await expect(page).toHaveURL(`/tokens/${token.id}`);
+        await page.reload();
+        await expect(page.getByText("Disabled", { exact: true })).toBeVisible();
+        await expect(disabled).toHaveCount(0);
+      }
+      await page.getByRole("button", { name: "Enable" }).click();
+      await expect(notice(page, "The token is enabled.")).toBeVisible();
+      await page.goBack();
+      await expect(page.getByText("Active", { exact: true })).toBeVisible();
+      await expect(disabled).toHaveCount(0);
+    });
+
     test("a new secret, with time to move, then at once", async ({ page }) => {
       const { token, secret } = await makeToken("member", `renewed${suffix}`);
       await page.goto(`/tokens/${token.id}`);
@@ -133,7 +153,7 @@ for (const javaScriptEnabled of [true, false]) {
       }
       await page.getByRole("textbox").fill(`deleted${suffix}`);
       await page.getByRole("button", { name: "Delete for good" }).click();
-      await expect(page).toHaveURL(/\/tokens\?notice=token-deleted$/);
+      await expect(page).toHaveURL(javaScriptEnabled ? "/tokens" : "/tokens?notice=token-deleted");
       await expect(notice(page, "The token is deleted.")).toBeVisible();
       await expect.poll(() => call(secret)).toBe(401);
       await page.goto(`/tokens/${token.id}`);

@@ -55,9 +55,7 @@ document.addEventListener("htmx:load", () => {
 // Links back to the table lead to what was seen of it last.
 function remember(root) {
 	if (document.querySelector("section#tokens")) {
-		const seen = new URLSearchParams(location.search);
-		seen.delete("notice");
-		sessionStorage.setItem("list", seen);
+		sessionStorage.setItem("list", location.search);
 	}
 	for (const link of root.querySelectorAll("[data-to-list]")) link.search = sessionStorage.getItem("list") ?? "";
 }

@@ -28,10 +28,22 @@ function setUpLink(root) {
 	root.querySelector("#name")?.focus();
 }
 
+// What was done is said once: when the page is loaded again, its address has no notice. Screen
+// readers say what has the focus, or what describes that.
+function notice() {
+	const address = new URL(location.href);
+	if (address.searchParams.has("notice")) {
+		address.searchParams.delete("notice");
+		history.replaceState(history.state, "", address);
+	}
+	if (!document.querySelector("[autofocus]")) document.querySelector("#notice")?.focus();
+}
+
 function enhance(root) {
 	for (const part of [localTimes, setUpLink, copy, secret, list, edit, token, people]) part(root);
 }
 
+notice();
 enhance(document);
 document.addEventListener("htmx:afterSwap", (event) => enhance(event.detail.elt));
 document.querySelector("#problems")?.focus();
