@@ -224,12 +224,17 @@ func addTokens(ctx context.Context, past *history) (map[token.Type]string, error
 
 // siteOn returns how a site begins in a Caddyfile. The address alone says only which
 // requests are for it: without bind, Caddy listens on all addresses of this machine.
+// To requests of other names Caddy answers an empty 200.
 func siteOn(addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+	names := "http://" + addr
+	switch ip := net.ParseIP(host); {
+	case ip != nil && ip.IsUnspecified():
 		return "http://:" + port + " {" // under any name
+	case ip != nil && ip.IsLoopback():
+		names += ", http://localhost:" + port
 	}
-	return "http://" + addr + " {\n\tbind " + host
+	return names + " {\n\tbind " + host
 }
 
 // forPasting returns an address that can be connected to, where one is for all of

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -197,6 +198,38 @@ func entries(t *testing.T, folder string) (names []string) {
 		names = append(names, entry.Name())
 	}
 	return names
+}
+
+// TestDemoUnderItsName wants the same of localhost as of its address: the gate is closed,
+// and the pages are there.
+func TestDemoUnderItsName(t *testing.T) {
+	_, printed, addr := startDemo(t, "127.0.0.1:0")
+	for name, c := range map[string]struct {
+		address, path string
+		status        int
+	}{
+		"the API":   {addr, "/api/articles", http.StatusUnauthorized},
+		"the pages": {pagesOf(t, printed), "/sign-in", http.StatusOK},
+		"the link":  {pagesOf(t, printed), "/demo", http.StatusOK},
+	} {
+		_, port, _ := net.SplitHostPort(c.address)
+		for _, host := range []string{"127.0.0.1", "localhost"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.address+c.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = net.JoinHostPort(host, port)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != c.status || len(text) == 0 {
+				t.Errorf("%s at %s: %d and %d bytes, %v; want %d", name, host, resp.StatusCode, len(text), err, c.status)
+			}
+		}
+	}
 }
 
 // The pages are beside the gateway, where a bookmark finds them again.
