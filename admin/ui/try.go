@@ -120,8 +120,11 @@ func (u *ui) triedToken(c *call, form *trial) (token.Token, error) {
 		api = ""
 	}
 	t, err := u.Service.Find(c.r.Context(), c.actor, api, form.Token)
-	if err == nil {
+	switch {
+	case err == nil:
 		form.Token, form.API = t.Name, t.API
+	case errors.Is(err, store.ErrNotFound) && api != "":
+		err = admin.FieldErrors{{Field: "token", Problem: texts.Get("try.no-token-of", api)}}
 	}
 	return t, err
 }

@@ -147,6 +147,7 @@ func TestTryRefusesForms(t *testing.T) {
 	}{
 		{"no token", "", "", "GET", "/x", "token", "Token: enter its name or its id"},
 		{"unknown", "nothing", "", "GET", "/x", "token", "You can see no such token."},
+		{"of another API", "ci", "tokenreeve", "GET", "/x", "token", "You can see no such token of API tokenreeve."},
 		{"of somebody else", theirs.ID, "", "GET", "/x", "token", "You can see no such token."},
 		{"two of a name", "ci", "", "GET", "/x", "api", "say which"},
 		{"a secret", secret, "", "GET", "/x", "token", "that is a secret"},

@@ -17,7 +17,8 @@ var self = map[string]string{
 	"self.password.submit":    "Change the password",
 	"self.password.none":      "You have no password here. Who signs you in is outside of this server.",
 	"self.sessions":           "Where you are signed in",
-	"self.sessions.help":      "Sessions end by themselves after 30 minutes without use, and after 12 hours in any case. End those that you don't know, and change your password.",
+	"self.sessions.help":      "Sessions end by themselves after 30 minutes without use, and after 12 hours in any case. End those that you don't know.",
+	"self.sessions.password":  "Then change your password.",
 	"self.sessions.others":    "End all others",
 	"notice.password-changed": "Your password is changed, and your other sessions have ended.",
 

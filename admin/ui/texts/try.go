@@ -36,6 +36,7 @@ var tryIt = map[string]string{
 
 	"try.choose-token": "enter its name or its id",
 	"try.no-token":     "You can see no such token.",
+	"try.no-token-of":  "You can see no such token of API %s. Choose the API of the token, or any.",
 	"try.no-path":      "enter one, such as /api/articles/42",
 	"try.many-fields":  "It has %d different root fields. Try %d at most at a time.",
 	"try.long-method":  "No method is longer than %d letters.",
