@@ -167,10 +167,17 @@ var foldsToASCII = map[rune]byte{'ſ': 's', '\u212a': 'k', 'ı': 'i', 'İ': 'i'}
 // decodeFolded decodes the character at i of a name without regard to case. One
 // beyond ASCII is its first byte, if it isn't a letter of ASCII to anybody.
 func decodeFolded(name string, i int) (byte, int) {
+	if c := name[i]; c < utf8.RuneSelf && c != '%' && c != '+' {
+		return foldByte(c), i + 1
+	}
 	c, end := decodeName(name, i)
 	if c < utf8.RuneSelf {
 		return foldByte(c), end
 	}
+	return foldBeyondASCII(name, i, c, end)
+}
+
+func foldBeyondASCII(name string, i int, c byte, end int) (byte, int) {
 	var encoded [utf8.UTFMax]byte
 	size := 0
 	for at := i; at < len(name) && size < len(encoded); size++ {

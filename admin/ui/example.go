@@ -3,7 +3,6 @@ package ui
 import (
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -68,7 +67,7 @@ func (e *example) toMind() (mind []string) {
 	case e.Writes:
 		mind = append(mind, "secret.writes")
 	}
-	if e.Body == anyBody {
+	if e.Body != "" && e.Body != anyQuery {
 		mind = append(mind, "secret.body")
 	}
 	return mind
@@ -85,24 +84,36 @@ func (e *example) choose(permissions []permission.Permission, t *token.Token) er
 	if err != nil {
 		return err
 	}
-	best := 0
+	best, held := 0, fixedBy(t.Grants)
 	for _, op := range operationsOf(catalog, t.Grants) {
-		decoded, sent := exampleOf(op.Pattern.String())
-		m := catalog.Find(op.Method, decoded)
-		if t.Type == token.ReadOnly && !catalog.Reads(m) || t.Type == token.Custom && !grants.Allow(m) {
-			continue
-		}
-		if worth := worthOf(op, catalog.Reads(m)); worth > best {
-			best, e.Method, e.Path, e.Body, e.Writes = worth, op.Method, sent, bodyOf(op.Method), !catalog.Reads(m)
+		for _, fixes := range held {
+			if fixes != nil && !concerns(op, fixes) {
+				continue
+			}
+			f := fill(op, fixes)
+			m := catalog.With(catalog.Find(op.Method, f.decoded), f.values)
+			reads := catalog.Reads(m)
+			if t.Type == token.ReadOnly && !reads || t.Type == token.Custom && !allowed(catalog, grants, m) {
+				continue
+			}
+			if worth := worthOf(op, reads); worth > best {
+				best, e.Method, e.Path, e.Body, e.Writes = worth, op.Method, f.sent, f.body, !reads
+			}
 		}
 	}
 	if best == 0 && (e.Place.GraphQL != "" || hasFields(catalog, t.Grants)) {
 		e.Method, e.Body = http.MethodPost, anyQuery
 		if e.Place.GraphQL != "" {
-			_, e.Path = exampleOf(e.Place.GraphQL)
+			_, e.Path = examplePath(e.Place.GraphQL, nil)
 		}
 	}
 	return nil
+}
+
+// allowed reports whether grants allow a match and all that it requires.
+func allowed(catalog *permission.Catalog, grants *permission.Grants, m permission.Match) bool {
+	beyond := func(m permission.Match) bool { return !grants.Allow(m) }
+	return grants.Allow(m) && !slices.ContainsFunc(catalog.Required(m), beyond)
 }
 
 // worthOf says how good an example an operation is: better one that reads, that needs
@@ -121,7 +132,10 @@ func worthOf(op permission.Operation, reads bool) int {
 	case op.Method != http.MethodDelete:
 		worth = 3
 	}
-	if one := strings.ContainsAny(op.Pattern.String(), "{*"); one == (op.Method == http.MethodDelete) { // rather one than all
+	pattern := op.Pattern.String()
+	switch last := pattern[strings.LastIndexByte(pattern, '/')+1:]; {
+	case op.Method == http.MethodDelete && strings.HasPrefix(last, "{"), // rather one than all
+		op.Method != http.MethodDelete && !strings.ContainsAny(pattern, "{*"):
 		worth++
 	}
 	return worth
@@ -159,23 +173,6 @@ func allOperations(catalog *permission.Catalog, grants []string) []permission.Op
 		}
 	}
 	return all
-}
-
-// exampleOf returns a path that a pattern matches: decoded, and as it is sent.
-func exampleOf(pattern string) (decoded, sent string) {
-	var plain, escaped []string
-	for segment := range strings.SplitSeq(pattern, "/") {
-		switch {
-		case strings.HasPrefix(segment, "{"), segment == "*":
-			segment = "1"
-		default:
-			if literal, err := url.PathUnescape(segment); err == nil {
-				segment = literal
-			}
-		}
-		plain, escaped = append(plain, segment), append(escaped, url.PathEscape(segment))
-	}
-	return strings.Join(plain, "/"), strings.Join(escaped, "/")
 }
 
 func joinHostPort(host, port string) string {

@@ -34,7 +34,11 @@ func (e *example) request(secret string) request {
 	case e.Place.Header != "":
 		r.headers = append(r.headers, [2]string{e.Place.Header, secret})
 	default:
-		r.at += "?" + url.QueryEscape(e.Place.Query) + "=" + url.QueryEscape(secret)
+		separator := "?"
+		if strings.Contains(e.Path, "?") {
+			separator = "&"
+		}
+		r.at += separator + url.QueryEscape(e.Place.Query) + "=" + url.QueryEscape(secret)
 	}
 	if r.body != "" {
 		r.headers = append(r.headers, [2]string{"Content-Type", "application/json"})
