@@ -32,7 +32,7 @@ func (target hx) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-var rowNames = regexp.MustCompile(`<th scope="row" class="name"><a href="/tokens/tok_\w+">([^<]*)</a>`)
+var rowNames = regexp.MustCompile(`<th scope="row" class="name"><a href="/tokens/tok_\w+"><bdi>([^<]*)</bdi></a>`)
 
 // rows are the names in the table, in its order.
 func (s seen) rows() string {
