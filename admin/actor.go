@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/permission"
@@ -37,6 +39,7 @@ type Actor struct {
 	system  string       // name of the system user of a command
 	digest  token.Digest // of its session
 	role    store.Role
+	acting  *acting // of Token
 	whole   []Right // of Permissions, those that the token has all operations of
 }
 
@@ -130,10 +133,12 @@ func (s *Service) byToken(ctx context.Context, r store.Reader, a Actor) (Actor, 
 	if err != nil {
 		return Actor{}, err
 	}
-	a.Token = &t
-	if a.Permissions, a.whole, err = permissionsOf(&t); err != nil {
+	if a.Token = &t; a.acting.is(&t) {
+		a.acting = &acting{t, a.acting.cover, a.acting.rights, a.acting.whole}
+	} else if a.acting, err = actingThrough(&t); err != nil {
 		return Actor{}, err
 	}
+	a.Permissions, a.whole = slices.Clone(a.acting.rights), a.acting.whole
 	err = s.fill(ctx, r, &a, &account)
 	return a, err
 }
@@ -150,33 +155,51 @@ func (s *Service) fill(ctx context.Context, r store.Reader, a *Actor, account *s
 	return nil
 }
 
-// permissionsOf returns the rights that a token of ManagementAPI has. One that is
-// allowed some operations of a right has it: which ones, the gate has decided. To
-// give a right to others, it must have the whole of it.
-func permissionsOf(t *token.Token) (rights, whole []Right, err error) {
-	catalog, err := permission.NewCatalog(ManagementPermissions())
+// acting is a token of ManagementAPI that somebody acts through, and what it allows.
+type acting struct {
+	token         token.Token
+	cover         *cover
+	rights, whole []Right
+}
+
+// is reports whether a token allows the same, so that what was found out in front of a
+// transaction, which others wait for, holds in it as well.
+func (x *acting) is(t *token.Token) bool {
+	return x != nil && x.token.Type == t.Type && slices.Equal(x.cover.list, t.Grants)
+}
+
+// actingThrough returns what a token of ManagementAPI allows. One that is allowed some
+// operations of a right has it: which ones, the gate has decided. To give a right to
+// others, it must have the whole of it.
+func actingThrough(t *token.Token) (*acting, error) {
+	catalog, err := managementCatalog()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	grants, err := catalog.Compile(t.Grants)
-	if err != nil {
-		return nil, nil, err
+	x := &acting{token: *t, cover: newCover(catalog, t.Grants), rights: []Right{}}
+	if x.cover.err != nil {
+		return nil, x.cover.err
 	}
-	rights = []Right{}
+	steps := &steps{left: coverSteps}
 	for _, p := range catalog.Permissions() {
 		allowed := 0
 		for _, op := range p.Operations {
 			m := catalog.Find(op.Method, paths(op, 0)[0])
-			if t.Type == token.FullAccess || t.Type == token.ReadOnly && catalog.Reads(m) || t.Type == token.Custom && grants.Allow(m) {
+			if t.Type == token.FullAccess || t.Type == token.ReadOnly && catalog.Reads(m) || t.Type == token.Custom && x.cover.matches(new(newShape(op)), steps) {
 				allowed++
 			}
 		}
 		if allowed > 0 {
-			rights = append(rights, Right(p.Name))
+			x.rights = append(x.rights, Right(p.Name))
 		}
 		if allowed == len(p.Operations) {
-			whole = append(whole, Right(p.Name))
+			x.whole = append(x.whole, Right(p.Name))
 		}
 	}
-	return rights, whole, nil
+	return x, nil
 }
+
+// managementCatalog is that of ManagementAPI, ready for matching.
+var managementCatalog = sync.OnceValues(func() (*permission.Catalog, error) {
+	return permission.NewCatalog(ManagementPermissions())
+})

@@ -1,7 +1,7 @@
 package admin
 
 import (
-	"net/http"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,66 +19,61 @@ const (
 	yes
 )
 
-// allowance is what a token allows.
+// allowance is what a token allows. Once its steps are gone, nothing is sure.
 type allowance struct {
-	active  bool
-	kind    token.Type
-	catalog *permission.Catalog
-	cover   *cover
-	some    []someOf // that grants allow at least some of
-}
-
-// someOf is an operation, for certain values if it fixes any.
-type someOf struct {
-	permission.Operation
-
-	fixes    []string
-	nothing  bool // it fixes a value that the operation does not take, so it matches nothing
-	segments []string
-	more     bool // segments may follow
-}
-
-func newSomeOf(op permission.Operation, fixes []string) someOf {
-	s := someOf{Operation: op, fixes: fixes}
-	s.segments, s.more = segmentsOf(op)
-	s.nothing = slices.ContainsFunc(fixes, func(fix string) bool {
-		name, _, _ := strings.Cut(fix, "=")
-		return !slices.Contains(op.Captures(), name)
-	})
-	return s
+	active   bool
+	kind     token.Type
+	known    *surface
+	steps    *steps
+	cover    *cover
+	answers  map[string]certainty // of of, once it was asked
+	included map[string]bool      // of the cover, once it was asked
 }
 
 // newAllowance returns what a token allows now; for nil that is nothing.
-func newAllowance(catalog *permission.Catalog, t *token.Token, now time.Time) *allowance {
+func newAllowance(known *surface, t *token.Token, now time.Time, steps *steps) *allowance {
+	a := &allowance{known: known, steps: steps, answers: map[string]certainty{}, included: map[string]bool{}}
 	if t == nil || t.Status(now) != token.Active {
-		return &allowance{}
-	}
-	a := &allowance{active: true, kind: t.Type, catalog: catalog}
-	if t.Type != token.Custom {
 		return a
 	}
-	a.cover = newCover(catalog, t.Grants)
+	if a.active, a.kind = true, t.Type; t.Type != token.Custom {
+		return a
+	}
+	cost := 0
 	for _, grant := range t.Grants {
-		a.some = append(a.some, a.allOf(grant)...)
+		cost += known.reading(grant)
+	}
+	if a.cover = (&cover{list: t.Grants}); steps.take(cost) {
+		a.cover = newCover(known.catalog, t.Grants)
 	}
 	return a
 }
 
-// allOf returns the operations of a grant, or of what requests count for; none for what
-// the catalog doesn't have.
-func (a *allowance) allOf(grant string) (all []someOf) {
-	base, fixes := permission.CutFixes(grant)
-	if op, err := permission.ParseOperation(base); err == nil {
-		return []someOf{newSomeOf(op, fixes)}
+// has is that of the cover.
+func (a *allowance) has(grant string) bool {
+	known, asked := a.included[grant]
+	if !asked && a.steps.take(a.known.reading(grant)) {
+		known = a.cover.has(grant, a.steps)
+		a.included[grant] = known
 	}
-	for _, p := range a.catalog.Permissions() {
-		if p.Name == base || includesName(base, p.Name) {
-			for _, op := range p.Operations {
-				all = append(all, newSomeOf(op, fixes))
-			}
-		}
+	return known
+}
+
+// counted is what requests count for: some operations, for certain values if it fixes any.
+type counted struct {
+	name       string
+	base       string // without what it fixes
+	fixes      []string
+	operations []*entry // none for what the catalog doesn't have
+}
+
+// counted has no operations if no steps are left to read what it is.
+func (s *surface) counted(name string, steps *steps) *counted {
+	c := &counted{name: name}
+	if c.base, c.fixes = permission.CutFixes(name); steps.take(s.reading(name)) {
+		c.operations = s.operations(c.base)
 	}
-	return all
+	return c
 }
 
 // includes reports whether whatever the other allows is allowed here as well, as far as some
@@ -90,7 +85,7 @@ func (a *allowance) includes(other *allowance, grants []string) bool {
 	case !a.active || other.kind != a.kind:
 		return false
 	case a.kind == token.Custom:
-		return !slices.ContainsFunc(grants, func(grant string) bool { return !a.cover.has(grant) })
+		return !slices.ContainsFunc(grants, func(grant string) bool { return !a.has(grant) })
 	}
 	return a.kind == token.ReadOnly
 }
@@ -105,26 +100,30 @@ func (a *allowance) all() []string {
 
 // concerning returns the grants that may have a say in requests that count for this. refused
 // says that they were refused: then they count for the nearest permission.
-func (a *allowance) concerning(name string, refused bool) (grants []string) {
+func (a *allowance) concerning(c *counted, refused bool) (grants []string) {
 	if a.cover == nil {
 		return nil
 	}
-	operations := a.allOf(name)
-	if len(operations) == 0 { // nobody knows what it was
+	a.steps.take(len(a.cover.list))
+	if len(c.operations) == 0 { // nobody knows what it was
 		return a.cover.list
 	}
-	base, _ := permission.CutFixes(name)
-	names := []string{base}
-	for _, other := range a.needs(name, operations) {
-		names = append(names, other.name)
+	concerned := make([]bool, len(a.cover.list))
+	note := func(h holding) { concerned[h.grant] = true }
+	a.cover.named(c.base, note)
+	for _, other := range a.needs(c) {
+		a.cover.named(other.name, note)
 	}
-	if refused {
-		operations = slices.DeleteFunc(operations, func(op someOf) bool { return !a.nearest(name, op) })
+	for _, op := range c.operations {
+		if !refused || a.nearest(c.name, op) {
+			a.cover.allowed.overlapping(&op.shape, c.fixes, a.steps, func(_ *entry, h *holding) bool { note(*h); return false })
+		}
 	}
-	for _, grant := range a.cover.list {
-		wider, _ := permission.CutFixes(grant)
-		named := func(name string) bool { return wider == name || includesName(wider, name) || includesName(name, wider) }
-		if slices.ContainsFunc(names, named) || overlaps(a.allOf(grant), operations) {
+	if a.steps.gone() {
+		return a.cover.list
+	}
+	for i, grant := range a.cover.list {
+		if concerned[i] {
 			grants = append(grants, grant)
 		}
 	}
@@ -133,13 +132,17 @@ func (a *allowance) concerning(name string, refused bool) (grants []string) {
 
 // nearest reports whether requests of the operation may count for a permission when they
 // are refused: they do for the first of those that have it.
-func (a *allowance) nearest(name string, op someOf) bool {
+func (a *allowance) nearest(name string, op *entry) bool {
+	if op.permission == nil || !a.steps.take(2*(a.known.deepest+2)*(len(op.segments)+1)) {
+		return op.permission != nil
+	}
 	var values []permission.Value
 	for _, p := range op.Parameters {
 		values = append(values, permission.Value{Place: p.Place, Name: p.Name})
 	}
-	return slices.ContainsFunc(paths(op.Operation, a.cover.deepest+1), func(path string) bool {
-		return a.catalog.Name(a.catalog.With(a.catalog.Find(op.Method, path), values)) == name
+	catalog := a.known.catalog
+	return slices.ContainsFunc(paths(op.Operation, a.known.deepest+1), func(path string) bool {
+		return catalog.Name(catalog.With(catalog.Find(op.Method, path), values)) == name
 	})
 }
 
@@ -149,17 +152,25 @@ type needed struct {
 	always bool
 }
 
-// needs returns what requests of the operations, which count for a name, need besides: by
-// the permission of that name, or by any that has one of them.
-func (a *allowance) needs(name string, operations []someOf) (all []needed) {
-	base, _ := permission.CutFixes(name)
-	for _, p := range a.catalog.Permissions() {
-		if len(p.Requires) == 0 || p.Name != base && !overlaps(a.allOf(p.Name), operations) {
-			continue
-		}
-		for _, text := range p.Requires {
-			if other, err := permission.RequiredName(text); err == nil {
-				all = append(all, needed{other, p.Name == base && other == text})
+// needs returns what requests that count for this need besides: by the permission of that
+// name, or by any that has one of its operations.
+func (a *allowance) needs(c *counted) (all []needed) {
+	may := map[string]bool{c.base: true}
+	for _, op := range c.operations {
+		a.known.requiring.overlapping(&op.shape, c.fixes, a.steps, func(e *entry, _ *holding) bool {
+			may[e.permission.Name] = true
+			return false
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(may)) { // in one order, since steps are counted
+		for _, p := range named(a.known.catalog, name) {
+			if p.Name != name { // of a whole resource, which is no permission
+				continue
+			}
+			for _, text := range p.Requires {
+				if other, err := permission.RequiredName(text); err == nil {
+					all = append(all, needed{other, name == c.base && other == text})
+				}
 			}
 		}
 	}
@@ -169,37 +180,48 @@ func (a *allowance) needs(name string, operations []someOf) (all []needed) {
 // suffices reports whether requests that lacked this, by what was allowed before, lack nothing
 // else now: they may be of a permission that requires it.
 func (a *allowance) suffices(name string, before *allowance) bool {
-	return !slices.ContainsFunc(a.catalog.Permissions(), func(p permission.Permission) bool {
-		requires := slices.ContainsFunc(p.Requires, func(text string) bool {
-			other, err := permission.RequiredName(text)
-			return err == nil && other == name
-		})
-		return requires && (before.kind != token.Custom || before.grants(p.Name, before.allOf(p.Name)) != no) && a.of(p.Name) != yes
+	return !slices.ContainsFunc(a.known.requiredBy[name], func(requiring string) bool {
+		c := a.known.counted(requiring, a.steps)
+		lacked := before.kind == token.Custom && before.grants(c) == no
+		return !lacked && a.of(c) != yes
 	})
 }
 
 // of says whether requests are allowed that count for this: a permission, a grant written
 // out, or nothing that has a name.
-func (a *allowance) of(name string) certainty {
+func (a *allowance) of(c *counted) certainty {
 	switch {
 	case !a.active:
 		return no
 	case a.kind == token.FullAccess:
 		return yes
 	}
-	operations := a.allOf(name)
-	if len(operations) == 0 {
+	answer, asked := a.answers[c.name]
+	if asked {
+		return answer
+	}
+	if !a.steps.gone() {
+		answer = a.decide(c)
+	}
+	if a.steps.gone() {
+		answer = unsure
+	}
+	a.answers[c.name] = answer
+	return answer
+}
+
+func (a *allowance) decide(c *counted) certainty {
+	switch {
+	case len(c.operations) == 0:
 		return unsure
-	}
-	if a.kind == token.ReadOnly {
-		return a.reads(name, operations)
-	}
-	if a.kind != token.Custom {
+	case a.kind == token.ReadOnly:
+		return a.reads(c)
+	case a.kind != token.Custom:
 		return no // a type that this version does not know
 	}
-	answer := a.grants(name, operations)
-	for _, other := range a.needs(name, operations) {
-		granted := a.required(other.name, operations)
+	answer := a.grants(c)
+	for _, other := range a.needs(c) {
+		granted := a.required(other.name, c)
 		if !other.always {
 			granted = max(granted, unsure)
 		}
@@ -208,45 +230,31 @@ func (a *allowance) of(name string) certainty {
 	return answer
 }
 
-// permission returns the permission that requests count for, or an empty one.
-func (a *allowance) permission(name string) permission.Permission {
-	base, _ := permission.CutFixes(name)
-	for _, p := range a.catalog.Permissions() {
-		if p.Name == base {
-			return p
-		}
-	}
-	return permission.Permission{}
-}
-
 // reads says whether a read-only token may run the operations. Some that it can't tell
 // apart may be of another permission as well, whose mark says otherwise.
-func (a *allowance) reads(name string, operations []someOf) certainty {
-	mark := a.permission(name).Mark
+func (a *allowance) reads(c *counted) certainty {
+	var mark permission.Mark
+	for _, op := range c.operations {
+		if op.permission != nil && op.permission.Name == c.base {
+			mark = op.permission.Mark
+		}
+	}
 	n := 0
-	for _, op := range operations {
-		reads := mark == permission.Read || a.catalog.Reads(a.catalog.Find(op.Method, paths(op.Operation, 0)[0]))
+	for _, op := range c.operations {
+		reads := mark == permission.Read || a.known.catalog.Reads(a.known.catalog.Find(op.Method, paths(op.Operation, 0)[0]))
 		switch {
 		case mark == permission.Write:
-		case reads && a.marked(permission.Write, op), !reads && a.marked(permission.Read, op):
+		case reads && a.marked(permission.Write, op, c.fixes), !reads && a.marked(permission.Read, op, c.fixes):
 			return unsure
 		case reads:
 			n++
 		}
 	}
-	return outOf(n, len(operations))
+	return outOf(n, len(c.operations))
 }
 
-func (a *allowance) marked(mark permission.Mark, op someOf) bool {
-	for _, p := range a.catalog.Permissions() {
-		if p.Mark != mark {
-			continue
-		}
-		if slices.ContainsFunc(p.Operations, func(other permission.Operation) bool { return overlap(newSomeOf(other, nil), op) }) {
-			return true
-		}
-	}
-	return false
+func (a *allowance) marked(mark permission.Mark, op *entry, fixes []string) bool {
+	return a.known.marked.overlapping(&op.shape, fixes, a.steps, func(e *entry, _ *holding) bool { return e.permission.Mark == mark })
 }
 
 func outOf(n, all int) certainty {
@@ -260,13 +268,13 @@ func outOf(n, all int) certainty {
 }
 
 // grants says whether a custom token may run all of the operations, or some.
-func (a *allowance) grants(name string, operations []someOf) certainty {
-	if a.cover.has(name) {
+func (a *allowance) grants(c *counted) certainty {
+	if a.has(c.name) {
 		return yes
 	}
 	all, none := true, true
-	for _, op := range operations {
-		answer := a.one(op)
+	for _, op := range c.operations {
+		answer := a.one(op, c.fixes)
 		all, none = all && answer == yes, none && answer == no
 	}
 	switch {
@@ -278,96 +286,110 @@ func (a *allowance) grants(name string, operations []someOf) certainty {
 	return unsure
 }
 
-func (a *allowance) one(op someOf) certainty {
-	if len(op.Parameters) == 0 && a.cover.grants != nil && a.cover.matches(op.Operation) {
+func (a *allowance) one(op *entry, fixes []string) certainty {
+	if len(op.Parameters) == 0 && a.cover.matches(&op.shape, a.steps) {
 		return yes
 	}
-	if slices.ContainsFunc(a.some, func(other someOf) bool { return overlap(other, op) }) {
+	if a.cover.allowed.overlapping(&op.shape, fixes, a.steps, func(*entry, *holding) bool { return true }) {
 		return unsure
 	}
 	return no
 }
 
 // required says whether what a permission requires is granted, or may be.
-func (a *allowance) required(name string, operations []someOf) certainty {
-	if a.cover.has(name) {
+func (a *allowance) required(name string, c *counted) certainty {
+	if a.has(name) {
 		return yes
 	}
-	for _, grant := range a.cover.list {
-		base, _ := permission.CutFixes(grant)
-		if base == name || includesName(base, name) {
-			return unsure
-		}
-		for _, written := range a.allOf(grant) {
-			if permission.CheckName(base) != nil && slices.ContainsFunc(operations, func(op someOf) bool { return overlap(op, written) }) {
-				return unsure
-			}
-		}
+	some := len(a.cover.by[name]) > 0 || len(a.cover.by[permission.Resource(name)+".*"]) > 0
+	if some || slices.ContainsFunc(c.operations, func(op *entry) bool {
+		return a.cover.allowed.overlapping(&op.shape, c.fixes, a.steps, func(e *entry, _ *holding) bool {
+			return e.permission == nil || e.by != e.permission.Name
+		})
+	}) {
+		return unsure
 	}
 	return no
 }
 
-// overlaps reports whether any of some operations overlaps any of others.
-func overlaps(some, others []someOf) bool {
-	return slices.ContainsFunc(some, func(a someOf) bool {
-		return slices.ContainsFunc(others, func(b someOf) bool { return overlap(a, b) })
-	})
+// surface is what an API protects, ready to be compared with what tokens are granted.
+type surface struct {
+	catalog    *permission.Catalog
+	by         map[string][]*entry // by the permission
+	requiring  shapes              // of permissions that require others
+	marked     shapes              // of those that have a mark
+	requiredBy map[string][]string // permissions that require one
+	deepest    int                 // segments of the longest pattern
 }
 
-// overlap reports whether there can be a request that both match. In doubt there can.
-func overlap(a, b someOf) bool {
-	if a.method() != b.method() || a.nothing || b.nothing || apart(a, b) {
-		return false
-	}
-	x, y := a.segments, b.segments
-	for i := range min(len(x), len(y)) {
-		if x[i] != y[i] && x[i] != anySegment && y[i] != anySegment {
-			return false
+func newSurface(catalog *permission.Catalog) *surface {
+	s := &surface{catalog: catalog, by: map[string][]*entry{}, requiring: shapes{}, marked: shapes{}, requiredBy: map[string][]string{}}
+	for _, p := range catalog.Permissions() {
+		for _, text := range p.Requires {
+			if other, err := permission.RequiredName(text); err == nil && !slices.Contains(s.requiredBy[other], p.Name) {
+				s.requiredBy[other] = append(s.requiredBy[other], p.Name)
+			}
 		}
-	}
-	return len(x) == len(y) || len(x) > len(y) && b.more || len(y) > len(x) && a.more
-}
-
-// method is that of what the operation matches: GET is HEAD as well.
-func (s *someOf) method() string {
-	if s.Method == http.MethodHead {
-		return http.MethodGet
-	}
-	return s.Method
-}
-
-// apart reports whether both fix the same to other values: a parameter, of which a request
-// has one for the same, or a segment at the same place.
-func apart(a, b someOf) bool {
-	for _, x := range a.fixes {
-		name, _, _ := strings.Cut(x, "=")
-		for _, y := range b.fixes {
-			if x != y && strings.HasPrefix(y, name+"=") && a.segment(name) == b.segment(name) {
-				return true
+		s.by[p.Name] = operationsOf(catalog, p.Name)
+		for _, e := range s.by[p.Name] {
+			e.holdings = make([]holding, 1)
+			s.deepest = max(s.deepest, len(e.segments)+1)
+			if len(p.Requires) > 0 {
+				s.requiring.add(e)
+			}
+			if p.Mark != permission.Unmarked {
+				s.marked.add(e)
 			}
 		}
 	}
-	return false
+	s.requiring.sort()
+	s.marked.sort()
+	return s
 }
 
-// segment returns which segment of the path has the value of that name, or -1 if it is a parameter.
-func (s *someOf) segment(name string) int {
-	return slices.Index(strings.Split(s.Pattern.String(), "/"), "{"+name+"}")
+// reading returns how many steps it takes to read a grant, or what requests count for.
+func (s *surface) reading(text string) int {
+	base, _, _ := strings.Cut(text, " ")
+	if permission.CheckName(base) != nil && !strings.HasSuffix(base, ".*") {
+		return 4 * len(text) // an operation is compared with few others as fast as a part of it is read
+	}
+	n := 8
+	for _, p := range named(s.catalog, base) {
+		n += 8 * len(p.Operations)
+	}
+	return n
 }
 
-// segmentsOf returns the segments of what the operation matches, and whether more may follow.
-func segmentsOf(op permission.Operation) (segments []string, more bool) {
-	if permission.IsKind(op.Method) {
-		text := op.Pattern.String()
-		if text == "*" {
-			text = anySegment
-		}
-		return []string{text}, false
+// operations is operationsOf for the catalog.
+func (s *surface) operations(base string) (all []*entry) {
+	list := named(s.catalog, base)
+	if len(list) == 0 {
+		return operationsOf(s.catalog, base)
 	}
-	path := paths(op, 0)[0]
-	if strings.HasSuffix(op.Pattern.String(), "/*") {
-		path = strings.TrimSuffix(path, "/"+anySegment)
-		more = true
+	for i := range list {
+		all = append(all, s.by[list[i].Name]...)
 	}
-	return strings.Split(strings.TrimSuffix(path, "/"), "/"), more
+	return all
+}
+
+// paths returns examples of what the operation matches that stand for all of it:
+// whatever patterns of at most so many segments match these match everything.
+func paths(op permission.Operation, deepest int) []string {
+	s := newShape(op)
+	path := "/" + strings.Join(s.segments, "/")
+	if s.slash && len(s.segments) > 0 {
+		path += "/"
+	}
+	if !s.more {
+		return []string{path}
+	}
+	var all []string
+	if len(s.segments) == 0 {
+		all, path = append(all, path), ""
+	}
+	for range max(1, deepest) {
+		path += "/" + anySegment
+		all = append(all, path, path+"/")
+	}
+	return all
 }

@@ -16,13 +16,13 @@ type judge struct {
 	service *Service
 	reader  store.Reader
 	role    store.Role
-	through *token.Token // that the actor acts through; nil if none
+	through *acting // what the actor acts through; nil if that is no token
 	covers  map[string]*cover
 }
 
 // judge returns a judge of the tokens that the actor makes or changes.
 func (s *Service) judge(r store.Reader, a *Actor) *judge {
-	made := &judge{service: s, reader: r, role: a.role, through: a.Token, covers: map[string]*cover{}}
+	made := &judge{service: s, reader: r, role: a.role, through: a.acting, covers: map[string]*cover{}}
 	if memo := memoOf(r); memo != nil && memo.who == a {
 		if memo.judges == nil {
 			memo.judges = made
@@ -47,44 +47,39 @@ func (j *judge) excess(ctx context.Context, t *token.Token) (FieldErrors, error)
 		if err != nil {
 			return nil, err
 		}
+		steps := &steps{left: coverSteps}
 		for _, grant := range t.Grants {
-			if !cover.has(grant) {
+			if !cover.has(grant, steps) {
 				p.addf("grants", "your role %s may not hand out %s", j.role.Name, grant)
 			}
 		}
 	}
 	if j.through != nil && t.API == ManagementAPI {
-		err := j.beyondActing(t, &p)
-		return p, err
+		j.beyondActing(t, &p)
 	}
 	return p, nil
 }
 
 // beyondActing adds what a token that acts for somebody has beyond the token that
 // makes or changes it: else a script could give itself what it was not given.
-func (j *judge) beyondActing(t *token.Token, p *FieldErrors) error {
-	acting := j.through
+func (j *judge) beyondActing(t *token.Token, p *FieldErrors) {
+	acting := j.through.token
 	if ends := acting.Expiry; !ends.IsZero() && (t.Expiry.IsZero() || t.Expiry.After(ends)) {
 		p.addf("duration", "the token that you use ends at %s, and can't make or change one that works longer", ends.Format("2006-01-02T15:04Z"))
 	}
 	switch {
 	case acting.Type == token.FullAccess:
-		return nil
+		return
 	case acting.Type != token.Custom || t.Type != token.Custom:
 		p.addf("type", "the token that you use is %s, and can't make or change one that is %s", acting.Type, t.Type)
-		return nil
+		return
 	}
-	catalog, err := permission.NewCatalog(ManagementPermissions())
-	if err != nil {
-		return err
-	}
-	held := newCover(catalog, acting.Grants)
+	steps := &steps{left: coverSteps}
 	for _, grant := range t.Grants {
-		if !held.has(grant) {
+		if !j.through.cover.has(grant, steps) {
 			p.addf("grants", "the token that you use lacks %s itself", grant)
 		}
 	}
-	return nil
 }
 
 // refuse is excess for actions that have no fields.

@@ -97,7 +97,7 @@ func TestCover(t *testing.T) {
 		if test.list != "" {
 			list = strings.Split(test.list, ",")
 		}
-		if got := newCover(catalog, list).has(test.grant); got != test.want {
+		if got := newCover(catalog, list).has(test.grant, &steps{left: coverSteps}); got != test.want {
 			t.Errorf("%q includes %q: %v", test.list, test.grant, got)
 		}
 	}
@@ -133,7 +133,7 @@ func TestCoverOfWhatRequires(t *testing.T) {
 		{"thing.patch", "PATCH /thing", true},
 		{"thing.edit", "thing.edit", true}, // which needs them all the same
 	} {
-		if got := newCover(catalog, strings.Split(test.list, ",")).has(test.grant); got != test.want {
+		if got := newCover(catalog, strings.Split(test.list, ",")).has(test.grant, &steps{left: coverSteps}); got != test.want {
 			t.Errorf("%q includes %q: %v", test.list, test.grant, got)
 		}
 	}
@@ -159,7 +159,7 @@ func TestCoverIsNeverTooMuch(t *testing.T) {
 	for range 20000 {
 		list := []string{grant(), grant(), grant()}
 		asked := grant()
-		if !newCover(catalog, list).has(asked) {
+		if !newCover(catalog, list).has(asked, &steps{left: coverSteps}) {
 			continue
 		}
 		included++

@@ -170,7 +170,7 @@ func (s *Service) Drafts(ctx context.Context, actor Actor, api string, days int)
 	all := len(list)
 	list = slices.DeleteFunc(list, func(d drafted) bool { return !d.seenBy(&who) })
 	answer := Drafts{API: api, Staged: catalog.Staged, Drafts: make([]DraftRecord, len(list)), Unseen: len(list) != all}
-	foresight, judges := s.foresight(days), s.ownerJudges(s.store)
+	foresight, judges := s.foresight(days, len(list)), s.ownerJudges(s.store)
 	for i := range list {
 		if answer.Drafts[i], err = s.draftRecord(ctx, foresight, judges, &list[i]); err != nil {
 			return Drafts{}, err
@@ -199,7 +199,7 @@ func (s *Service) Draft(ctx context.Context, actor Actor, id string) (DraftRecor
 	if err != nil {
 		return DraftRecord{}, err
 	}
-	return s.draftRecord(ctx, s.foresight(DefaultDraftDays), s.ownerJudges(s.store), &d)
+	return s.draftRecord(ctx, s.foresight(DefaultDraftDays, 1), s.ownerJudges(s.store), &d)
 }
 
 // seenDraft returns the draft of a token, or store.ErrNotFound if there is none or the

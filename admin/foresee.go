@@ -16,21 +16,31 @@ import (
 type foresight struct {
 	service  *Service
 	since    time.Time // a UTC day
-	catalogs map[string]*permission.Catalog
+	surfaces map[string]*surface
+	drafts   int // that are still to be told of
+	steps    int // that are left for them
 }
 
-func (s *Service) foresight(days int) *foresight {
+// foreseeSteps is how much is compared for the answers of all drafts that are looked at. 500
+// drafts of ordinary tokens need less; what no steps are left for may be answered otherwise.
+const foreseeSteps = 4_000_000
+
+// foresight returns one for so many drafts.
+func (s *Service) foresight(days, drafts int) *foresight {
 	if days <= 0 {
 		days = DefaultDraftDays
 	}
 	return &foresight{
-		service: s, since: s.now().AddDate(0, 0, 1-days).Truncate(24 * time.Hour), catalogs: map[string]*permission.Catalog{},
+		service: s, since: s.now().AddDate(0, 0, 1-days).Truncate(24 * time.Hour),
+		surfaces: map[string]*surface{}, drafts: drafts, steps: foreseeSteps,
 	}
 }
 
 // answers tells it of one draft.
 func (f *foresight) answers(ctx context.Context, d *drafted) (Answers, error) {
 	a := Answers{Since: f.since, Permissions: []PermissionAnswer{}}
+	share := f.steps / max(1, f.drafts) // what one leaves is for the next
+	f.drafts--
 	if d.live == nil || d.sameAnswers(f.service.now()) {
 		return a, nil
 	}
@@ -49,17 +59,14 @@ func (f *foresight) answers(ctx context.Context, d *drafted) (Answers, error) {
 	if a.OldSecret, err = f.oldSecret(ctx, d, uses); err != nil {
 		return a, err
 	}
-	catalog, err := f.catalog(ctx, d.API)
+	surface, err := f.surface(ctx, d.API)
 	if err != nil {
 		return a, err
 	}
-	now := f.service.now()
-	was, will := newAllowance(catalog, d.live, now), newAllowance(catalog, d.result, now)
-	for _, use := range sum.Permissions {
-		a.add(use, was, will)
-	}
-	a.addUncounted(total, sum.Permissions, was, will)
-	return a, nil
+	left := &steps{left: share}
+	err = a.foresee(ctx, &foreseen{surface, d.live, d.result, f.service.now(), left}, sum.Permissions, total)
+	f.steps -= share - max(0, left.left)
+	return a, err
 }
 
 // oldSecret counts the requests that were allowed since the oldest secret that still works
@@ -88,22 +95,47 @@ func (d *drafted) sameAnswers(now time.Time) bool {
 		d.live.Type == d.result.Type && slices.Equal(d.live.Grants, d.result.Grants)
 }
 
-func (f *foresight) catalog(ctx context.Context, api string) (*permission.Catalog, error) {
-	if known := f.catalogs[api]; known != nil {
+func (f *foresight) surface(ctx context.Context, api string) (*surface, error) {
+	if known := f.surfaces[api]; known != nil {
 		return known, nil
 	}
 	catalog, err := f.service.compiled(ctx, f.service.store, api)
 	if _, unknown := errors.AsType[FieldErrors](err); unknown {
 		catalog, err = permission.NewCatalog(nil)
 	}
-	f.catalogs[api] = catalog
-	return catalog, err
+	if err != nil {
+		return nil, err
+	}
+	f.surfaces[api] = newSurface(catalog)
+	return f.surfaces[api], nil
+}
+
+// foreseen is a token as it is and as it will be.
+type foreseen struct {
+	known     *surface
+	was, will *token.Token
+	now       time.Time
+	steps     *steps
+}
+
+// foresee adds what becomes of all requests that were counted.
+func (a *Answers) foresee(ctx context.Context, f *foreseen, counted []token.PermissionUse, total token.PermissionUse) error {
+	was, will := newAllowance(f.known, f.was, f.now, f.steps), newAllowance(f.known, f.will, f.now, f.steps)
+	for _, use := range counted {
+		if err := ctx.Err(); err != nil { // nobody waits any more
+			return err
+		}
+		a.add(use, was, will)
+	}
+	a.addUncounted(total, counted, was, will)
+	return nil
 }
 
 // add adds what becomes of the requests that count for one permission.
 func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 	p := PermissionAnswer{Permission: use.Permission}
-	before, after := was.of(use.Permission), will.of(use.Permission)
+	c := was.known.counted(use.Permission, was.steps)
+	before, after := was.of(c), will.of(c)
 	switch {
 	case before != no && after == no:
 		p.Refused = use.Allowed
@@ -116,7 +148,7 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 	case before == no && after == unsure:
 		p.Unsure = use.Refused
 	case before == unsure && after == unsure:
-		p.Unsure = stillUnsure(use, was, will)
+		p.Unsure = stillUnsure(use, c, was, will)
 	}
 	if p.Refused+p.Allowed+p.Unsure == 0 {
 		return
@@ -127,11 +159,11 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 
 // stillUnsure returns how many of the requests that count for one permission may be answered
 // otherwise, where nothing is sure before and after: by the grants that have a say in them.
-func stillUnsure(use token.PermissionUse, was, will *allowance) (n uint64) {
-	if !will.includes(was, was.concerning(use.Permission, false)) {
+func stillUnsure(use token.PermissionUse, c *counted, was, will *allowance) (n uint64) {
+	if !will.includes(was, was.concerning(c, false)) {
 		n += use.Allowed
 	}
-	if !was.includes(will, will.concerning(use.Permission, true)) {
+	if !was.includes(will, will.concerning(c, true)) {
 		n += use.Refused
 	}
 	return n

@@ -72,7 +72,9 @@ func overlappingPermissions(t *testing.T) (permissions []permission.Permission) 
 // foreseeing makes tokens and requests by chance, the same each time.
 type foreseeing struct {
 	rand    *rand.Rand
+	few     *rand.Rand // for when there are few steps
 	catalog *permission.Catalog
+	surface *surface
 	grants  []string
 	ops     []permission.Operation
 }
@@ -83,7 +85,7 @@ func newForeseeing(t *testing.T, permissions []permission.Permission) *foreseein
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &foreseeing{rand: rand.New(rand.NewPCG(7, 8)), catalog: catalog}
+	f := &foreseeing{rand: rand.New(rand.NewPCG(7, 8)), few: rand.New(rand.NewPCG(9, 9)), catalog: catalog, surface: newSurface(catalog)}
 	bases := []string{
 		"GET /near/one", "GET /near/*", "GET /place/{app}/{id}", "POST /near/one", "GET /record.json", "GET /record.json?app={app}",
 		"PUT /record.json json:app={app}", "query *", "query articles", "mutation *", "GET /k/v1/*", "PUT /k/v1/record.json json:app={app}", "GET /{root}/v1/app.json",
@@ -181,7 +183,11 @@ type seen struct {
 func (f *foreseeing) check(t *testing.T, was, will token.Token) {
 	t.Helper()
 	var all []seen
-	before, after := newAllowance(f.catalog, &was, time.Now()), newAllowance(f.catalog, &will, time.Now())
+	left := &steps{left: foreseeSteps}
+	if f.few.IntN(4) == 0 { // which makes what is told careful, and not wrong
+		left.left = f.few.IntN(3000)
+	}
+	before, after := newAllowance(f.surface, &was, time.Now(), left), newAllowance(f.surface, &will, time.Now(), left)
 	told := map[string]Answers{} // by what counts
 	for range 30 {
 		s := seen{does: f.request()}

@@ -205,8 +205,8 @@ func coversAll(held, grants []string) bool {
 	if err != nil {
 		return false
 	}
-	cover := newCover(none, held)
-	return !slices.ContainsFunc(grants, func(grant string) bool { return !cover.has(grant) })
+	cover, steps := newCover(none, held), &steps{left: coverSteps}
+	return !slices.ContainsFunc(grants, func(grant string) bool { return !cover.has(grant, steps) })
 }
 
 func includes[T comparable](all, some []T) bool {

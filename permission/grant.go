@@ -44,6 +44,13 @@ func parseGrant(s string) (grant, error) {
 	return g, nil
 }
 
+// WrittenOut returns the operation that a grant writes out; it has no method if the grant names
+// permissions. It returns an error for a grant that can't be read, as Compile does.
+func WrittenOut(text string) (Operation, error) {
+	g, err := parseGrant(text)
+	return g.operation, err
+}
+
 func parseBase(s string) (grant, error) {
 	if first, _, blank := strings.Cut(s, " "); blank && !strings.Contains(first, ".") {
 		op, err := ParseOperation(s)

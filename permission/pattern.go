@@ -49,10 +49,12 @@ func ParsePattern(s string) (Pattern, error) {
 		if err != nil {
 			return Pattern{}, fmt.Errorf("%q: %w", s, err)
 		}
-		if seg.capture != "" && captures[seg.capture] {
-			return Pattern{}, fmt.Errorf("%q: {%s} stands in it twice", s, seg.capture)
+		if seg.capture != "" {
+			if captures[seg.capture] {
+				return Pattern{}, fmt.Errorf("%q: {%s} stands in it twice", s, seg.capture)
+			}
+			captures[seg.capture] = true
 		}
-		captures[seg.capture] = true
 		p.segments = append(p.segments, seg)
 	}
 	return p, nil
