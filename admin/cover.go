@@ -18,7 +18,7 @@ type cover struct {
 }
 
 // coverSteps is how much is compared to tell of all the grants of a token whether they are
-// included. 500 grants of ordinary length need a hundredth of it.
+// included. 500 grants of ordinary length need far less.
 const coverSteps = 2_000_000
 
 func newCover(catalog *permission.Catalog, list []string) *cover {

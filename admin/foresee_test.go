@@ -237,3 +237,35 @@ func TestForeseenDays(t *testing.T) {
 		}
 	}
 }
+
+// An attack: the draft of somebody who wrote hundreds of long grants takes all that may be compared
+// for one look. It is told carefully then, and the drafts of others as ever.
+func TestForeseenAnswersOfOthersThanTheDeepest(t *testing.T) {
+	f := newFixture(t)
+	saveCatalog(t, f.store, answersCatalog(t))
+	deep := func(name string) (grants []string) {
+		for i := range 400 {
+			grants = append(grants, fmt.Sprintf("GET /{%s}/%s%d", name, strings.Repeat("a/", 230), i))
+		}
+		return grants
+	}
+	first, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Type, d.Grants = "a", token.Custom, deep("x") })
+	other, _ := f.create(t, func(d *admin.NewToken) {
+		d.Name, d.Type, d.Grants = "b", token.Custom, []string{"article.find", "article.create"}
+	})
+	f.count(t, first.ID, strings.Join(first.Grants, ","))
+	f.count(t, other.ID, "article.find,article.create")
+	f.stage(t, true)
+	for id, grants := range map[string][]string{first.ID: deep("y"), other.ID: {"article.find"}} {
+		if _, err := f.Update(t.Context(), operator, id, admin.Edit{Grants: &grants}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := f.drafts(t, operator).Drafts
+	if deepest := list[0].Answers; deepest.Refused+deepest.Allowed > 0 || deepest.Unsure == 0 {
+		t.Errorf("of the deepest %d are told to be refused, %d to be allowed, %d may be either", deepest.Refused, deepest.Allowed, deepest.Unsure)
+	}
+	if a := list[1].Answers; a.Refused != 10 || a.Allowed+a.Unsure > 0 {
+		t.Errorf("of the other %d are told to be refused, %d to be allowed, %d may be either", a.Refused, a.Allowed, a.Unsure)
+	}
+}

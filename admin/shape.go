@@ -115,9 +115,9 @@ func (s shapes) sort() {
 // counted, not timed, so that the same is answered everywhere.
 type steps struct{ left int }
 
-// take reports whether so many steps are left, and takes them.
+// take takes so many steps, and reports whether there were as many.
 func (s *steps) take(n int) bool {
-	s.left -= min(n, s.left+1)
+	s.left -= n
 	return s.left >= 0
 }
 
