@@ -63,6 +63,27 @@ test.describe("as owner", () => {
     await expect(page).toHaveURL("/tokens?search=typed+at");
   });
 
+  // Answers come while somebody still types: what was typed last is shown in the end, and
+  // nothing is broken off, which the browser would complain about.
+  test("what is typed while an answer is on its way is searched for next", async ({ page }) => {
+    await makeToken("owner", "slow search");
+    await page.goto("/tokens");
+    let asked = 0;
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    await page.route("**/tokens?*", async (route) => {
+      if (++asked === 1) await answered;
+      await route.continue();
+    });
+    await page.getByRole("searchbox").fill("no such");
+    await expect.poll(() => asked).toBe(1);
+    await page.getByRole("searchbox").fill("slow search");
+    await page.getByRole("searchbox").press("Enter");
+    answer();
+    await expect(page.locator("tbody th")).toHaveText([/^slow search/]);
+    await expect(page).toHaveURL("/tokens?search=slow+search");
+  });
+
   test("several are disabled, enabled and deleted, each by its word", async ({ page }) => {
     await makeToken("owner", "batch one");
     const gone = await makeToken("owner", "batch two");
