@@ -225,20 +225,20 @@ func TestDraftsOfOneAccountAreBounded(t *testing.T) {
 	f, _ := newManagement(t)
 	member, manager := f.member(t, "mem", "member"), f.member(t, "man", "manager")
 	f.stage(t, true)
-	make := func(a admin.Actor, i int) error {
+	draft := func(a admin.Actor, i int) error {
 		_, _, err := f.Create(t.Context(), a, newToken(func(d *admin.NewToken) { d.Name, d.Owner = fmt.Sprint(a.Name(), i), "" }))
 		return err
 	}
 	for i := range admin.MaxOwnDrafts {
-		if err := make(member, i); err != nil {
+		if err := draft(member, i); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := make(member, -1); err == nil || !strings.Contains(err.Error(), "100 drafts of API articles are yours") {
+	if err := draft(member, -1); err == nil || !strings.Contains(err.Error(), "100 drafts of API articles are yours") {
 		t.Errorf("one more: %v", err)
 	}
 	for i := range admin.MaxOwnDrafts + 1 {
-		if err := make(manager, i); err != nil {
+		if err := draft(manager, i); err != nil {
 			t.Fatal(err)
 		}
 	}

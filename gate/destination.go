@@ -18,7 +18,7 @@ const destination = "Destination"
 
 var copySources = []string{"X-Amz-Copy-Source", "X-Copy-From", "X-Goog-Copy-Source", "X-Ms-Copy-Source"}
 
-var errSecondPath = errors.New("Destination, or a header that names the source of a copy, must be there once, with a path of one reading on the same host")
+var errSecondPath = errors.New("the header Destination, or one that names the source of a copy, must be there once, with a path of one reading on the same host")
 
 // hasNoSecondPath names the methods with which nobody looks for a second path.
 func hasNoSecondPath(method string) bool {

@@ -204,7 +204,7 @@ func runeOf(encoded []byte) rune {
 // decodeName is decodeByte for names, in which some servers know %uXXXX too.
 func decodeName(s string, i int) (byte, int) {
 	if code, ok := escapedRune(s, i); ok {
-		return byte(min(code, 0xff)), i + len("%uXXXX")
+		return byte(min(code, 0xff) & 0xff), i + len("%uXXXX")
 	}
 	return decodeByte(s, i)
 }

@@ -84,21 +84,15 @@ func (e *example) choose(permissions []permission.Permission, t *token.Token) er
 	if err != nil {
 		return err
 	}
-	best, held := 0, fixedBy(t.Grants)
-	for _, op := range operationsOf(catalog, t.Grants) {
-		for _, fixes := range held {
-			if fixes != nil && !concerns(op, fixes) {
-				continue
-			}
-			f := fill(op, fixes)
-			m := catalog.With(catalog.Find(op.Method, f.decoded), f.values)
-			reads := catalog.Reads(m)
-			if t.Type == token.ReadOnly && !reads || t.Type == token.Custom && !allowed(catalog, grants, m) {
-				continue
-			}
-			if worth := worthOf(op, reads); worth > best {
-				best, e.Method, e.Path, e.Body, e.Writes = worth, op.Method, f.sent, f.body, !reads
-			}
+	best := 0
+	for op, f := range requestsOf(operationsOf(catalog, t.Grants), fixedBy(t.Grants)) {
+		m := catalog.With(catalog.Find(op.Method, f.decoded), f.values)
+		reads := catalog.Reads(m)
+		if t.Type == token.ReadOnly && !reads || t.Type == token.Custom && !allowed(catalog, grants, m) {
+			continue
+		}
+		if worth := worthOf(op, reads); worth > best {
+			best, e.Method, e.Path, e.Body, e.Writes = worth, op.Method, f.sent, f.body, !reads
 		}
 	}
 	if best == 0 && (e.Place.GraphQL != "" || hasFields(catalog, t.Grants)) {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -35,6 +36,20 @@ func fixedBy(grants []string) [][]string {
 		}
 	}
 	return all
+}
+
+// requestsOf are the operations as requests: each without values that are fixed, and with
+// those that it captures.
+func requestsOf(operations []permission.Operation, held [][]string) iter.Seq2[permission.Operation, filled] {
+	return func(yield func(permission.Operation, filled) bool) {
+		for _, op := range operations {
+			for _, fixes := range held {
+				if (fixes == nil || concerns(op, fixes)) && !yield(op, fill(op, fixes)) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // concerns reports whether an operation captures something that is fixed.

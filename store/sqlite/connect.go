@@ -86,15 +86,17 @@ func (s *Store) useWAL(ctx context.Context) error {
 
 // retryBusy runs do until another process doesn't stand in its way.
 func retryBusy(ctx context.Context, do func() error) error {
-	giveUp := time.Now().Add(busyPatience)
+	giveUp := time.After(busyPatience)
 	for {
 		err := do()
-		if !isBusy(err) || time.Now().After(giveUp) {
+		if !isBusy(err) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
+		case <-giveUp:
+			return err
 		case <-time.After(busyPause):
 		}
 	}
