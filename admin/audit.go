@@ -81,6 +81,15 @@ func roleFields(r *store.Role) fields {
 // note adds an event to the audit trail, by the actor and in their transaction.
 // before and after may be nil; of both, only what differs is kept.
 func (s *Service) note(ctx context.Context, tx store.Tx, a *Actor, e store.Event, before, after fields) error {
+	told, err := s.tell(a, &e, before, after)
+	if err != nil || !told {
+		return err
+	}
+	return tx.AppendEvent(ctx, e)
+}
+
+// tell says in an event who did it and what changed. If nothing did, it returns false.
+func (s *Service) tell(a *Actor, e *store.Event, before, after fields) (bool, error) {
 	e.Time, e.Actor, e.Via, e.Address = s.now(), a.Name(), string(a.Via), a.Address
 	if a.Token != nil {
 		e.Token = a.Token.ID
@@ -88,22 +97,25 @@ func (s *Service) note(ctx context.Context, tx store.Tx, a *Actor, e store.Event
 	if before != nil && after != nil {
 		before, after = differing(before, after), differing(after, before)
 		if len(before)+len(after) == 0 {
-			return nil // nothing changed
+			return false, nil
 		}
 	}
 	var err error
 	if e.Before, err = before.encode(); err != nil {
-		return err
+		return false, err
 	}
-	if e.After, err = after.encode(); err != nil {
-		return err
-	}
-	return tx.AppendEvent(ctx, e)
+	e.After, err = after.encode()
+	return true, err
 }
 
 // noteToken is note for a token as it was and as it is; one of them may be nil.
 func (s *Service) noteToken(ctx context.Context, tx store.Tx, a *Actor, action string, before, after *token.Token) error {
-	var was, is fields
+	e, was, is := tokenEvent(action, before, after)
+	return s.note(ctx, tx, a, e, was, is)
+}
+
+// tokenEvent is what noteToken notes.
+func tokenEvent(action string, before, after *token.Token) (e store.Event, was, is fields) {
 	subject := before
 	if before != nil {
 		was = tokenFields(before)
@@ -111,8 +123,7 @@ func (s *Service) noteToken(ctx context.Context, tx store.Tx, a *Actor, action s
 	if after != nil {
 		is, subject = tokenFields(after), after
 	}
-	e := store.Event{Action: action, Subject: subject.ID, Name: subject.Name, API: subject.API, Owner: subject.Owner}
-	return s.note(ctx, tx, a, e, was, is)
+	return store.Event{Action: action, Subject: subject.ID, Name: subject.Name, API: subject.API, Owner: subject.Owner}, was, is
 }
 
 // differing returns those fields that the other has not, or not so.

@@ -202,6 +202,8 @@ func (f failing) Change(ctx context.Context, fn func(store.Tx) error) error {
 
 func (failingTx) AppendEvent(context.Context, store.Event) error { return errors.New("full") }
 
+func (failingTx) AppendEvents(context.Context, []store.Event) error { return errors.New("full") }
+
 // What is not in the trail did not happen.
 func TestChangesAndEventsAreOne(t *testing.T) {
 	f, _ := newManagement(t)

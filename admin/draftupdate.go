@@ -47,13 +47,9 @@ func (s *Service) mightierNow(ctx context.Context, tx store.Tx, list []drafted) 
 		} else if !mightier {
 			continue
 		}
-		t, err := tx.Token(ctx, list[i].TokenID)
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, t)
+		tokens = append(tokens, *list[i].result)
 	}
-	return tokens, nil
+	return tokens, reread(ctx, tx, tokens)
 }
 
 // eachDraft does something with all drafts. What is wrong with any of them is DraftErrors.

@@ -62,16 +62,10 @@ func (s *Service) disableAll(ctx context.Context, tx store.Tx, who *Actor, token
 			return err
 		}
 	}
-	for i := range tokens {
-		if err := s.switchTo(ctx, tx, who, &tokens[i], false); err != nil {
-			return err
-		}
-		var err error
-		if tokens[i], err = tx.Token(ctx, tokens[i].ID); err != nil {
-			return err
-		}
+	if _, err := s.edit(ctx, tx, who, tokenDisable, tokens, func(t *token.Token) { t.Enabled = false }); err != nil {
+		return err
 	}
-	return nil
+	return reread(ctx, tx, tokens)
 }
 
 // disableDrafts sees to it that the tokens are disabled once their drafts are in force.

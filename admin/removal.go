@@ -74,24 +74,23 @@ func (s *Service) clear(ctx context.Context, tx store.Tx, who *Actor, a *store.A
 	if err := s.checkPlan(ctx, tx, who, a, plan, &owned); err != nil {
 		return err
 	}
+	var deleted, kept []token.Token
 	for i := range owned.tokens {
-		t := &owned.tokens[i]
-		if plan.Delete || t.API == ManagementAPI {
-			done.Deleted++
-			err = s.remove(ctx, tx, who, t)
+		if t := owned.tokens[i]; plan.Delete || t.API == ManagementAPI {
+			deleted = append(deleted, t)
 		} else {
-			done.HandedOver++
-			err = s.handOver(ctx, tx, who, t, plan.HandTo, done)
-		}
-		if err != nil {
-			return err
+			kept = append(kept, t)
 		}
 	}
 	for _, id := range owned.unreadable {
-		done.Deleted++
-		if err := s.remove(ctx, tx, who, &token.Token{ID: id, Owner: a.Name}); err != nil {
-			return err
-		}
+		deleted = append(deleted, token.Token{ID: id, Owner: a.Name})
+	}
+	done.Deleted, done.HandedOver = len(deleted), len(kept)
+	if err := s.removeAll(ctx, tx, who, deleted); err != nil {
+		return err
+	}
+	if err := s.handOver(ctx, tx, who, kept, plan.HandTo, done); err != nil {
+		return err
 	}
 	return s.clearDrafts(ctx, tx, who, a, plan, done)
 }
@@ -206,24 +205,28 @@ func (s *Service) checkPlan(ctx context.Context, tx store.Tx, who *Actor, a *sto
 	return err
 }
 
-func (s *Service) handOver(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, owner string, done *Removal) error {
-	t := *old
-	t.Owner, t.Updated = owner, s.now()
-	if err := who.gainsNothing(old, &t); err != nil {
-		return err
+// handOver gives tokens to another owner, and notes which of them are mightier than the new
+// owner's role.
+func (s *Service) handOver(ctx context.Context, tx store.Tx, who *Actor, old []token.Token, owner string, done *Removal) error {
+	give := func(t *token.Token) { t.Owner = owner }
+	for i := range old {
+		t := old[i]
+		give(&t)
+		if err := who.gainsNothing(&old[i], &t); err != nil {
+			return err
+		}
 	}
-	if err := tx.UpdateToken(ctx, t); err != nil {
-		return err
-	}
-	mightier, err := s.mightierThanOwner(ctx, tx, &t)
+	given, err := s.edit(ctx, tx, who, tokenUpdate, old, give)
 	if err != nil {
 		return err
 	}
-	if mightier {
-		if t, err = tx.Token(ctx, t.ID); err != nil {
+	judges := s.ownerJudges(tx)
+	for i := range given {
+		if mightier, err := judges.mightier(ctx, &given[i]); err != nil {
 			return err
+		} else if mightier {
+			done.Overreach = append(done.Overreach, given[i])
 		}
-		done.Overreach = append(done.Overreach, t)
 	}
-	return s.noteToken(ctx, tx, who, tokenUpdate, old, &t)
+	return reread(ctx, tx, done.Overreach)
 }

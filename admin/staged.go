@@ -305,6 +305,16 @@ func (s *staged) UpdateToken(ctx context.Context, t token.Token) error {
 	return s.save(ctx, &o, d)
 }
 
+// UpdateTokens drafts edits.
+func (s *staged) UpdateTokens(ctx context.Context, tokens []token.Token) error {
+	for i := range tokens {
+		if err := s.UpdateToken(ctx, tokens[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // DeleteToken drafts that a token goes. A new one that is only a draft is dropped, and so
 // is, with its token, a draft that can't be understood.
 func (s *staged) DeleteToken(ctx context.Context, id string) error {
@@ -327,6 +337,16 @@ func (s *staged) DeleteToken(ctx context.Context, id string) error {
 	d.Base, d.Token, d.Secret, d.SecretAuthor, d.Overlap = new(*o.live), nil, nil, "", 0
 	s.actions[id] = asDraft
 	return s.save(ctx, &o, d)
+}
+
+// DeleteTokens drafts that tokens go.
+func (s *staged) DeleteTokens(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		if err := s.DeleteToken(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EndSecrets notes for how long the present secrets shall work on, once the API is updated.
@@ -378,14 +398,22 @@ func (s *staged) withSecret(ctx context.Context, digest token.Digest) (*store.Dr
 	return nil, nil //nolint:nilnil // there is none
 }
 
-// AppendEvent says of events whether they are of drafts.
+// AppendEvent says of an event whether it is of a draft.
 func (s *staged) AppendEvent(ctx context.Context, e store.Event) error {
-	switch action := s.actions[e.Subject]; action {
-	case "":
-	case asDraft:
-		e.Action += asDraft
-	default:
-		e.Action = action
+	return s.AppendEvents(ctx, []store.Event{e})
+}
+
+// AppendEvents says of events whether they are of drafts.
+func (s *staged) AppendEvents(ctx context.Context, events []store.Event) error {
+	events = slices.Clone(events)
+	for i := range events {
+		switch action := s.actions[events[i].Subject]; action {
+		case "":
+		case asDraft:
+			events[i].Action += asDraft
+		default:
+			events[i].Action = action
+		}
 	}
-	return s.Tx.AppendEvent(ctx, e)
+	return s.Tx.AppendEvents(ctx, events)
 }

@@ -111,16 +111,12 @@ func (s *Service) mayEnable(ctx context.Context, tx store.Tx, who *Actor, t *tok
 
 // switchTo enables or disables a token.
 func (s *Service) switchTo(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, enabled bool) error {
-	t := *old
-	t.Enabled, t.Updated = enabled, s.now()
-	if err := tx.UpdateToken(ctx, t); err != nil {
-		return err
-	}
 	action := tokenDisable
 	if enabled {
 		action = tokenEnable
 	}
-	return s.noteToken(ctx, tx, who, action, old, &t)
+	_, err := s.edit(ctx, tx, who, action, []token.Token{*old}, func(t *token.Token) { t.Enabled = enabled })
+	return err
 }
 
 // Regenerate mints a new secret for a token. The old ones end at once, or after
@@ -223,10 +219,7 @@ func (s *Service) Delete(ctx context.Context, actor Actor, id string, version in
 }
 
 func (s *Service) remove(ctx context.Context, tx store.Tx, who *Actor, t *token.Token) error {
-	if err := tx.DeleteToken(ctx, t.ID); err != nil {
-		return err
-	}
-	return s.noteToken(ctx, tx, who, tokenDelete, t, nil)
+	return s.removeAll(ctx, tx, who, []token.Token{*t})
 }
 
 // isVersion returns store.ErrConflict unless a record has the version that a change was

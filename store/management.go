@@ -242,6 +242,8 @@ type ManagementTx interface {
 	// may come from anywhere: what no store can keep becomes U+FFFD, as it does in
 	// the address and agent of a session.
 	AppendEvent(ctx context.Context, e Event) error
+	// AppendEvents is AppendEvent for many, in their order, in few round trips.
+	AppendEvents(ctx context.Context, events []Event) error
 	// SaveIdempotent remembers what was created with a key, or returns ErrConflict if the key is taken.
 	SaveIdempotent(ctx context.Context, i Idempotent) error
 }

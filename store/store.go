@@ -136,8 +136,13 @@ type Tx interface {
 	// LastUsed, if t.Version is still the version in the store, and raises
 	// that. It returns ErrNotFound, ErrNameTaken or ErrConflict otherwise.
 	UpdateToken(ctx context.Context, t token.Token) error
+	// UpdateTokens is UpdateToken for many, one after the other, in few round trips. It
+	// returns the error of the first that can't be updated; the others may be then.
+	UpdateTokens(ctx context.Context, tokens []token.Token) error
 	// DeleteToken removes a token, its secrets, its use and its draft, or returns ErrNotFound.
 	DeleteToken(ctx context.Context, id string) error
+	// DeleteTokens is to DeleteToken what UpdateTokens is to UpdateToken.
+	DeleteTokens(ctx context.Context, ids []string) error
 	// AddSecret gives the token another secret, whose hint becomes the token's,
 	// or returns ErrNotFound or ErrSecretTaken. It raises no version, nor does
 	// EndSecrets.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/tokenreeve/tokenreeve/store"
 )
 
@@ -77,15 +79,30 @@ func readJSON(text *string) (json.RawMessage, error) {
 	return raw, nil
 }
 
+// insertEvent is numbered by its table.
+const insertEvent = `INSERT INTO events (` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+
 // AppendEvent implements store.ManagementTx.
 func (t *tx) AppendEvent(ctx context.Context, e store.Event) error {
-	what := fmt.Sprintf("event %s of %q", e.Action, e.Subject)
-	args, err := eventValues(&e)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	_, err = t.execCount(ctx, what, `INSERT INTO events (`+eventColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args...)
-	return err
+	return t.AppendEvents(ctx, []store.Event{e})
+}
+
+// AppendEvents implements store.ManagementTx.
+func (t *tx) AppendEvents(ctx context.Context, events []store.Event) error {
+	return inParts(events, func(part []store.Event) error {
+		batch := &pgx.Batch{}
+		for i := range part {
+			args, err := eventValues(&part[i])
+			if err != nil {
+				return fmt.Errorf("event %s of %q: %w", part[i].Action, part[i].Subject, err)
+			}
+			batch.Queue(insertEvent, args...)
+		}
+		if err := t.send(ctx, batch); err != nil {
+			return fmt.Errorf("events from %s of %q on: %w", part[0].Action, part[0].Subject, err)
+		}
+		return nil
+	})
 }
 
 // eventValues are the columns of an event.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -112,20 +113,30 @@ const updateToken = `UPDATE tokens t SET name = $2, description = $3, type = $4,
 
 // UpdateToken implements store.Tx.
 func (t *tx) UpdateToken(ctx context.Context, n token.Token) error {
-	what := fmt.Sprintf("token %q", n.ID)
-	grants, err := writeGrants(n.Grants)
-	if err != nil {
-		return fmt.Errorf("grants of %s: %w", what, err)
-	}
-	updated, err := t.touching(ctx, updateToken, n.ID, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled,
-		writeOptional(n.Expiry), n.Updated.UnixMilli(), n.Version, store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(&n))
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", what, err)
-	case !updated:
-		return fmt.Errorf("%s: %w", what, t.whyNotUpdated(ctx, n))
-	}
-	return nil
+	return t.UpdateTokens(ctx, []token.Token{n})
+}
+
+// UpdateTokens implements store.Tx.
+func (t *tx) UpdateTokens(ctx context.Context, tokens []token.Token) error {
+	return inParts(tokens, func(part []token.Token) error {
+		batch, updated := &pgx.Batch{}, make([]bool, len(part))
+		for i := range part {
+			n := &part[i]
+			grants, err := writeGrants(n.Grants)
+			if err != nil {
+				return fmt.Errorf("grants of token %q: %w", n.ID, err)
+			}
+			t.queueTouching(batch, &updated[i], updateToken, n.ID, n.Name, n.Description, string(n.Type), grants, n.Owner, n.Enabled,
+				writeOptional(n.Expiry), n.Updated.UnixMilli(), n.Version, store.Fold(n.Name), store.Fold(n.Owner), store.FoldedText(n))
+		}
+		if err := t.send(ctx, batch); err != nil {
+			return fmt.Errorf("%s: %w", whichTokens(part[0].ID, len(part)), err)
+		}
+		if i := slices.Index(updated, false); i >= 0 {
+			return fmt.Errorf("token %q: %w", part[i].ID, t.whyNotUpdated(ctx, part[i]))
+		}
+		return nil
+	})
 }
 
 func (t *tx) whyNotUpdated(ctx context.Context, n token.Token) error {
@@ -163,20 +174,33 @@ const deleteUses = `WITH last AS (
 	) DELETE FROM usage u USING (SELECT token_id, day, secret FROM usage WHERE token_id = $1 FOR UPDATE SKIP LOCKED) free
 	WHERE u.token_id = free.token_id AND u.day = free.day AND u.secret = free.secret`
 
+// deleteToken cascades to the secrets.
+const deleteToken = `WITH draft AS (DELETE FROM drafts WHERE token_id = $1)
+	DELETE FROM tokens t WHERE t.id = $1 RETURNING ARRAY (SELECT s.hash FROM secrets s WHERE s.token_id = t.id)`
+
 // DeleteToken implements store.Tx.
 func (t *tx) DeleteToken(ctx context.Context, id string) error {
-	what := fmt.Sprintf("token %q", id)
-	if err := t.touchExisting(ctx, id); err != nil {
-		return err
-	}
-	// That of the token cascades to its secrets.
-	if _, err := t.exec(ctx, `WITH draft AS (DELETE FROM drafts WHERE token_id = $1) DELETE FROM tokens WHERE id = $1`, id); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if _, err := t.exec(ctx, deleteUses, id); err != nil {
-		return fmt.Errorf("use of %s: %w", what, err)
-	}
-	return nil
+	return t.DeleteTokens(ctx, []string{id})
+}
+
+// DeleteTokens implements store.Tx.
+func (t *tx) DeleteTokens(ctx context.Context, ids []string) error {
+	return inParts(ids, func(part []string) error {
+		batch, deleted := &pgx.Batch{}, make([]bool, len(part))
+		for i, id := range part {
+			if storable(id) {
+				t.queueTouching(batch, &deleted[i], deleteToken, id)
+				batch.Queue(deleteUses, id)
+			}
+		}
+		if err := t.send(ctx, batch); err != nil {
+			return fmt.Errorf("%s: %w", whichTokens(part[0], len(part)), err)
+		}
+		if i := slices.Index(deleted, false); i >= 0 {
+			return fmt.Errorf("token %q: %w", part[i], store.ErrNotFound)
+		}
+		return nil
+	})
 }
 
 // addSecret adds nothing if the token isn't there, and sets no hint if the secret is.
@@ -235,13 +259,9 @@ func (t *tx) SaveCatalog(ctx context.Context, c store.Catalog) error {
 	return nil
 }
 
-// touching runs a statement that returns a row with all secrets of a token, and notes
-// them: those who hold one must forget it. It reports whether there was a row.
-func (t *tx) touching(ctx context.Context, statement string, args ...any) (found bool, err error) {
-	return t.touchingAnd(ctx, nil, statement, args...)
-}
-
-// touchingAnd is touching for rows that say something else as well.
+// touchingAnd runs a statement that returns a row with all secrets of a token, and notes
+// them: those who hold one must forget it. It reports whether there was a row. The row may
+// say something else as well.
 func (t *tx) touchingAnd(ctx context.Context, other *bool, statement string, args ...any) (found bool, err error) {
 	var hashes [][]byte
 	into := []any{&hashes}
@@ -257,25 +277,25 @@ func (t *tx) touchingAnd(ctx context.Context, other *bool, statement string, arg
 	if err != nil {
 		return false, err
 	}
+	return true, t.touch(hashes)
+}
+
+func (t *tx) touch(hashes [][]byte) error {
 	for _, hash := range hashes {
 		if len(hash) != len(token.Digest{}) {
-			return true, fmt.Errorf("a hash has %d bytes", len(hash))
+			return fmt.Errorf("a hash has %d bytes", len(hash))
 		}
 		t.touched[token.Digest(hash)] = struct{}{}
 	}
-	return true, nil
+	return nil
 }
 
-func (t *tx) touchExisting(ctx context.Context, id string) error {
-	return t.touchingOne(ctx, id, `SELECT ARRAY (SELECT s.hash FROM secrets s WHERE s.token_id = t.id) FROM tokens t WHERE t.id = $1`)
-}
-
-// touchingOne is touching for the token whose id is the statement's first argument, or
+// touchingOne is touchingAnd for the token whose id is the statement's first argument, or
 // returns store.ErrNotFound.
 func (t *tx) touchingOne(ctx context.Context, id, statement string, args ...any) error {
 	found, err := false, error(nil)
 	if storable(id) {
-		found, err = t.touching(ctx, statement, append([]any{id}, args...)...)
+		found, err = t.touchingAnd(ctx, nil, statement, append([]any{id}, args...)...)
 	}
 	if err == nil && !found {
 		err = store.ErrNotFound

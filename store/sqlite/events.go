@@ -101,3 +101,13 @@ func (t *tx) AppendEvent(ctx context.Context, e store.Event) error {
 		append(args, writeText(store.Clean(string(e.Before))), writeText(store.Clean(string(e.After))))...)
 	return t.outcome(ctx, what, err)
 }
+
+// AppendEvents implements store.ManagementTx.
+func (t *tx) AppendEvents(ctx context.Context, events []store.Event) error {
+	for i := range events {
+		if err := t.AppendEvent(ctx, events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -101,6 +101,16 @@ func (t *tx) UpdateToken(ctx context.Context, n token.Token) error {
 	return t.touch(ctx, n.ID)
 }
 
+// UpdateTokens implements store.Tx.
+func (t *tx) UpdateTokens(ctx context.Context, tokens []token.Token) error {
+	for i := range tokens {
+		if err := t.UpdateToken(ctx, tokens[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // DeleteToken implements store.Tx.
 func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	if err := t.mustExist(ctx, id); err != nil {
@@ -112,6 +122,16 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	for _, statement := range []string{`DELETE FROM drafts WHERE token_id = ?`, `DELETE FROM tokens WHERE id = ?`} { // the latter cascades
 		if _, err := t.exec(ctx, statement, id); err != nil {
 			return t.outcome(ctx, fmt.Sprintf("token %q", id), err)
+		}
+	}
+	return nil
+}
+
+// DeleteTokens implements store.Tx.
+func (t *tx) DeleteTokens(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		if err := t.DeleteToken(ctx, id); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		tests []test
 	}{
 		{"tokens", tokenTests},
+		{"many at once", bulkTests},
 		{"secrets", secretTests},
 		{"change", changeTests},
 		{"use", useTests},
