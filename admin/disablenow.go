@@ -33,7 +33,7 @@ func (s *Service) DisableNow(ctx context.Context, actor Actor, id string, versio
 				return err
 			}
 		}
-		if err := s.disableDraft(ctx, tx, &who, id); err != nil {
+		if err := s.disableDraft(ctx, s.stageAlways(tx, &who), id); err != nil {
 			return err
 		}
 		t, err = s.seen(ctx, tx, &who, id)
@@ -46,8 +46,8 @@ func (s *Service) DisableNow(ctx context.Context, actor Actor, id string, versio
 }
 
 // disableDraft sees to it that the draft of a token, if there is one, leaves it disabled.
-func (s *Service) disableDraft(ctx context.Context, tx store.Tx, who *Actor, id string) error {
-	d, err := tx.Draft(ctx, id)
+func (s *Service) disableDraft(ctx context.Context, stage *staged, id string) error {
+	d, err := stage.Draft(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) || err == nil && d.Token == nil {
 		return nil // the draft that can't be understood is never put in force
 	}
@@ -55,15 +55,13 @@ func (s *Service) disableDraft(ctx context.Context, tx store.Tx, who *Actor, id 
 		return err
 	}
 	if !d.Token.Enabled && (d.Base == nil || d.Base.Enabled) {
-		return dropEmpty(ctx, tx, d)
+		return dropEmpty(ctx, stage.Tx, d)
 	}
-	stage := s.stage(tx, who)
-	stage.always = true
 	t, err := stage.Token(ctx, id)
 	if err != nil || !t.Enabled {
 		return err
 	}
-	return s.switchTo(ctx, stage, who, &t, false)
+	return s.switchTo(ctx, stage, stage.who, &t, false)
 }
 
 // dropEmpty drops a draft that no longer changes anything, as the token is now.

@@ -70,16 +70,21 @@ func (s *Service) disableAll(ctx context.Context, tx store.Tx, who *Actor, token
 
 // disableDrafts sees to it that the tokens are disabled once their drafts are in force.
 func (s *Service) disableDrafts(ctx context.Context, tx store.Tx, who *Actor, tokens []token.Token) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	read, _, err := readAhead(ctx, tx)
+	if err != nil {
+		return err
+	}
+	stage := s.stageAlways(read, who)
 	for i := range tokens {
 		if err := who.need(TokenUpdate, &tokens[i]); err != nil {
 			return err
 		}
-		if err := s.disableDraft(ctx, tx, who, tokens[i].ID); err != nil {
+		if err := s.disableDraft(ctx, stage, tokens[i].ID); err != nil {
 			return err
 		}
-		stage := s.stage(tx, who)
-		stage.always = true
-		var err error
 		if tokens[i], err = stage.Token(ctx, tokens[i].ID); err != nil {
 			return err
 		}
@@ -117,13 +122,20 @@ func (s *Service) draftedFor(ctx context.Context, r store.Reader, owner string, 
 	if err != nil && !errors.Is(err, store.ErrUnreadable) { // that is never put in force
 		return nil, err
 	}
+	drafts = slices.DeleteFunc(drafts, func(d store.Draft) bool {
+		had := slices.ContainsFunc(tokens, func(t token.Token) bool { return t.ID == d.TokenID })
+		return d.Token == nil || !had && d.Token.Owner != owner
+	})
+	if len(drafts) == 0 {
+		return nil, nil
+	}
+	live, err := tokensOf(ctx, r, drafts)
+	if err != nil {
+		return nil, err
+	}
 	var results []token.Token
 	for _, draft := range drafts {
-		had := slices.ContainsFunc(tokens, func(t token.Token) bool { return t.ID == draft.TokenID })
-		if draft.Token == nil || !had && draft.Token.Owner != owner {
-			continue
-		}
-		d, err := withLive(ctx, r, draft)
+		d, err := withToken(draft, live[draft.TokenID])
 		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable) {
 			return nil, err
 		}

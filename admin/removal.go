@@ -98,10 +98,12 @@ func (s *Service) clear(ctx context.Context, tx store.Tx, who *Actor, a *store.A
 // clearDrafts leaves no draft by which the account would have a token: the next account of
 // its name would be its owner.
 func (s *Service) clearDrafts(ctx context.Context, tx store.Tx, who *Actor, a *store.Account, plan TokenPlan, done *Removal) error {
-	drafts, err := tx.Drafts(ctx, "")
-	if err != nil && !errors.Is(err, store.ErrUnreadable) { // that is never put in force
+	read, drafts, err := readAhead(ctx, tx)
+	if err != nil {
 		return err
 	}
+	tx = read
+	stage := s.stageAlways(read, who)
 	for _, draft := range drafts {
 		if draft.Base != nil && secretBy(&draft) == a.Name {
 			if err := s.dropSecret(ctx, tx, who, &draft); err != nil {
@@ -115,7 +117,7 @@ func (s *Service) clearDrafts(ctx context.Context, tx store.Tx, who *Actor, a *s
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) {
 			err = tx.DeleteDraft(ctx, draft.TokenID) // it is of no token
 		} else if err == nil {
-			err = s.clearDraft(ctx, tx, who, &d, plan, done)
+			err = s.clearDraft(ctx, stage, &d, plan, done)
 		}
 		if err != nil {
 			return err
@@ -148,16 +150,15 @@ func (s *Service) dropSecret(ctx context.Context, tx store.Tx, who *Actor, d *st
 
 // clearDraft hands a new token over that is only a draft, or drops it; a token that works
 // stays with whom it belongs to.
-func (s *Service) clearDraft(ctx context.Context, tx store.Tx, who *Actor, d *drafted, plan TokenPlan, done *Removal) error {
+func (s *Service) clearDraft(ctx context.Context, stage *staged, d *drafted, plan TokenPlan, done *Removal) error {
+	who := stage.who
 	if d.live == nil && plan.HandTo == "" {
 		done.Deleted++
-		if err := tx.DeleteDraft(ctx, d.TokenID); err != nil {
+		if err := stage.DeleteDraft(ctx, d.TokenID); err != nil {
 			return err
 		}
-		return s.noteDiscarded(ctx, tx, who, d)
+		return s.noteDiscarded(ctx, stage.Tx, who, d)
 	}
-	stage := s.stage(tx, who)
-	stage.always = true
 	old, err := stage.Token(ctx, d.TokenID)
 	if err != nil {
 		return err

@@ -46,6 +46,13 @@ func (s *Service) stage(tx store.Tx, who *Actor) *staged {
 	}
 }
 
+// stageAlways is stage for what is a draft whatever the API says.
+func (s *Service) stageAlways(tx store.Tx, who *Actor) *staged {
+	stage := s.stage(tx, who)
+	stage.always = true
+	return stage
+}
+
 // isStaged reports whether what changes in an API is a draft first. In doubt it is: then
 // nothing changes for its clients.
 func (s *staged) isStaged(ctx context.Context, api string) (bool, error) {

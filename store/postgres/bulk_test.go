@@ -109,6 +109,56 @@ func TestAllTokensOfAnAccountChangeInFewRoundTrips(t *testing.T) {
 	}
 }
 
+// Drafts are saved one by one, but nothing else is asked for each of them. An API can have
+// admin.MaxDrafts of them.
+func TestAllDraftsOfAnAccountChangeInFewRoundTrips(t *testing.T) {
+	t.Parallel()
+	const drafts, each, most = 50, 3, 40
+	operator := admin.Operator("root")
+	for name, change := range map[string]func(context.Context, *admin.Service) (int, error){
+		"dropped": func(ctx context.Context, s *admin.Service) (int, error) {
+			done, err := s.DeleteAccount(ctx, operator, "bob", 0, admin.TokenPlan{Delete: true})
+			return done.Deleted, err
+		},
+		"handed over": func(ctx context.Context, s *admin.Service) (int, error) {
+			done, err := s.DeleteAccount(ctx, operator, "bob", 0, admin.TokenPlan{HandTo: "ann"})
+			return done.HandedOver, err
+		},
+		"disabled": func(ctx context.Context, s *admin.Service) (int, error) {
+			done, err := s.UpdateAccount(ctx, operator, "bob", admin.AccountEdit{Role: new(admin.RoleAuditor), Disable: true})
+			return len(done.Overreach.Tokens), err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, trips := counted(t)
+			service := admin.New(s, func() time.Time { return now }, rand.Reader)
+			withTokens(t, s, service, 0)
+			err := s.Change(t.Context(), func(tx store.Tx) error {
+				return tx.SaveCatalog(t.Context(), store.Catalog{API: "articles", Staged: true, Updated: now})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range drafts {
+				_, _, err := service.Create(t.Context(), operator, admin.NewToken{
+					API: "articles", Name: fmt.Sprint(i), Type: token.FullAccess, Duration: "3d", Owner: "bob",
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := trips.n.Load()
+			if n, err := change(t.Context(), service); err != nil || n != drafts {
+				t.Fatalf("%d drafts, %v", n, err)
+			}
+			if n := trips.n.Load() - before; n > drafts*each+most {
+				t.Errorf("%d round trips for %d drafts", n, drafts)
+			}
+		})
+	}
+}
+
 // withTokens makes the accounts bob, with tokens that only some roles can hand out, and ann.
 func withTokens(t *testing.T, s *Store, service *admin.Service, n int) {
 	t.Helper()
