@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -146,47 +145,6 @@ func (a *allowance) nearest(name string, op *entry) bool {
 	})
 }
 
-// needed is a permission that requests may need besides, or do need.
-type needed struct {
-	name   string
-	always bool
-}
-
-// needs returns what requests that count for this need besides: by the permission of that
-// name, or by any that has one of its operations.
-func (a *allowance) needs(c *counted) (all []needed) {
-	may := map[string]bool{c.base: true}
-	for _, op := range c.operations {
-		a.known.requiring.overlapping(&op.shape, c.fixes, a.steps, func(e *entry, _ *holding) bool {
-			may[e.permission.Name] = true
-			return false
-		})
-	}
-	for _, name := range slices.Sorted(maps.Keys(may)) { // in one order, since steps are counted
-		for _, p := range named(a.known.catalog, name) {
-			if p.Name != name { // of a whole resource, which is no permission
-				continue
-			}
-			for _, text := range p.Requires {
-				if other, err := permission.RequiredName(text); err == nil {
-					all = append(all, needed{other, name == c.base && other == text})
-				}
-			}
-		}
-	}
-	return all
-}
-
-// suffices reports whether requests that lacked this, by what was allowed before, lack nothing
-// else now: they may be of a permission that requires it.
-func (a *allowance) suffices(name string, before *allowance) bool {
-	return !slices.ContainsFunc(a.known.requiredBy[name], func(requiring string) bool {
-		c := a.known.counted(requiring, a.steps)
-		lacked := before.kind == token.Custom && before.grants(c) == no
-		return !lacked && a.of(c) != yes
-	})
-}
-
 // of says whether requests are allowed that count for this: a permission, a grant written
 // out, or nothing that has a name.
 func (a *allowance) of(c *counted) certainty {
@@ -215,7 +173,7 @@ func (a *allowance) decide(c *counted) certainty {
 	case len(c.operations) == 0:
 		return unsure
 	case a.kind == token.ReadOnly:
-		return a.reads(c)
+		return a.readsAll(c)
 	case a.kind != token.Custom:
 		return no // a type that this version does not know
 	}
@@ -296,22 +254,6 @@ func (a *allowance) one(op *entry, fixes []string) certainty {
 	return no
 }
 
-// required says whether what a permission requires is granted, or may be.
-func (a *allowance) required(name string, c *counted) certainty {
-	if a.has(name) {
-		return yes
-	}
-	some := len(a.cover.by[name]) > 0 || len(a.cover.by[permission.Resource(name)+".*"]) > 0
-	if some || slices.ContainsFunc(c.operations, func(op *entry) bool {
-		return a.cover.allowed.overlapping(&op.shape, c.fixes, a.steps, func(e *entry, _ *holding) bool {
-			return e.permission == nil || e.by != e.permission.Name
-		})
-	}) {
-		return unsure
-	}
-	return no
-}
-
 // surface is what an API protects, ready to be compared with what tokens are granted.
 type surface struct {
 	catalog    *permission.Catalog
@@ -320,10 +262,14 @@ type surface struct {
 	marked     shapes              // of those that have a mark
 	requiredBy map[string][]string // permissions that require one
 	deepest    int                 // segments of the longest pattern
+	onePlace   map[string]bool     // of requiredAtOnePlace, once it was asked
 }
 
 func newSurface(catalog *permission.Catalog) *surface {
-	s := &surface{catalog: catalog, by: map[string][]*entry{}, requiring: shapes{}, marked: shapes{}, requiredBy: map[string][]string{}}
+	s := &surface{
+		catalog: catalog, by: map[string][]*entry{}, requiring: shapes{}, marked: shapes{},
+		requiredBy: map[string][]string{}, onePlace: map[string]bool{},
+	}
 	for _, p := range catalog.Permissions() {
 		for _, text := range p.Requires {
 			if other, err := permission.RequiredName(text); err == nil && !slices.Contains(s.requiredBy[other], p.Name) {

@@ -137,8 +137,10 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 	c := was.known.counted(use.Permission, was.steps)
 	before, after := was.of(c), will.of(c)
 	switch {
-	case before != no && after == no:
+	case before != no && after == no && will.asRequired(c) == no:
 		p.Refused = use.Allowed
+	case before != no && after == no:
+		p.Unsure = use.Allowed
 	case before != yes && after == yes && will.suffices(use.Permission, was):
 		p.Allowed = use.Refused
 	case before != yes && after == yes:
@@ -149,6 +151,9 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 		p.Unsure = use.Refused
 	case before == unsure && after == unsure:
 		p.Unsure = stillUnsure(use, c, was, will)
+	}
+	if (before == yes || after == no) && will.gainsRequired(c, was) {
+		p.Unsure += use.Refused
 	}
 	if p.Refused+p.Allowed+p.Unsure == 0 {
 		return

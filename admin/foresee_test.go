@@ -44,6 +44,15 @@ func answersCatalog(t *testing.T) store.Catalog {
 	add("query.articles", "", "", "query articles")
 	add("near.any", "", "", "GET /near/{id}")
 	add("near.one", "", "", "GET /near/one")
+	add("form.view", "", "", "GET /form/{id}")
+	add("form.send", permission.Read, "form.view", "POST /form")
+	add("form.clear", "", "form.send", "DELETE /form")
+	add("pair.view", "", "", "GET /app/{app}", "GET /space/{space}")
+	add("pair.edit", "", "pair.view", "POST /pair/{app}/{space}")
+	add("two.view", "", "", "GET /two/{app}")
+	add("two.edit", "", "two.view", "POST /two/{app}/{id}", "POST /two/{id}/{app}")
+	add("note.write", "", "", "PUT /note")
+	add("note.show", "", "note.write", "GET /note")
 	return c
 }
 
@@ -86,6 +95,14 @@ func TestForeseenAnswers(t *testing.T) {
 		{"what it may require", token.Custom, "record.put", edit(token.Custom, "article.find"), "record.put", "record.put 10 0 0"},
 		{"what may require more", token.Custom, "record.put", edit(token.Custom, "record.add"), "record.add", "record.add 0 0 1"},
 		{"what it requires", token.Custom, "record.edit,record.view", edit(token.Custom, "record.edit"), "record.edit,record.view", "record.edit 10 0 0,record.view 10 0 0"},
+		{"what is lacked beside another", token.Custom, "form.send,GET /form/{id}", edit(token.Custom, "form.send", "form.view"), "form.view", "form.view 0 0 1"},
+		{"what is lacked, in another way", token.Custom, "form.send,GET /form/{id}", edit(token.Custom, "form.send", "GET /form/*"), "form.view", ""},
+		{"what another requires", token.Custom, "form.clear,form.send,form.view", edit(token.Custom, "form.clear", "form.send"), "form.send,form.clear", "form.send 0 0 10"},
+		{"what another requires, alone", token.Custom, "form.clear", edit(token.Custom, "form.clear", "form.send"), "form.send", "form.send 0 0 1"},
+		{"what another requires, for another value", token.Custom, "pair.edit,pair.view app=7", edit(token.Custom, "pair.edit", "pair.view space=7"), "pair.view app=7", "pair.view app=7 0 0 10"},
+		{"what another requires, at two places", token.Custom, "two.edit,two.view app=7", edit(token.Custom, "two.edit", "two.view app=8"), "two.view app=7", "two.view app=7 0 0 10"},
+		{"what another that reads requires", token.FullAccess, "", edit(token.ReadOnly), "note.write", "note.write 0 0 10"},
+		{"what reads and requires more", token.FullAccess, "", edit(token.ReadOnly), "form.send,form.view", "form.send 0 0 10"},
 		{"by another permission", token.Custom, "near.one", edit(token.Custom, "near.any"), "near.one", ""},
 		{"GraphQL", token.Custom, "query.articles", edit(token.Custom, "article.find"), "query.articles", "query.articles 10 0 0"},
 		{"all fields", token.Custom, "query.articles", edit(token.Custom, "query *"), "query.articles", ""},

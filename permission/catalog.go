@@ -248,7 +248,7 @@ func (c *Catalog) Name(m Match) string {
 // Reads reports whether a read-only token may do what was matched: safe methods
 // and permissions marked read, minus operations of permissions marked write.
 func (c *Catalog) Reads(m Match) bool {
-	if !safe(m.Method) && !slices.ContainsFunc(m.numbers, func(n int32) bool { return c.permissions[n].Mark == Read }) {
+	if !Safe(m.Method) && !slices.ContainsFunc(m.numbers, func(n int32) bool { return c.permissions[n].Mark == Read }) {
 		return false
 	}
 	return c.writes == nil || !c.writes.findFolded(m.key(), m.Path)

@@ -91,9 +91,9 @@ func (o *Operation) UnmarshalText(text []byte) error {
 	return err
 }
 
-// safe reports whether a method only reads, by RFC 9110, section 9.2.1. TRACE is
+// Safe reports whether a method only reads, by RFC 9110, section 9.2.1. TRACE is
 // missing since it is never forwarded, QUERY since old backends don't know it.
 // Of GraphQL, queries do (October 2021, section 2.3).
-func safe(method string) bool {
+func Safe(method string) bool {
 	return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == Query
 }

@@ -61,7 +61,7 @@ func parseParameters(method, query string, hasQuery bool, words []string) (param
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("%q is surplus: an operation is a method and one path, behind which json:name={name} can stand; write %%20 for a blank that belongs to the path", word)
-		case safe(method) && method != "GET" || method == WebSocket: // some APIs have GETs with a body
+		case Safe(method) && method != "GET" || method == WebSocket: // some APIs have GETs with a body
 			return nil, fmt.Errorf("a request with %s has no JSON body to take %s from", method, word)
 		}
 		add(InJSON, text)
