@@ -19,6 +19,7 @@ type Idempotency struct {
 type creation struct {
 	token    token.Token
 	problems FieldErrors  // of single fields
+	matching *matching    // of the grants; nil if it isn't known
 	secret   store.Secret // as it will be kept, but for its time
 	action   string
 	key      *Idempotency
@@ -128,6 +129,7 @@ func (s *Service) create(ctx context.Context, actor Actor, d NewToken, c *creati
 	}
 	c.token = asked
 	c.problems = append(slices.Clip(c.problems), problems...)
+	c.matching = newMatching(&actor, TokenCreate, asked.Grants)
 	if c.taken, err = s.secretTaken(ctx, c); err != nil {
 		return token.Token{}, err
 	}
@@ -210,7 +212,7 @@ func (s *Service) add(ctx context.Context, tx store.Tx, who *Actor, c *creation)
 	if err := s.checkOwner(ctx, tx, who, TokenCreate, &t, &p); err != nil {
 		return err
 	}
-	if err := s.checkNew(ctx, tx, &t, &p); err != nil {
+	if err := s.checkNew(ctx, tx, &t, c.matching, &p); err != nil {
 		return err
 	}
 	if err := s.checkCeiling(ctx, tx, who, &t, &p); err != nil {
@@ -250,7 +252,7 @@ func (s *Service) keepKey(ctx context.Context, tx store.Tx, who *Actor, c *creat
 }
 
 // checkNew checks what a new token must fulfil beyond its single fields.
-func (s *Service) checkNew(ctx context.Context, tx store.Tx, t *token.Token, p *FieldErrors) error {
+func (s *Service) checkNew(ctx context.Context, tx store.Tx, t *token.Token, m *matching, p *FieldErrors) error {
 	if _, err := s.catalog(ctx, tx, t.API); err != nil {
 		// Grants have no meaning without an API, so they are not looked at.
 		return p.add(err)
@@ -258,7 +260,7 @@ func (s *Service) checkNew(ctx context.Context, tx store.Tx, t *token.Token, p *
 	if err := checkNameFree(ctx, tx, t, p); err != nil {
 		return err
 	}
-	return s.checkRights(ctx, tx, t, nil, p)
+	return s.checkRights(ctx, tx, t, nil, m, p)
 }
 
 // checkNameFree looks before the store would refuse, so that a taken name is

@@ -202,7 +202,7 @@ func (s *Service) checkMade(ctx context.Context, tx store.Tx, who *Actor, d *dra
 	if err := s.checkOwner(ctx, tx, who, TokenCreate, t, &p); err != nil {
 		return err
 	}
-	if err := s.checkRights(ctx, tx, t, nil, &p); err != nil {
+	if err := s.checkRights(ctx, tx, t, nil, nil, &p); err != nil {
 		return err
 	}
 	if err := s.checkCeiling(ctx, tx, who, t, &p); err != nil {
@@ -307,7 +307,7 @@ func (s *Service) checkEdit(ctx context.Context, tx store.Tx, who *Actor, d *dra
 			return err
 		}
 	}
-	if err := s.checkRights(ctx, tx, t, d.live.Grants, &p); err != nil {
+	if err := s.checkRights(ctx, tx, t, d.live.Grants, nil, &p); err != nil {
 		return err
 	}
 	s.checkUnexpired(d, &p)

@@ -105,8 +105,9 @@ const hasSecret = "has a secret in it, which others would read here; leave it ou
 
 // checkRights checks the grants against the catalog of the token's API, which
 // must be known. held are grants that the token had already: those stay even if
-// their permission is gone, and if all are held nothing is asked of the catalog.
-func (s *Service) checkRights(ctx context.Context, r store.Reader, t *token.Token, held []string, p *FieldErrors) error {
+// their permission is gone, and if all are held nothing is asked of the catalog. m is
+// what was found out about the grants before; nil if nothing was.
+func (s *Service) checkRights(ctx context.Context, r store.Reader, t *token.Token, held []string, m *matching, p *FieldErrors) error {
 	if t.Type != token.Custom {
 		if len(t.Grants) > 0 {
 			p.addf("grants", "only a custom token has grants; make it custom, or leave them out")
@@ -121,10 +122,10 @@ func (s *Service) checkRights(ctx context.Context, r store.Reader, t *token.Toke
 		p.addf("grants", "there are %d; at most %d are allowed", len(t.Grants), token.MaxGrants)
 		return nil
 	}
-	return s.checkGrants(ctx, r, t, held, p)
+	return s.checkGrants(ctx, r, t, held, m, p)
 }
 
-func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Token, held []string, p *FieldErrors) error {
+func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Token, held []string, m *matching, p *FieldErrors) error {
 	var catalog *permission.Catalog
 	seen := map[string]bool{}
 	known := len(*p)
@@ -157,9 +158,34 @@ func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Toke
 	}
 	if catalog != nil && len(*p) == known {
 		// Each is right; together they must not be too much to match.
-		if _, err := catalog.Compile(t.Grants); err != nil {
+		if err := m.of(t.Grants); err != nil {
 			p.addf("grants", "%v", err)
 		}
 	}
 	return nil
+}
+
+// matching says whether grants can be matched together. To find that out takes long for some
+// grants, so it is done before the transaction in which everybody's changes wait.
+type matching struct {
+	grants []string
+	err    error
+}
+
+// newMatching returns nil for grants that are refused whatever they match, or that the actor has no
+// right to give.
+func newMatching(actor *Actor, right Right, grants []string) *matching {
+	long := func(grant string) bool { return len(grant) > token.MaxGrant }
+	if actor.needAny(right) != nil || len(grants) > token.MaxGrants || slices.ContainsFunc(grants, long) {
+		return nil
+	}
+	return &matching{slices.Clone(grants), permission.CheckTogether(grants)}
+}
+
+// of returns why the grants can't be matched together.
+func (m *matching) of(grants []string) error {
+	if m != nil && slices.Equal(m.grants, grants) {
+		return m.err
+	}
+	return permission.CheckTogether(grants)
 }

@@ -21,8 +21,12 @@ type TokenChange struct {
 func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (TokenChange, error) {
 	var change TokenChange
 	var err error
+	var m *matching
+	if e.Grants != nil {
+		m = newMatching(&actor, TokenUpdate, *e.Grants)
+	}
 	change.Token, err = s.change(ctx, actor, id, e.Version, TokenUpdate, func(tx store.Tx, who *Actor, old *token.Token) error {
-		edited, err := s.update(ctx, tx, who, old, e)
+		edited, err := s.update(ctx, tx, who, old, e, m)
 		change.Overreach = false // the transaction may run more than once
 		if err == nil && edited.Owner != old.Owner {
 			change.Overreach, err = s.mightierThanOwner(ctx, tx, &edited)
@@ -35,7 +39,7 @@ func (s *Service) Update(ctx context.Context, actor Actor, id string, e Edit) (T
 	return change, nil
 }
 
-func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, e Edit) (token.Token, error) {
+func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, e Edit, m *matching) (token.Token, error) {
 	edited, p, err := e.apply(*old, s.now())
 	if err != nil {
 		return edited, err
@@ -54,7 +58,7 @@ func (s *Service) update(ctx context.Context, tx store.Tx, who *Actor, old *toke
 	if err := checkNameFree(ctx, tx, &edited, &p); err != nil {
 		return edited, err
 	}
-	if err := s.checkRights(ctx, tx, &edited, old.Grants, &p); err != nil {
+	if err := s.checkRights(ctx, tx, &edited, old.Grants, m, &p); err != nil {
 		return edited, err
 	}
 	if err := s.checkCeiling(ctx, tx, who, &edited, &p); err != nil {

@@ -15,7 +15,7 @@ type automaton struct{ start *state }
 
 // state is reached by the segments read so far.
 type state struct {
-	literals map[string]*state
+	literals branches[state]
 	other    *state // for a segment that is none of the literals
 	empty    *state // for nothing behind a trailing slash
 	accepts  []acceptance
@@ -60,20 +60,65 @@ func (s *state) next(segment string) *state {
 	if segment == "" {
 		return s.empty
 	}
-	if next, ok := s.literals[segment]; ok {
+	if next := s.literals.at(segment); next != nil {
 		return next
 	}
 	return s.other
 }
 
+// branches are what literal segments lead to. Most places have one or none, so only where
+// there are several is a map.
+type branches[T any] struct {
+	literal string
+	only    *T
+	several map[string]*T
+}
+
+// at returns nil for a segment that none of the literals is.
+func (b *branches[T]) at(segment string) *T {
+	switch {
+	case b.several != nil:
+		return b.several[segment]
+	case b.only != nil && b.literal == segment:
+		return b.only
+	}
+	return nil
+}
+
+func (b *branches[T]) set(literal string, to *T) {
+	switch {
+	case b.several != nil:
+		b.several[literal] = to
+	case b.only == nil || b.literal == literal:
+		b.literal, b.only = literal, to
+	default:
+		b.several = map[string]*T{b.literal: b.only, literal: to}
+	}
+}
+
+func (b *branches[T]) all(yield func(string, *T) bool) {
+	if b.several == nil {
+		if b.only != nil {
+			yield(b.literal, b.only)
+		}
+		return
+	}
+	for literal, to := range b.several {
+		if !yield(literal, to) {
+			return
+		}
+	}
+}
+
 // node is a place in the tree of patterns, before overlaps are merged.
 type node struct {
 	id       uint32
-	literals map[string]*node
+	literals branches[node]
 	any      *node // below a capture
 	below    *node // below a final /*
 	loops    bool  // is itself such a tail: every further segment stays here
 	rules    []rule
+	alone    *state // of a path that is here and nowhere else, once it is built
 }
 
 type rule struct {
@@ -89,7 +134,7 @@ type builder struct {
 	nodes  uint32
 	rules  int
 	effort int
-	states map[string]*state
+	states map[string]*state // of several nodes, by these
 }
 
 func newBuilder() *builder {
@@ -100,7 +145,7 @@ func newBuilder() *builder {
 
 func (b *builder) newNode() *node {
 	b.nodes++
-	return &node{id: b.nodes, literals: map[string]*node{}}
+	return &node{id: b.nodes}
 }
 
 // add makes the operation match as the rule of the given number.
@@ -109,16 +154,16 @@ func (b *builder) add(op Operation, number int32) {
 	for _, seg := range op.Pattern.segments {
 		next := &n.any
 		if seg.capture == "" {
-			child := n.literals[seg.literal]
+			child := n.literals.at(seg.literal)
 			next = &child
 		} else {
 			rank++
 		}
 		if *next == nil {
 			*next = b.newNode()
-		}
-		if seg.capture == "" {
-			n.literals[seg.literal] = *next
+			if seg.capture == "" {
+				n.literals.set(seg.literal, *next)
+			}
 		}
 		n = *next
 	}
@@ -162,9 +207,14 @@ func (b *builder) state(nodes []*node) (*state, error) {
 	if len(nodes) == 0 {
 		return nil, nil
 	}
-	key := subsetKey(nodes)
-	if s, ok := b.states[key]; ok {
-		return s, nil
+	var key string
+	known := nodes[0].alone
+	if len(nodes) > 1 {
+		key = subsetKey(nodes)
+		known = b.states[key]
+	}
+	if known != nil {
+		return known, nil
 	}
 	for _, n := range nodes {
 		b.effort += 1 + len(n.rules)
@@ -173,7 +223,11 @@ func (b *builder) state(nodes []*node) (*state, error) {
 		return nil, fmt.Errorf("the patterns overlap in too many ways; use fewer captures in front of literal segments")
 	}
 	s := &state{accepts: accepts(nodes)}
-	b.states[key] = s
+	if len(nodes) > 1 {
+		b.states[key] = s
+	} else {
+		nodes[0].alone = s
+	}
 	return s, b.connect(s, nodes)
 }
 
@@ -186,16 +240,15 @@ func (b *builder) connect(s *state, nodes []*node) (err error) {
 		return err
 	}
 	for _, n := range nodes {
-		for literal := range n.literals {
-			if _, done := s.literals[literal]; done || literal == "" {
+		for literal := range n.literals.all {
+			if literal == "" || s.literals.at(literal) != nil {
 				continue
 			}
-			if s.literals == nil {
-				s.literals = map[string]*state{}
-			}
-			if s.literals[literal], err = b.state(after(nodes, &literal)); err != nil {
+			next, err := b.state(after(nodes, &literal))
+			if err != nil {
 				return err
 			}
+			s.literals.set(literal, next)
 		}
 	}
 	return nil
@@ -207,7 +260,7 @@ func after(nodes []*node, literal *string) []*node {
 	var next []*node
 	for _, n := range nodes {
 		if literal != nil {
-			next = appendNodes(next, n.literals[*literal])
+			next = appendNodes(next, n.literals.at(*literal))
 		}
 		next = appendNodes(next, n.any, n.below)
 		if n.loops {
@@ -223,7 +276,7 @@ func after(nodes []*node, literal *string) []*node {
 func (b *builder) afterSlash(nodes []*node) []*node {
 	var next []*node
 	for _, n := range nodes {
-		next = appendNodes(next, n.literals[""])
+		next = appendNodes(next, n.literals.at(""))
 		if n.loops {
 			next = appendNodes(next, n)
 		}

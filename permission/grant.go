@@ -100,6 +100,13 @@ func (c *Catalog) Compile(grants []string) (*Grants, error) {
 	return compiled, err
 }
 
+// CheckTogether returns an error if one of the grants can't be read, or if together they are
+// too much to be matched: that of Compile, which is the same for every catalog.
+func CheckTogether(grants []string) error {
+	_, err := new(Catalog).Compile(grants)
+	return err
+}
+
 // add adds a grant of permissions.
 func (g *Grants) add(granted grant, text string) {
 	for _, n := range g.catalog.named(granted) {

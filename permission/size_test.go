@@ -120,7 +120,7 @@ func TestRealisticCatalogMakesFewStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n != 10_000 || len(b.states) > 3*int(b.nodes) || b.effort > effortPerNode*int(b.nodes)/2 {
-		t.Errorf("%d operations make %d nodes, %d states, effort %d", n, b.nodes, len(b.states), b.effort)
+		t.Errorf("%d operations make %d nodes, %d states of several, effort %d", n, b.nodes, len(b.states), b.effort)
 	}
 }
 
