@@ -47,11 +47,11 @@ func (j *judge) excess(ctx context.Context, t *token.Token) (FieldErrors, error)
 		if err != nil {
 			return nil, err
 		}
-		steps := &steps{left: coverSteps}
-		for _, grant := range t.Grants {
-			if !cover.has(grant, steps) {
-				p.addf("grants", "your role %s may not hand out %s", j.role.Name, grant)
-			}
+		known := cover.beyond(t.Grants, func(grant string) {
+			p.addf("grants", "your role %s may not hand out %s", j.role.Name, grant)
+		})
+		if !known {
+			p.addf("grants", "are too many and too alike to be compared with those that your role %s may hand out; write fewer, or shorter ones", j.role.Name)
 		}
 	}
 	if j.through != nil && t.API == ManagementAPI {
@@ -74,11 +74,11 @@ func (j *judge) beyondActing(t *token.Token, p *FieldErrors) {
 		p.addf("type", "the token that you use is %s, and can't make or change one that is %s", acting.Type, t.Type)
 		return
 	}
-	steps := &steps{left: coverSteps}
-	for _, grant := range t.Grants {
-		if !j.through.cover.has(grant, steps) {
-			p.addf("grants", "the token that you use lacks %s itself", grant)
-		}
+	known := j.through.cover.beyond(t.Grants, func(grant string) {
+		p.addf("grants", "the token that you use lacks %s itself", grant)
+	})
+	if !known {
+		p.addf("grants", "are too many and too alike to be compared with those of the token that you use; write fewer, or shorter ones")
 	}
 }
 

@@ -126,6 +126,22 @@ func (c *cover) has(grant string, steps *steps) bool {
 	return false
 }
 
+// beyond tells of the grants that are not included. It returns false if there are so many that
+// some could not be compared: those are not told of, and may be included or not.
+func (c *cover) beyond(grants []string, tell func(grant string)) bool {
+	steps := &steps{left: coverSteps}
+	for _, grant := range grants {
+		switch included := c.has(grant, steps); {
+		case included:
+		case steps.gone():
+			return false
+		default:
+			tell(grant)
+		}
+	}
+	return true
+}
+
 // fixesSome reports whether the list has a grant, for some of the values or for all.
 func (c *cover) fixesSome(base string, fixes []string, steps *steps) bool {
 	return slices.ContainsFunc(c.by[base], func(wider holding) bool {

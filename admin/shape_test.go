@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/permission"
+	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
 )
 
@@ -223,6 +224,57 @@ func TestDeepGrantsAreComparedInFewSteps(t *testing.T) {
 		}
 		if n != test.want && name != "alike" || coverSteps-left.left > test.most {
 			t.Errorf("%s: %d are included, in %d steps; want %d in at most %d", name, n, coverSteps-left.left, test.want, test.most)
+		}
+	}
+}
+
+// What was found out about grants counts for these alone, and only who may give any costs that much.
+func TestMatchingIsOfTheSameGrantsOnly(t *testing.T) {
+	bad := []string{"GET /a", "nonsense"}
+	m := newMatching(new(Operator("root")), TokenCreate, bad)
+	if m == nil || m.of(bad) == nil || m.of([]string{"GET /a"}) != nil || (*matching)(nil).of(bad) == nil {
+		t.Error("it says of others what it was made of, or nothing of these")
+	}
+	m.err = errors.New("as before")
+	if !errors.Is(m.of(bad), m.err) {
+		t.Error("it is found out again")
+	}
+	if newMatching(&Actor{}, TokenCreate, bad) != nil {
+		t.Error("it is found out for somebody who may create none")
+	}
+	if newMatching(new(Operator("root")), TokenCreate, make([]string, token.MaxGrants+1)) != nil ||
+		newMatching(new(Operator("root")), TokenCreate, []string{strings.Repeat("x", token.MaxGrant+1)}) != nil {
+		t.Error("it is found out for more than is allowed")
+	}
+}
+
+// Who wrote more than can be compared is refused, and told that, not that the grants are missing.
+func TestWhatIsTooMuchToCompareIsTold(t *testing.T) {
+	catalog, err := managementCatalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tooMany, tooMuch = "too many and too alike to be compared with those ", "; write fewer, or shorter ones"
+	for _, test := range []struct {
+		name        string
+		held, asked []string
+		role, token string
+	}{
+		{"too many", masked("GET", 500), deep("GET /a/a/", 130), tooMany + "that your role team may hand out" + tooMuch, tooMany + "of the token that you use" + tooMuch},
+		{"one that isn't there", []string{"GET /a"}, []string{"GET /b"}, "your role team may not hand out GET /b", "the token that you use lacks GET /b itself"},
+	} {
+		held := newCover(catalog, test.held)
+		for want, j := range map[string]*judge{
+			test.role:  {role: store.Role{Name: "team", Ceiling: store.Ceiling{Grants: test.held}}, covers: map[string]*cover{ManagementAPI: held}},
+			test.token: {through: &acting{token: token.Token{Type: token.Custom}, cover: held}},
+		} {
+			excess, err := j.excess(t.Context(), &token.Token{API: ManagementAPI, Type: token.Custom, Grants: test.asked})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := excess[len(excess)-1].Problem; !strings.Contains(last, want) || test.name == "one that isn't there" && len(excess) != 1 {
+				t.Errorf("%s: got %v; want %s", test.name, excess, want)
+			}
 		}
 	}
 }
