@@ -137,14 +137,10 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 	c := was.known.counted(use.Permission, was.steps)
 	before, after := was.of(c), will.of(c)
 	switch {
-	case before != no && after == no && will.asRequired(c) == no:
-		p.Refused = use.Allowed
 	case before != no && after == no:
-		p.Unsure = use.Allowed
-	case before != yes && after == yes && will.suffices(use.Permission, was):
-		p.Allowed = use.Refused
+		p.Refused, p.Unsure = orUnsure(use.Allowed, will.asRequired(c) == no)
 	case before != yes && after == yes:
-		p.Unsure = use.Refused
+		p.Allowed, p.Unsure = orUnsure(use.Refused, will.suffices(use.Permission, was))
 	case before == yes && after == unsure:
 		p.Unsure = use.Allowed
 	case before == no && after == unsure:
@@ -160,6 +156,14 @@ func (a *Answers) add(use token.PermissionUse, was, will *allowance) {
 	}
 	a.Refused, a.Allowed, a.Unsure = a.Refused+p.Refused, a.Allowed+p.Allowed, a.Unsure+p.Unsure
 	a.Permissions = append(a.Permissions, p)
+}
+
+// orUnsure returns requests as those that are surely answered otherwise, or else may be.
+func orUnsure(n uint64, surely bool) (sure, unsure uint64) {
+	if surely {
+		return n, 0
+	}
+	return 0, n
 }
 
 // stillUnsure returns how many of the requests that count for one permission may be answered
