@@ -84,11 +84,16 @@ func isPostAsGet(r *http.Request, openings permission.Openings) bool {
 	for _, name := range methodHeaders {
 		named += len(r.Header[name])
 	}
-	parameters(r.URL.RawQuery, func(p parameter) bool {
-		if name, _, _ := strings.Cut(p.raw, "="); methodField(name) {
+	count := func(name, _ string) bool {
+		if methodField(name) {
 			named++
 		}
 		return true
+	}
+	cookies(r.Header, count)
+	parameters(r.URL.RawQuery, func(p parameter) bool {
+		name, value, _ := strings.Cut(p.raw, "=")
+		return count(name, value)
 	})
 	said := r.Header[methodHeaders[0]]
 	return named == 1 && len(said) == 1 && said[0] == http.MethodGet

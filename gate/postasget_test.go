@@ -67,6 +67,14 @@ func TestFormOfAPostAsGetNamesNoMethod(t *testing.T) {
 	}
 }
 
+// PHP has cookies in $_REQUEST too.
+func TestCookieOfAPostAsGetNamesNoMethod(t *testing.T) {
+	g := openToPostAsGet(t)
+	for cookie, want := range map[string]Reason{"a=b": Allow, "a=b; _method=DELETE": MethodOverride, "_method=POST": MethodOverride, "rest_route=/x": MethodOverride} {
+		kintoneRow{[]int{0}, "POST", "/list", urlencoded, "", want, http.Header{"X-Http-Method-Override": {"GET"}, "Cookie": {cookie}}}.decide(t, g)
+	}
+}
+
 // What stands behind the head of the form breaks it off.
 func TestLateMethodInAPostAsGetBreaksTheBodyOff(t *testing.T) {
 	g := openToPostAsGet(t)

@@ -177,6 +177,7 @@ func decodeFolded(name string, i int) (byte, int) {
 	return foldBeyondASCII(name, i, c, end)
 }
 
+// foldBeyondASCII is decodeFolded for a character whose first byte is c, which ends there.
 func foldBeyondASCII(name string, i int, c byte, end int) (byte, int) {
 	var encoded [utf8.UTFMax]byte
 	size := 0
