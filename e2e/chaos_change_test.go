@@ -104,7 +104,7 @@ func (x *chaos) findOut(s *step, old, now state) (state, error) {
 		if got.there {
 			settling = step{
 				Kind: "describe", ID: s.ID, At: time.Now().UTC().Truncate(time.Millisecond),
-				Version: got.token.Version, Text: fmt.Sprintf("settled %d", n),
+				Version: got.token.Version, Text: fmt.Sprintf("settled %d at %d", n, time.Now().UnixNano()), // one that changes nothing would wait for nobody
 			}
 		}
 		settled := settling.after(got)

@@ -119,9 +119,6 @@ func (s *step) after(before state) state {
 	case "delete":
 		return state{}
 	case "enable", "disable":
-		if now.token.Enabled == (s.Kind == "enable") {
-			return now
-		}
 		now.token.Enabled = s.Kind == "enable"
 	case "grants":
 		now.token.Type, now.token.Grants = s.Type, s.Grants
@@ -142,6 +139,9 @@ func (s *step) after(before state) state {
 		}
 		now.secrets[secret.Digest()] = time.Time{}
 		now.token.Hint = secret.Hint()
+	}
+	if s.Kind != "regenerate" && now.equal(&before) {
+		return now // what changes nothing is no change
 	}
 	now.token.Updated = s.At
 	now.token.Version++
