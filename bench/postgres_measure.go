@@ -231,6 +231,9 @@ func (b *bench) use(ctx context.Context, d *database, u *used) error {
 		if err != nil {
 			return err
 		}
+		if u.load.useWrites == 0 {
+			return errors.New("no statement for last uses reached Postgres")
+		}
 		after, err := l.scrape(ctx)
 		u.waited = (after[cacheMisses] - before[cacheMisses]) / u.load.seconds
 		return err

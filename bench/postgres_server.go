@@ -177,10 +177,10 @@ type serverLoad struct {
 const serverStatistics = `SELECT coalesce(sum(calls), 0)::float8, coalesce(sum(rows), 0)::float8,
 	(coalesce(sum(calls) FILTER (WHERE query LIKE '%FROM secrets s JOIN tokens t%'), 0)
 		- coalesce(sum(calls) FILTER (WHERE query = 'SELECT clock_timestamp()'), 0))::float8,
-	coalesce(sum(calls) FILTER (WHERE query LIKE 'INSERT INTO usage%'), 0)::float8,
-	coalesce(sum(rows) FILTER (WHERE query LIKE 'INSERT INTO usage%'), 0)::float8,
+	coalesce(sum(calls) FILTER (WHERE query LIKE '%INSERT INTO usage AS %'), 0)::float8,
+	coalesce(sum(rows) FILTER (WHERE query LIKE '%INSERT INTO usage AS %'), 0)::float8,
 	coalesce(sum(wal_bytes), 0)::float8,
-	coalesce(sum(total_exec_time) FILTER (WHERE query LIKE 'INSERT INTO usage%'), 0)::float8
+	coalesce(sum(total_exec_time) FILTER (WHERE query LIKE '%INSERT INTO usage AS %'), 0)::float8
 	FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = $1`
 
 // watch returns what the server does in a database while do runs.
