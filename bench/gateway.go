@@ -79,10 +79,10 @@ func (b *bench) startGateway(ctx context.Context, s side, l *lane, backend strin
 			return fmt.Errorf("copying the store: %w", err)
 		}
 	}
-	if l.addr, err = freeAddr(ctx); err != nil {
+	if l.addr, err = freeAddr(); err != nil {
 		return err
 	}
-	if l.admin, err = freeAddr(ctx); err != nil {
+	if l.admin, err = freeAddr(); err != nil {
 		return err
 	}
 	file := filepath.Join(dir, "Caddyfile")

@@ -138,7 +138,7 @@ type pageReader struct{ address, cookie string }
 
 // startPages starts a gateway, and waits until it answers.
 func (b *bench) startPages(ctx context.Context, dir, dsn, file, cookie string) (pageReader, func(), error) {
-	addr, err := freeAddr(ctx)
+	addr, err := freeAddr()
 	if err != nil {
 		return pageReader{}, nil, err
 	}

@@ -13,10 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 )
 
 // process is a child that ends with its context at the latest.
@@ -147,12 +150,8 @@ func (b *bench) startLoad(ctx context.Context, core int, spec loadSpec) (*proces
 	return p, wait, nil
 }
 
-// freeAddr is a loopback address that was free a moment ago.
-func freeAddr(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
+// freeAddr is a loopback address that nobody listens on.
+func freeAddr() (string, error) {
+	port, err := porttest.Free(porttest.Benchmarks)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }

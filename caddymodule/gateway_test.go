@@ -7,14 +7,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	mathrand "math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/store/sqlite"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -106,7 +104,9 @@ func (g *gateway) load(sites string) error {
 	if err != nil {
 		return err
 	}
-	return caddy.Load(config, true)
+	err = caddy.Load(config, true)
+	porttest.WaitForOne(g.t)
+	return err
 }
 
 // mustLoad makes Caddy run the given sites.
@@ -122,27 +122,7 @@ func adapt(caddyfile string) ([]byte, error) {
 	return config, err
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		// Below the ports that the system gives to outgoing connections: one of those
-		// could take it before it is used.
-		// And apart from those of other packages, whose tests run at the same time: two
-		// Caddys would share a port without a word.
-		addr := fmt.Sprintf("127.0.0.1:%d", 12_000+mathrand.IntN(6_000))
-		if _, before := handedOut.LoadOrStore(addr, true); before {
-			continue
-		}
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
-var handedOut sync.Map
+func freeAddress(t *testing.T) string { return porttest.Address(t, "127.0.0.1", porttest.CaddyModule) }
 
 // anyHost makes of an address one for a site that serves all hosts.
 func anyHost(addr string) string { return addr[strings.LastIndexByte(addr, ':'):] }

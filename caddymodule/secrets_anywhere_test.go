@@ -22,6 +22,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/store/sqlite"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -265,6 +266,7 @@ func (s *secretsRun) reload(text string) {
 	config, err := adapt(s.fill(strings.ReplaceAll(secretsConfig, "RELOAD", text)))
 	if err == nil {
 		err = caddy.Load(config, true)
+		porttest.WaitForOne(s.t)
 	}
 	if err != nil {
 		s.t.Error(err)

@@ -3,8 +3,6 @@ package e2e
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 )
 
 // patience is how long a test waits for what must happen. Nothing is decided by
@@ -147,24 +147,4 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // freeAddress returns a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		// Below the ports that the system gives to outgoing connections: one of those
-		// could take it before it is used.
-		// And apart from those of other packages, whose tests run at the same time: two
-		// Caddys would share a port without a word.
-		addr := fmt.Sprintf("127.0.0.1:%d", 18_000+rand.IntN(6_000))
-		if _, before := handedOut.LoadOrStore(addr, true); before {
-			continue
-		}
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
-var handedOut sync.Map
+func freeAddress(t *testing.T) string { return porttest.Address(t, "127.0.0.1", porttest.EndToEnd) }

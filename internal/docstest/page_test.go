@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 )
 
 // patience is how long a test waits for what must happen. Nothing is decided
@@ -184,19 +184,7 @@ func serveSample(w http.ResponseWriter, r *http.Request) {
 // noise is what every request by curl and Caddy has.
 var noise = regexp.MustCompile(`^(Accept.*|User-Agent|Via|X-Forwarded-.*|Content-.*)$`)
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		// Below the ports of outgoing connections, one of which could take it before it is used.
-		port := strconv.Itoa(30_000 + rand.IntN(2_000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			l.Close()
-			return "localhost:" + port
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
+func freeAddress(t *testing.T) string { return porttest.Address(t, "localhost", porttest.Docs) }
 
 // startCaddy starts the Caddy of the page, without a configuration. Its log is caddy.log.
 func (p *page) startCaddy(env []string) {
@@ -319,6 +307,7 @@ func (p *page) loadJSON(config []byte) error {
 		text, _ := io.ReadAll(resp.Body)
 		return fmt.Errorf("loading the configuration: %s", text)
 	}
+	porttest.WaitForOne(p.t)
 	p.loaded = config
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 )
 
 // ErrNoBouncer means that this machine has no PgBouncer.
@@ -34,7 +36,7 @@ func (s *Server) startBouncer() error {
 			return ErrNoBouncer
 		}
 	}
-	port, err := freePort()
+	port, err := porttest.Free(porttest.Postgres)
 	if err != nil {
 		return err
 	}

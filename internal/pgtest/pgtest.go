@@ -19,6 +19,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 )
 
 const (
@@ -121,7 +123,7 @@ lc_messages = C
 
 // prepare makes the data folder.
 func (s *Server) prepare() error {
-	port, err := freePort()
+	port, err := porttest.Free(porttest.Postgres)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"github.com/tokenreeve/tokenreeve/internal/porttest"
 )
 
 // Standby starts a server for one test that follows this one, until Promote.
@@ -31,7 +33,7 @@ func (s *Server) newStandby() (*Server, error) {
 	if standby.guard, err = startGuard(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	if standby.port, err = freePort(); err == nil {
+	if standby.port, err = porttest.Free(porttest.Postgres); err == nil {
 		err = standby.copyFrom(s)
 	}
 	if err == nil {

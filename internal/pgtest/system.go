@@ -1,17 +1,11 @@
 package pgtest
 
 import (
-	"crypto/rand"
-	"errors"
-	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -66,26 +60,4 @@ func childrenOf(parent int) ([]int, error) {
 		}
 	}
 	return children, nil
-}
-
-var handedOut sync.Map
-
-// freePort returns a port of the loopback address that nobody listens on, below
-// those that the system gives to outgoing connections.
-func freePort() (int, error) {
-	for range 1000 {
-		random, err := rand.Int(rand.Reader, big.NewInt(6_000))
-		if err != nil {
-			return 0, err
-		}
-		port := 24_000 + int(random.Int64()) // apart from those of the tests that start Caddys
-		if _, before := handedOut.LoadOrStore(port, true); before {
-			continue
-		}
-		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil { //nolint:noctx // nothing is waited for
-			l.Close()
-			return port, nil
-		}
-	}
-	return 0, errors.New("there is no free port")
 }
