@@ -243,7 +243,9 @@ func (s *Server) Kill() error {
 	}
 	err := s.signalChildren(syscall.SIGKILL)
 	err = errors.Join(err, s.process.Kill())
-	for end := now().Add(patience); !s.ended(); time.Sleep(5 * time.Millisecond) {
+	// The shared memory stays while one of its processes does, and the next server
+	// would not start on it.
+	for end := now().Add(patience); !s.ended() || worksIn(s.data()); time.Sleep(5 * time.Millisecond) {
 		if now().After(end) {
 			return fmt.Errorf("Postgres was not gone within %v of SIGKILL", patience) //nolint:staticcheck // a name begins the text
 		}
@@ -276,7 +278,7 @@ func (s *Server) signalChildren(signal syscall.Signal) error {
 	return err
 }
 
-// ended reports whether the postmaster has ended, and forgets it then.
+// ended reports whether the postmaster has ended, and reaps it then.
 func (s *Server) ended() bool {
 	var status syscall.WaitStatus
 	pid, err := syscall.Wait4(s.process.Pid, &status, syscall.WNOHANG, nil)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,16 @@ func asServerUser() *syscall.SysProcAttr {
 }
 
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+// worksIn reports whether a process has the folder as its working directory, as
+// all of a Postgres have their data's.
+func worksIn(dir string) bool {
+	links, _ := filepath.Glob("/proc/[0-9]*/cwd") // the pattern is a good one
+	return slices.ContainsFunc(links, func(link string) bool {
+		at, err := os.Readlink(link)
+		return err == nil && at == dir
+	})
+}
 
 // childrenOf returns the processes that a process started.
 func childrenOf(parent int) ([]int, error) {
