@@ -67,9 +67,34 @@ func TestQueryTokensArePrivate(t *testing.T) {
 	if a.status != 200 || fmt.Sprint(a.header.Values("Cache-Control"), a.header.Values("Referrer-Policy")) != "[private, no-store] [no-referrer]" {
 		t.Errorf("with a token in the query: %v", a)
 	}
-	a = g.ask("GET", "/x", g.bearer("full"))
-	if fmt.Sprint(a.header.Values("Cache-Control"), a.header.Values("Referrer-Policy")) != "[public, max-age=3600] [unsafe-url]" {
-		t.Errorf("with a token in a header: %v", a)
+}
+
+// A cache in front of the gate knows no tokens but Authorization, and believes a
+// backend that knows none at all: it kept the answer to a request with X-API-Key
+// and gave it to strangers (nginx's proxy_cache; RFC 9111, section 3.5).
+func TestAnswersToTokensAreForNoSharedCache(t *testing.T) {
+	b := startBackend(t, "Cache-Control: public, max-age=3600\r\nReferrer-Policy: unsafe-url\r\n")
+	g := newGateway(t, map[string]string{"BACKEND": b.addr()})
+	g.mustLoad(`http://GATE {
+	bind 127.0.0.1
+	header /own Cache-Control no-cache
+	api_tokens articles
+	reverse_proxy BACKEND
+}
+`)
+	for _, test := range []struct{ path, with, want string }{
+		{"/x", g.bearer("full"), "[private public, max-age=3600]"},
+		{"/x", "X-API-Key: " + g.tokens["full"].secret, "[private public, max-age=3600]"},
+		{"/own", g.bearer("full"), "[no-cache private public, max-age=3600]"},
+	} {
+		a := g.ask("GET", test.path, test.with)
+		if got := fmt.Sprint(a.header.Values("Cache-Control")); a.status != 200 || got != test.want || a.header.Get("Referrer-Policy") != "unsafe-url" {
+			t.Errorf("%s: %d, Cache-Control %s; want %s", test.path, a.status, got, test.want)
+		}
+	}
+	preflight := g.ask("OPTIONS", "/x", "Origin: https://app.example.com", "Access-Control-Request-Method: GET")
+	if got := fmt.Sprint(preflight.header.Values("Cache-Control")); preflight.status != 200 || got != "[public, max-age=3600]" {
+		t.Errorf("a preflight, which has no token: %d, Cache-Control %s", preflight.status, got)
 	}
 }
 

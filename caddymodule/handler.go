@@ -216,16 +216,23 @@ func (h *Handler) open(rt *runtime) *openGate {
 	}
 }
 
-// valuesBlock is room for the identity headers of many requests. One allocation
-// serves them all, and none gets what another has used.
+// headerValues is room for the values of the headers that the gate adds to one
+// request and its answer.
+type headerValues struct {
+	identity gate.Values
+	private  [1]string
+}
+
+// valuesBlock is room for many requests. One allocation serves them all, and none
+// gets what another has used.
 type valuesBlock struct {
-	values [64]gate.Values
+	values [64]headerValues
 	used   int
 }
 
 var valuesBlocks = sync.Pool{New: func() any { return new(valuesBlock) }}
 
-func newValues() *gate.Values {
+func newValues() *headerValues {
 	block, _ := valuesBlocks.Get().(*valuesBlock) // it holds nothing else
 	values := &block.values[block.used]
 	if block.used++; block.used < len(block.values) {
@@ -245,8 +252,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		refused := d // so that only refusals are allocated
 		return h.refuse(w, r, &refused)
 	}
-	if d.FromQuery {
-		w = keepPrivate(w)
+	values := newValues()
+	switch {
+	case d.FromQuery:
+		w = keepUnseen(w)
+	case d.Tokens.First != nil || d.Reason == gate.PasswordPassed:
+		keepPrivate(w.Header(), &values.private)
 	}
 	if d.DropQuery {
 		dropQuery(r)
@@ -254,7 +265,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if d.Reason == gate.PasswordPassed {
 		h.forwarder.Pass(r, fromTrustedProxy(r))
 	} else {
-		h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), newValues())
+		h.forwarder.Forward(r, d.Tokens, fromTrustedProxy(r), &values.identity)
 	}
 	stripPageCookies(r.Header)
 	h.cleanOriginal(r)

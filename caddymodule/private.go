@@ -6,24 +6,39 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// privateWriter keeps answers to requests with a token in the URL out of shared
+// keepPrivate keeps the answer to a request with a token out of shared caches: a
+// cache in front of the gate would hand it to whoever asks next, without a token.
+// RFC 9111, section 3.5, forbids that for requests with Authorization alone, and
+// not where the backend says public. What the backend says comes behind it, and
+// the most restrictive directive holds (section 4.2.1). value must be for this
+// answer alone.
+func keepPrivate(h http.Header, value *[1]string) {
+	if before := h["Cache-Control"]; len(before) > 0 {
+		h["Cache-Control"] = append(before[:len(before):len(before)], "private")
+		return
+	}
+	value[0] = "private"
+	h["Cache-Control"] = value[:]
+}
+
+// unseenWriter keeps answers to requests with a token in the URL out of all
 // caches, and the URL out of Referer headers, whatever the backend says.
-type privateWriter struct {
+type unseenWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 }
 
-func keepPrivate(w http.ResponseWriter) http.ResponseWriter {
-	setPrivate(w.Header())
-	return &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+func keepUnseen(w http.ResponseWriter) http.ResponseWriter {
+	setUnseen(w.Header())
+	return &unseenWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 }
 
-func setPrivate(h http.Header) {
+func setUnseen(h http.Header) {
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 }
 
-// WriteHeader sends the header of the answer, made private.
-func (p *privateWriter) WriteHeader(status int) {
-	setPrivate(p.Header())
-	p.ResponseWriterWrapper.WriteHeader(status)
+// WriteHeader sends the header of the answer, made unseen.
+func (u *unseenWriter) WriteHeader(status int) {
+	setUnseen(u.Header())
+	u.ResponseWriterWrapper.WriteHeader(status)
 }

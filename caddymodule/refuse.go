@@ -50,7 +50,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *gate.Decisio
 	if d.Reason.Status() == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter)
 	}
-	setPrivate(header)
+	setUnseen(header)
 	p := describeRefusal(d, h.catalog)
 	p.id = id
 	if p.Status == http.StatusForbidden && h.dialect.forbidsBy401() {
