@@ -16,12 +16,7 @@ const eventColumns = `time, actor, via, token, address, action, subject, name, a
 
 // Events implements store.Management.
 func (r reader) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
-	where, args := eventFilter(q)
-	query := `SELECT id, ` + eventColumns + ` FROM events` + where + ` ORDER BY id DESC`
-	if q.Limit > 0 {
-		args = append(args, int64(q.Limit))
-		query += fmt.Sprintf(` LIMIT $%d`, len(args))
-	}
+	query, args := eventsQuery(&q)
 	events, err := readAll(ctx, r, query, args, scanEvent)
 	if err != nil {
 		err = fmt.Errorf("events: %w", err)
@@ -29,7 +24,17 @@ func (r reader) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 	return events, err
 }
 
-func eventFilter(q store.EventQuery) (where string, args []any) {
+func eventsQuery(q *store.EventQuery) (query string, args []any) {
+	where, args := eventFilter(q)
+	query = `SELECT id, ` + eventColumns + ` FROM events` + where + ` ORDER BY id DESC`
+	if q.Limit > 0 {
+		args = append(args, int64(q.Limit))
+		query += fmt.Sprintf(` LIMIT $%d`, len(args))
+	}
+	return query, args
+}
+
+func eventFilter(q *store.EventQuery) (where string, args []any) {
 	var terms []string
 	add := func(wanted bool, term string, arg any) {
 		if wanted {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -58,6 +59,20 @@ func TestPagesSortNothing(t *testing.T) {
 				t.Errorf("%s %v:\n%s", order, descending, plan)
 			}
 		}
+	}
+}
+
+// A throttled sign-in asks which networks the account signed in from. It read all
+// that the account ever did: half a second for each guess, for one that scripts use.
+func TestSignInsAreFoundAmongManyEvents(t *testing.T) {
+	s, _ := fresh(t, pgtest.Shared(t))
+	_, err := s.changes.Exec(t.Context(), fmt.Sprintf(`INSERT INTO events (time, actor, via, token, address, action, subject, name, api, owner)
+		SELECT %d, 'ci', 'api', '', '', CASE WHEN n %% 1000 = 0 THEN 'session.create' ELSE 'token.create' END, '', '', '', '' FROM generate_series(1, 20000) n;
+		ANALYZE events`, now.UnixMilli()))
+	check(t, err)
+	query, args := eventsQuery(&store.EventQuery{Actor: "ci", Action: "session.create", Since: now.Add(-time.Hour), Limit: 100})
+	if plan := explain(t, s, query, args...); !strings.Contains(plan, "events_of_actor_and_action") || strings.Contains(plan, "Sort") {
+		t.Error(plan)
 	}
 }
 

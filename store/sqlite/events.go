@@ -13,22 +13,9 @@ import (
 
 const eventColumns = `time, actor, via, token, address, action, subject, name, api, owner, before, after`
 
-// Events implements store.Management. Which index it reads by is said here: by
-// itself, SQLite would sort all events since some time rather than begin at the
-// newest one.
+// Events implements store.Management.
 func (r reader) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
-	index := `NOT INDEXED`
-	switch {
-	case q.Subject != "":
-		index = `INDEXED BY events_of_subject`
-	case q.Actor != "":
-		index = `INDEXED BY events_of_actor`
-	}
-	where, args := eventFilter(q)
-	query := `SELECT id, ` + eventColumns + ` FROM events ` + index + where + ` ORDER BY id DESC`
-	if q.Limit > 0 {
-		query, args = query+` LIMIT ?`, append(args, q.Limit)
-	}
+	query, args := eventsQuery(&q)
 	events, err := readAll(ctx, r, query, args, scanEvent)
 	if err != nil {
 		err = fmt.Errorf("events: %w", err)
@@ -36,7 +23,27 @@ func (r reader) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 	return events, err
 }
 
-func eventFilter(q store.EventQuery) (where string, args []any) {
+// eventsQuery says which index to read by: by itself, SQLite would sort all events
+// since some time rather than begin at the newest one.
+func eventsQuery(q *store.EventQuery) (query string, args []any) {
+	index := `NOT INDEXED`
+	switch {
+	case q.Subject != "":
+		index = `INDEXED BY events_of_subject`
+	case q.Actor != "" && q.Action != "":
+		index = `INDEXED BY events_of_actor_and_action`
+	case q.Actor != "":
+		index = `INDEXED BY events_of_actor`
+	}
+	where, args := eventFilter(q)
+	query = `SELECT id, ` + eventColumns + ` FROM events ` + index + where + ` ORDER BY id DESC`
+	if q.Limit > 0 {
+		query, args = query+` LIMIT ?`, append(args, q.Limit)
+	}
+	return query, args
+}
+
+func eventFilter(q *store.EventQuery) (where string, args []any) {
 	var terms []string
 	add := func(wanted bool, term string, arg any) {
 		if wanted {

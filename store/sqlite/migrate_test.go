@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tokenreeve/tokenreeve/store"
 )
 
 // The number in a migration's name is the version that it makes.
@@ -45,6 +47,16 @@ func TestMigrationThatFails(t *testing.T) {
 func TestLookupScansNothing(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "tokens.db"))
 	if plan := explain(t, s, lookupSecret, []byte{}); strings.Contains(plan, "SCAN") {
+		t.Error(plan)
+	}
+}
+
+// A throttled sign-in asks which networks the account signed in from. It read all
+// that the account ever did: a second for each guess, for one that scripts use.
+func TestSignInsAreFoundAmongManyEvents(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "tokens.db"))
+	query, args := eventsQuery(&store.EventQuery{Actor: "ci", Action: "session.create", Since: now, Limit: 100})
+	if plan := explain(t, s, query, args...); !strings.Contains(plan, "(actor=? AND action=?)") || strings.Contains(plan, "B-TREE") {
 		t.Error(plan)
 	}
 }
