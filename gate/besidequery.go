@@ -31,6 +31,9 @@ func checkQueryCharset(h http.Header) error {
 		return nil
 	}
 	set, isSet := strings.CutPrefix(strings.TrimLeft(set, " \t"), "=")
+	if !isSet { // a common slip, which servers ignore or take for what it says
+		set, isSet = strings.CutPrefix(set, ":")
+	}
 	set, _, _ = strings.Cut(set, ";")
 	if set = strings.Trim(set, " \t\"'"); !isSet || !hasASCII(set) || strings.Count(lower, "charset") > 1 {
 		return errQueryCharset

@@ -31,6 +31,9 @@ func TestParametersHaveOneReadingBesideTheQuery(t *testing.T) {
 	}{
 		{held, "GET", "/records?app_id=7", "Content-Type: text/plain; charset=utf-8", "", Allow},
 		{held, "GET", "/records?app_id=7", `Content-Type: text/plain; Charset = "ISO-8859-1" ; x=y`, "", Allow},
+		{held, "GET", "/records?app_id=7", "Content-Type: application/octet-stream; charset=binary", "", Allow},
+		{held, "GET", "/records?app_id=7", "Content-Type: application/json; charset: utf-8", "", Allow},
+		{held, "GET", "/records?app_id=7", "Content-Type: application/json; charset: utf-16", "", AmbiguousRequest},
 		{held, "GET", "/records", "Content-Type: text/plain; charset=utf-7", "", MissingPermission},
 		// Django decodes the query by the character set of a body that isn't there.
 		{held, "GET", `/records?app_id=7&%5Cx61pp_id=8`, "Content-Type: text/plain; charset=unicode_escape", "", AmbiguousRequest},

@@ -135,6 +135,7 @@ var asciiCharsets = []string{
 	"", "utf-8", "utf8", "us-ascii", "ascii", "latin*", "iso-8859-*", "iso8859-*", "iso_8859-*", "windows-125*", "windows-874",
 	"windows-31j", "cp125*", "cp874", "cp932", "ms932", "shift_jis", "shift-jis", "sjis", "x-sjis", "euc-*", "gb2312", "gbk",
 	"gb18030", "big5", "big5-hkscs", "koi8-*", "tis-620", "macintosh", "ibm866", "cp866",
+	"binary", // is none: file(1) and what uploads by it call so what has no letters
 }
 
 func hasASCII(charset string) bool {

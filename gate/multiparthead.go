@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -86,6 +87,9 @@ func beginsFold(s, prefix string) bool {
 
 func containsFold(s, part string) bool { return strings.Contains(strings.ToLower(s), part) }
 
+// fileParameters are those of RFC 2183 that say more of a file. Jersey writes them.
+var fileParameters = []string{"size", "creation-date", "modification-date", "read-date"}
+
 // disposition takes the value of Content-Disposition. It reports whether it has
 // one reading.
 func (h *partHead) disposition(value string) bool {
@@ -105,7 +109,7 @@ func (h *partHead) disposition(value string) bool {
 			if !utf8.ValidString(text) || strings.Contains(text, "=?") {
 				return false
 			}
-		case key == "filename":
+		case key == "filename", slices.Contains(fileParameters, key):
 		case key == "filename*" && !quoted && strings.Count(text, "'") == 2: // servers take single quotes for quotes
 			continue
 		default:
