@@ -57,6 +57,9 @@ func Actions() []string {
 // password or a hash of one here: whether there is one is all that is said.
 type fields map[string]any
 
+// oldSecretsEnd is the field that says until when the secrets work that a new one replaces.
+const oldSecretsEnd = "old_secrets_end"
+
 func tokenFields(t *token.Token) fields {
 	return fields{
 		"api": t.API, "name": t.Name, "description": t.Description, "type": t.Type, "grants": append([]string{}, t.Grants...),

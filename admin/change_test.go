@@ -195,6 +195,34 @@ func TestRegenerate(t *testing.T) {
 	}
 }
 
+// A member could give their token thousands of secrets, one overlap after the other:
+// each change of it then went through all, and made others wait for seconds.
+func TestSecretsOfATokenAreFew(t *testing.T) {
+	f := newFixture(t)
+	made, _ := f.create(t, nil)
+	for n := 1; n < admin.MaxSecrets; n++ {
+		if _, _, err := f.Regenerate(t.Context(), operator, made.ID, 0, time.Duration(n)*time.Hour); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if _, _, err := f.Regenerate(t.Context(), operator, made.ID, 0, time.Hour); problems(t, err) != "overlap" {
+		t.Errorf("one more: %v", err)
+	}
+	if list, err := f.Secrets(t.Context(), operator, made.ID); err != nil || len(list) != admin.MaxSecrets {
+		t.Errorf("%d secrets, %v", len(list), err)
+	}
+	f.now = f.now.Add(time.Hour)
+	if _, _, err := f.Regenerate(t.Context(), operator, made.ID, 0, time.Hour); err != nil {
+		t.Error("when one has ended:", err)
+	}
+	if _, _, err := f.Regenerate(t.Context(), operator, made.ID, 0, 0); err != nil {
+		t.Error("without overlap:", err)
+	}
+	if list, err := f.Secrets(t.Context(), operator, made.ID); err != nil || len(list) != 1 {
+		t.Errorf("%d secrets, %v", len(list), err)
+	}
+}
+
 // A form that is sent twice makes one secret: the second is of a version that is past.
 func TestRegenerateOfAVersion(t *testing.T) {
 	f := newFixture(t)

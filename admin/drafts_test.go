@@ -408,14 +408,14 @@ func TestEventsOfAnEditWithASecret(t *testing.T) {
 	if _, err := f.SetEnabled(t.Context(), operator, live.ID, 0, false); err != nil {
 		t.Fatal(err)
 	}
-	_, fresh, err := f.Regenerate(t.Context(), operator, live.ID, 0, 0)
+	_, fresh, err := f.Regenerate(t.Context(), operator, live.ID, 0, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.update(t, operator)
 	events := f.events(t)[1:3]
 	want := []string{
-		fmt.Sprintf(`token.regenerate {"hint":%q} {"drafted_by":"root","hint":%q,"secret_by":"root"}`, live.Hint, fresh.Hint()),
+		fmt.Sprintf(`token.regenerate {"hint":%q} {"drafted_by":"root","hint":%q,"old_secrets_end":"2026-11-22T10:00:00.123Z","secret_by":"root"}`, live.Hint, fresh.Hint()),
 		`token.disable {"enabled":true} {"drafted_by":"root","enabled":false}`,
 	}
 	for i, e := range events {

@@ -252,7 +252,7 @@ func (s *Service) putEditInForce(ctx context.Context, tx store.Tx, who *Actor, d
 		return nil // was done at once meanwhile
 	}
 	if d.Secret != nil {
-		if err := tx.EndSecrets(ctx, d.TokenID, s.now(), s.now().Add(d.Overlap)); err != nil {
+		if err := endSecrets(ctx, tx, d.TokenID, s.now(), d.Overlap); err != nil {
 			return err
 		}
 		if err := s.addSecret(ctx, tx, d); err != nil {
@@ -369,6 +369,9 @@ func (s *Service) noteInForce(ctx context.Context, tx store.Tx, who *Actor, acti
 		is["drafted_by"] = d.Author
 		if action == tokenCreate || action == tokenRegenerate {
 			is["secret_by"] = secretBy(&d.Draft)
+		}
+		if action == tokenRegenerate {
+			is[oldSecretsEnd] = moment(s.now().Add(d.Overlap))
 		}
 	} else {
 		was["drafted_by"] = d.Author

@@ -89,7 +89,11 @@ func checkFields(t *token.Token, p *FieldErrors) error {
 	if ContainsSecret(t.Description) {
 		badDescription = &token.FieldError{Field: "description", Problem: hasSecret}
 	}
-	for _, err := range []error{badName, badDescription, badType, token.CheckOwner(t.Owner)} {
+	badOwner := token.CheckOwner(t.Owner)
+	if ContainsSecret(t.Owner) {
+		badOwner = &token.FieldError{Field: "owner", Problem: hasSecret}
+	}
+	for _, err := range []error{badName, badDescription, badType, badOwner} {
 		if err := p.add(err); err != nil {
 			return err
 		}

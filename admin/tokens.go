@@ -161,7 +161,7 @@ func (s *Service) mayHaveSecret(ctx context.Context, tx store.Tx, who *Actor, t 
 
 func (s *Service) replaceSecret(ctx context.Context, tx store.Tx, who *Actor, old *token.Token, secret token.Secret, overlap time.Duration) error {
 	now := s.now()
-	if err := tx.EndSecrets(ctx, old.ID, now, now.Add(overlap)); err != nil {
+	if err := endSecrets(ctx, tx, old.ID, now, overlap); err != nil {
 		return err
 	}
 	kept := stored(secret)
@@ -175,7 +175,28 @@ func (s *Service) replaceSecret(ctx context.Context, tx store.Tx, who *Actor, ol
 		return err
 	}
 	t.Hint = secret.Hint()
-	return s.noteToken(ctx, tx, who, tokenRegenerate, old, &t)
+	e, was, is := tokenEvent(tokenRegenerate, old, &t)
+	is[oldSecretsEnd] = moment(now.Add(overlap))
+	return s.note(ctx, tx, who, e, was, is)
+}
+
+// MaxSecrets bounds the secrets of a token that work at the same time: whatever
+// changes the token goes through all of them, while nothing else can change.
+const MaxSecrets = 10
+
+// endSecrets lets the present secrets of a token work on for the overlap, if there
+// is room for a new one beside them.
+func endSecrets(ctx context.Context, tx store.Tx, id string, now time.Time, overlap time.Duration) error {
+	if overlap > 0 {
+		present, err := tx.Secrets(ctx, id, now)
+		if err != nil && !errors.Is(err, store.ErrUnreadable) {
+			return err
+		}
+		if len(present) >= MaxSecrets {
+			return problem("overlap", "the token has %d secrets that work, which is the most; leave the overlap out, and all of them end at once, or wait until one ends", len(present))
+		}
+	}
+	return tx.EndSecrets(ctx, id, now, now.Add(overlap))
 }
 
 // Delete removes a token for good and returns it as it was; of one whose record

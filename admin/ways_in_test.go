@@ -152,12 +152,12 @@ func TestSecretsAreNoNamesOrDescriptions(t *testing.T) {
 	}
 	for _, pasted := range []string{secret.Reveal(), link.Reveal()} {
 		for _, text := range []string{pasted, "for CI: " + pasted, "trv_trv_ TOKEN=" + pasted + ",", "tok_" + pasted} {
-			_, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name, d.Description = text, text }))
-			if problems(t, err) != "name description" || strings.Contains(err.Error(), pasted) {
+			_, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name, d.Description, d.Owner = text, text, text }))
+			if problems(t, err) != "name description owner" || strings.Contains(err.Error(), pasted) {
 				t.Errorf("making %q: %v", text, err)
 			}
-			_, err = f.Update(t.Context(), operator, made.ID, admin.Edit{Name: &text, Description: &text})
-			if problems(t, err) != "name description" || strings.Contains(err.Error(), pasted) {
+			_, err = f.Update(t.Context(), operator, made.ID, admin.Edit{Name: &text, Description: &text, Owner: &text})
+			if problems(t, err) != "name description owner" || strings.Contains(err.Error(), pasted) {
 				t.Errorf("naming it %q: %v", text, err)
 			}
 		}

@@ -204,7 +204,7 @@ func inWords(fields values, field string) string {
 
 func newValue(fields values, field string) value {
 	v := value{Text: inWords(fields, field), Moment: span{Never: true}}
-	if text, ok := fields[field].(string); ok && field == "expiry" {
+	if text, ok := fields[field].(string); ok && (field == "expiry" || field == "old_secrets_end") {
 		if t, err := time.Parse(time.RFC3339, text); err == nil {
 			v.Moment = newSpan(t, t)
 		}

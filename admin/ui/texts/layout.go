@@ -21,18 +21,19 @@ var layout = map[string]string{
 
 // fields are what people call the fields of forms and records.
 var fields = map[string]string{
-	"field.name":        "Name",
-	"field.description": "Description",
-	"field.api":         "API",
-	"field.type":        "Type",
-	"field.grants":      "Permissions",
-	"field.owner":       "Owner",
-	"field.expiry":      "Expires",
-	"field.enabled":     "Enabled",
-	"field.last_used":   "Last used",
-	"field.hint":        "Secret",
-	"field.password":    "Password",
-	"field.link":        "Set-up link",
+	"field.name":            "Name",
+	"field.description":     "Description",
+	"field.api":             "API",
+	"field.type":            "Type",
+	"field.grants":          "Permissions",
+	"field.owner":           "Owner",
+	"field.expiry":          "Expires",
+	"field.enabled":         "Enabled",
+	"field.last_used":       "Last used",
+	"field.hint":            "Secret",
+	"field.old_secrets_end": "Old secret ends",
+	"field.password":        "Password",
+	"field.link":            "Set-up link",
 }
 
 var times = map[string]string{
