@@ -75,7 +75,7 @@ func (x *chaos) away(ctx context.Context, take, giveBack func() error, least, mo
 // its way to Postgres hangs just now.
 func (x *chaos) stopGateway(i int) {
 	code := x.gateways[i].process.stop(interrupt)
-	if code != 0 && !x.judge.trouble[i].during(time.Now().Add(-patience), time.Now()) {
+	if code != 0 && !x.troubled(i, time.Now().Add(-patience)) {
 		x.problem("gateway %d ended with code %d", i, code)
 	}
 }
@@ -89,7 +89,7 @@ func (x *chaos) startAgain(i int) {
 			return
 		}
 		x.did("gateway did not start")
-		if !x.judge.trouble[i].during(begin.Add(-recovery), time.Now()) {
+		if !x.troubled(i, begin.Add(-recovery)) {
 			x.problem("gateway %d does not start while Postgres is well: %s", i, g.process.out.tail())
 		}
 		if time.Since(begin) > 2*patience {
@@ -133,7 +133,7 @@ func (x *chaos) reload(i int, otherSettings bool) {
 	_, problem, code := run(x.t, g.dir, g.env, g.binary, "reload", "--force", "--config", g.config, "--address", g.admin)
 	if code != 0 {
 		x.did("reload failed")
-		if !x.judge.trouble[i].during(begin.Add(-recovery), time.Now()) {
+		if !x.troubled(i, begin.Add(-recovery)) {
 			x.problem("gateway %d does not reload while Postgres is well: %s", i, problem)
 		}
 	}

@@ -38,9 +38,11 @@ func (x *chaos) finish() {
 // report writes down what happened.
 func (x *chaos) report() {
 	var text []string
+	x.mu.Lock()
 	for what, n := range x.actions {
 		text = append(text, fmt.Sprintf("%s %d", what, n))
 	}
+	x.mu.Unlock()
 	slices.Sort(text)
 	x.t.Logf("seed %d: %s", x.seed, strings.Join(text, ", "))
 	text = nil
@@ -71,7 +73,9 @@ func (x *chaos) report() {
 // countExactly sends requests while all is well: each of them is counted, once.
 func (x *chaos) countExactly(all map[string]state) {
 	const each = 7
-	time.Sleep(time.Second) // what was used before is written
+	for _, g := range x.gateways {
+		eventually(x.t, "what was used before is written", func() bool { return g.metric("tokenreeve_last_use_pending") == "0" })
+	}
 	before := x.counts()
 	var used []string
 	for _, one := range x.book.all() {

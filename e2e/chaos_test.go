@@ -43,7 +43,11 @@ func TestChaos(t *testing.T) {
 		all.Go(func() { x.use(ctx, uint64(i)) })
 	}
 	all.Go(func() { x.lookAtUse(ctx) })
-	all.Go(func() { x.lookAtMachine(ctx) })
+	looking, stopLooking := context.WithCancel(t.Context())
+	var lookingDone sync.WaitGroup
+	lookingDone.Go(func() { x.lookAtMachine(looking) })
+	defer lookingDone.Wait()
+	defer stopLooking()
 	network, stopNetwork := context.WithCancel(ctx)
 	defer stopNetwork()
 	var networkDone sync.WaitGroup
@@ -90,6 +94,7 @@ type chaos struct {
 	network  sync.Mutex     // held by who disturbs the network, and by settle
 	gentle   atomic.Bool    // nothing is done that keeps gateways from the store
 	halted   atomic.Bool    // Postgres is down or halted, so direct is of no use
+	looks    atomic.Int64   // at the machine, that have ended
 	problems atomic.Int64   // reported
 	slowest  time.Duration  // that all took to be well again
 	lanes    []*lane        // after the changers have ended
@@ -224,7 +229,10 @@ func (x *chaos) ask(to *caller, method string, of given) (status int) {
 	}
 	x.tally.answers[r.status].Add(1)
 	if err := x.judge.judge(r); err != nil {
-		x.problem("%v", err)
+		x.awaitLooks()
+		if err := x.judge.judge(r); err != nil {
+			x.problem("%v", err)
+		}
 	}
 	return r.status
 }
