@@ -145,16 +145,21 @@ func TestAdminReload(t *testing.T) {
 	guess := func() int {
 		return g.anyone().do("POST", "session", object{"name": "nobody", "password": "guess"}).status
 	}
-	guesses := 0
-	for ; guess() == http.StatusUnauthorized; guesses++ {
-		if guesses > 100 {
-			t.Fatal("guesses are not slowed down")
+	untilSlowedDown := func() (guesses int) {
+		for ; guess() == http.StatusUnauthorized; guesses++ {
+			if guesses > 100 {
+				t.Fatal("guesses are not slowed down")
+			}
 		}
+		return guesses
 	}
+	untilSlowedDown()
 	g.words["INSIDE"] = "host other.example.com"
 	g.mustLoad(adminSite)
-	if status := guess(); status != http.StatusTooManyRequests {
-		t.Errorf("after a reload a guess got %d", status)
+	// The first five are free, had it forgotten; on a slow machine the delay may have
+	// passed, and each guess doubles it.
+	if guesses := untilSlowedDown(); guesses >= 5 {
+		t.Errorf("after a reload %d guesses were looked at", guesses)
 	}
 	ann.do("GET", "session", nil).want(t, http.StatusOK)
 	if len(g.setUpLinks()) != 1 {
