@@ -321,6 +321,7 @@ func TestSecretOfHeldTokens(t *testing.T) {
 	f.place = ui.Place{Address: "https://api.example.com", Query: "key"}
 	b := f.as(t, "owner")
 	for grants, line := range map[string]string{
+		"record.view app=7\nrecord.add app=7":             `curl "https://api.example.com/k/v1/app.json?id=7&key=trv_`,
 		"record.delete app=7":                            `curl -X DELETE -H "Content-Type: application/json" -d '{"app":7}' "https://api.example.com/k/v1/records.json?key=trv_`,
 		"POST /k/v1/record.json json:app={app} app=7":    `-d '{"app":7}' "https://api.example.com/k/v1/record.json?key=trv_`,
 		"POST /k/v1/record.json json:app={app} app=a%22": `-d '{"app":"a\""}' "https://api`,
@@ -548,4 +549,25 @@ func TestEditKeepsGrantsOfOneValue(t *testing.T) {
 	catalog.Permissions = nil // the grants are gone, and kept until they are unticked
 	save()
 	kept("renamed again")
+}
+
+// A permission of kintone's has four hundred operations: the form went on for many
+// screens between the first tick and the button.
+func TestManyOperationsAreFolded(t *testing.T) {
+	f := newSite(t)
+	permissions, err := permission.ForKintone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.change(t, store.Catalog{API: "kintone", Permissions: permissions})
+	b := f.as(t, "owner")
+	operations := regexp.MustCompile(`<li>(GET|POST|PUT|DELETE) /|<code class="operation">`)
+	for _, path := range []string{"/tokens/new?api=kintone", "/apis/kintone"} {
+		page := b.get(path)
+		shown := regexp.MustCompile(`(?s)<details>.*?</details>`).ReplaceAllString(page.text, "")
+		all, seen := len(operations.FindAllString(page.text, -1)), len(operations.FindAllString(shown, -1))
+		if page.status != http.StatusOK || all < 400 || seen == 0 || seen > 80 || !strings.Contains(page.plain(), "more") {
+			t.Errorf("%s: %d, %d operations, of which %d are seen at once", path, page.status, all, seen)
+		}
+	}
 }

@@ -30,6 +30,7 @@ type namedPermission struct {
 	Name, Action string // Action is the name without the resource
 	Mark         permission.Mark
 	Operations   []string
+	More         []string // operations that are folded, if there are many
 	Requires     string // permissions that are needed as well
 }
 
@@ -38,6 +39,7 @@ func newNamed(p permission.Permission) namedPermission {
 	for _, op := range p.Operations {
 		n.Operations = append(n.Operations, op.String())
 	}
+	n.Operations, n.More = fold(n.Operations)
 	return n
 }
 

@@ -26,6 +26,7 @@ type matrixRow struct {
 type matrixBox struct {
 	Grant, Action string
 	Operations    [][]string // each in pieces between which a line may end
+	More          [][]string // those that are folded, if there are many
 	Requires      string     // permissions that are needed as well
 	Ticked        bool
 	Beyond        bool // the role can't hand it out
@@ -60,6 +61,7 @@ func newMatrix(permissions []permission.Permission, ceiling *admin.CeilingRecord
 		for _, op := range p.Operations {
 			b.Operations = append(b.Operations, strings.SplitAfter(op.String(), "/"))
 		}
+		b.Operations, b.More = fold(b.Operations)
 		if column := slices.Index(m.Actions, action); column >= 0 {
 			m.Rows[at].Cells[column] = b
 		} else {
@@ -67,6 +69,16 @@ func newMatrix(permissions []permission.Permission, ceiling *admin.CeilingRecord
 		}
 	}
 	return m
+}
+
+// fold parts operations into those that are shown and those that are folded: a
+// permission of kintone's has four hundred, and the form went on for many screens.
+func fold[T any](operations []T) (shown, more []T) {
+	const few, many = 5, 10
+	if len(operations) < many {
+		return operations, nil
+	}
+	return operations[:few], operations[few:]
 }
 
 // actionsOf returns the actions that have a column: usual ones, and those of

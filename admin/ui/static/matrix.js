@@ -1,5 +1,13 @@
 // The matrix of permissions: a tick for a row, for a column, for all; a filter.
 
+// Opens what is folded of a permission if the words are not all in the rest of it.
+export function unfold(item, words) {
+	const folded = item.querySelector("details");
+	if (!folded || words.length === 0) return;
+	const rest = item.textContent.replace(folded.textContent, "").toLowerCase();
+	if (!words.every((word) => rest.includes(word))) folded.open = true;
+}
+
 export function matrix(table) {
 	const tools = table.closest("fieldset").querySelector("[data-tools]");
 	const filter = tools.querySelector("input");
@@ -47,6 +55,7 @@ export function matrix(table) {
 			let any = whole;
 			for (const box of row.querySelectorAll("td .box")) {
 				box.hidden = !whole && !has(box);
+				if (!whole && !box.hidden) unfold(box, words);
 				any ||= !box.hidden;
 			}
 			row.hidden = !any;

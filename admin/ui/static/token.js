@@ -1,5 +1,7 @@
 // The page of a token, its chart, and what it may do; APIs.
 
+import { unfold } from "./matrix.js";
+
 // Shows those permissions of an API that have all words of what is typed.
 function filter(section) {
 	const box = section.querySelector("[data-filter]");
@@ -16,7 +18,9 @@ function filter(section) {
 			for (const item of group.querySelectorAll("[data-filter-item]")) {
 				const text = item.dataset.filterItem.toLowerCase();
 				item.hidden = !words.every((word) => text.includes(word));
-				if (!item.hidden) shown++;
+				if (item.hidden) continue;
+				unfold(item, words);
+				shown++;
 			}
 			group.hidden = shown === 0;
 			found += shown;
