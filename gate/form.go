@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -43,6 +44,9 @@ func (m *Matches) named(r *http.Request) string {
 // readForm reads the beginning of a form and puts a body in its place that gives
 // the same bytes and breaks off where the rest names another method.
 func readForm(r *http.Request, method string) {
+	if r.ContentLength < 0 && isEmpty(r) {
+		return
+	}
 	scan, err := newFormScanner(r.Header, method)
 	if err != nil {
 		r.Body = &formBody{closing: closing{from: r.Body}, method: method, reason: AmbiguousRequest, problem: err, err: err}
@@ -63,6 +67,35 @@ func readForm(r *http.Request, method string) {
 	}
 	body.head, body.err = nil, err // whoever answers the refusal gets none of it
 	body.reason, body.problem = refusalOf(err)
+}
+
+// isEmpty looks whether there is a body, of which HTTP/3 says only at its end, and takes
+// it away if there is none.
+func isEmpty(r *http.Request) bool {
+	var first [1]byte
+	n, err := io.ReadFull(r.Body, first[:])
+	if n == 0 && errors.Is(err, io.EOF) {
+		r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
+		return true
+	}
+	r.Body = &struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(first[:n]), &failing{r.Body, err}), r.Body}
+	return false
+}
+
+// failing is a reader that begins with an error, if there is one.
+type failing struct {
+	from io.Reader
+	err  error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return f.from.Read(p)
 }
 
 func refusalOf(err error) (Reason, error) {

@@ -229,12 +229,13 @@ func bodyFor(r *http.Request, wanted []permission.Parameter, asGet bool) (body *
 	switch {
 	case err != nil:
 		return nil, false, err
-	case kind == untypedKind && r.ContentLength < 0: // HTTP/3 says only at its end whether there is one
-		return nil, true, nil
 	case kind == jsonKind, kind == formKind && asGet:
 		return nil, true, nil
 	}
-	return nil, false, refuseBody(r.Method, kind, wanted, asGet)
+	if err = refuseBody(r.Method, kind, wanted, asGet); err != nil && r.ContentLength < 0 {
+		return nil, true, nil // HTTP/3 says only at its end whether there is one
+	}
+	return nil, false, err
 }
 
 // refuseBody refuses a body that can't be read if a server could find parameters in it.

@@ -321,7 +321,7 @@ func TestSecretOfHeldTokens(t *testing.T) {
 	f.place = ui.Place{Address: "https://api.example.com", Query: "key"}
 	b := f.as(t, "owner")
 	for grants, line := range map[string]string{
-		"record.view app=7\nrecord.add app=7":             `curl "https://api.example.com/k/v1/app.json?id=7&key=trv_`,
+		"record.view app=7\nrecord.add app=7":            `curl "https://api.example.com/k/v1/app.json?id=7&key=trv_`,
 		"record.delete app=7":                            `curl -X DELETE -H "Content-Type: application/json" -d '{"app":7}' "https://api.example.com/k/v1/records.json?key=trv_`,
 		"POST /k/v1/record.json json:app={app} app=7":    `-d '{"app":7}' "https://api.example.com/k/v1/record.json?key=trv_`,
 		"POST /k/v1/record.json json:app={app} app=a%22": `-d '{"app":"a\""}' "https://api`,

@@ -31,7 +31,7 @@ type namedPermission struct {
 	Mark         permission.Mark
 	Operations   []string
 	More         []string // operations that are folded, if there are many
-	Requires     string // permissions that are needed as well
+	Requires     string   // permissions that are needed as well
 }
 
 func newNamed(p permission.Permission) namedPermission {
