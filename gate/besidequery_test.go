@@ -114,7 +114,7 @@ func TestDocumentsHaveOneReadingBesideTheQuery(t *testing.T) {
 // objects have a second path in a header.
 func TestSecondPaths(t *testing.T) {
 	store := newMemoryStore()
-	store.put(mint(0), newToken("mine", token.Custom, "MOVE /dav/mine/*", "COPY /dav/mine/*", "PUT /dav/mine/*", "GET /dav/mine/*", "PROPFIND /dav/*"))
+	store.put(mint(0), newToken("mine", token.Custom, "MOVE /dav/mine/*", "COPY /dav/mine/*", "PUT /dav/mine/*", "GET /dav/mine/*", "GET /dav/read/*", "PROPFIND /dav/*"))
 	store.put(mint(1), newToken("full", token.FullAccess))
 	g := newGate(t, store, hostileSources(t), articles(t))
 	pattern, err := permission.ParsePattern("/dav/*")
@@ -149,6 +149,13 @@ func TestSecondPaths(t *testing.T) {
 		{"PUT", []string{"X-Amz-Copy-Source: /dav/other/secret"}, MissingPermission, Allow},
 		{"PUT", []string{"X-Copy-From: dav/other/secret"}, MissingPermission, Allow},
 		{"PUT", []string{"X-Ms-Copy-Source: http://gw.example.test/dav/other/secret"}, MissingPermission, Allow},
+		{"PUT", []string{"X_Amz_Copy_Source: dav/other/secret"}, MissingPermission, Allow},
+		{"PUT", []string{"X-Oss-Copy-Source: dav/other/secret"}, MissingPermission, Allow},
+		{"PUT", []string{"X-Symlink-Target: dav/other/secret"}, MissingPermission, Allow}, // Swift
+		{"PUT", []string{"X-Object-Manifest: dav/other/sec"}, MissingPermission, Allow},
+		{"PUT", []string{"X-Ms-Rename-Source: dav/other/secret"}, MissingPermission, Allow}, // Azure Data Lake
+		{"PUT", []string{"X-Ms-Rename-Source: dav/read/b"}, MissingPermission, Allow},       // would be gone there
+		{"PUT", []string{"X-Amz-Copy-Source: dav/read/b", "X-Amz-Copy-Source-Range: bytes=0-9"}, Allow, Allow},
 		{"PUT", []string{"X-Goog-Copy-Source: dav/mine/b", "X-Amz-Copy-Source: dav/other/b"}, MissingPermission, Allow},
 		{"GET", []string{"Destination: /dav/other/secret"}, Allow, Allow}, // says nothing there
 	} {
@@ -180,6 +187,45 @@ func TestBodiesThatDecideGoOnWithTheirLength(t *testing.T) {
 		}
 		if text, err := io.ReadAll(r.Body); err != nil || len(text) != 15 {
 			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+}
+
+// HTTP/3 says only at the end of a request whether it has a body. Clients that switch to
+// it by themselves were refused for the type of a body that wasn't there.
+func TestNoBodyOfUnknownLengthIsNone(t *testing.T) {
+	store := newMemoryStore()
+	store.put(mint(0), newToken("seven", token.Custom, "record.* app=7", "GET /list", "POST /list"))
+	g := newGate(t, store, hostileSources(t), newCatalog(t, newPermission(t, "record.view", "", "GET /records?app={app}", "HEAD /records?app={app}")))
+	const boundary = "multipart/form-data; boundary=x"
+	for _, test := range []struct {
+		method, target, header, body string
+		want                         Reason
+	}{
+		{"GET", "/records?app=7", "Content-Type: text/plain", "", Allow},
+		{"GET", "/records?app=7", "Content-Type: " + urlencoded, "", Allow},
+		{"GET", "/records?app=7", "Content-Type: application/octet-stream", "", Allow},
+		{"HEAD", "/records?app=7", "Content-Type: " + boundary, "", Allow},
+		{"GET", "/records?app=7", "", "", Allow},
+		{"GET", "/list", "Content-Type: multipart/form-data", "", Allow},
+		{"POST", "/list", "Content-Encoding: gzip", "", Allow},
+		{"GET", "/records?app=7", "Content-Type: text/plain", "app=8", AmbiguousRequest},
+		{"GET", "/records?app=7", "Content-Type: " + urlencoded, "app=8", AmbiguousRequest},
+		{"GET", "/records?app=7", "Content-Type: application/octet-stream", "app=8", AmbiguousRequest},
+		{"HEAD", "/records?app=7", "Content-Type: " + boundary, "--x--", AmbiguousRequest},
+		{"GET", "/records?app=7", "", "app=8", AmbiguousRequest},
+		{"GET", "/list", "Content-Type: multipart/form-data", "x", AmbiguousRequest},
+		{"POST", "/list", "Content-Type: " + urlencoded, "_method=DELETE", MethodOverride},
+		{"POST", "/list", "Content-Type: " + urlencoded, "a=b", Allow},
+	} {
+		r := mustParse(t, test.target, "Authorization: Bearer "+mint(0), test.header)
+		r.Method, r.ContentLength, r.Body = test.method, -1, io.NopCloser(strings.NewReader(test.body))
+		if d := checkForms(g, r); d.Reason != test.want {
+			t.Errorf("%s %s, %s, %q: %s (%v), want %s", test.method, test.target, test.header, test.body, d.Reason, d.Err, test.want)
+			continue
+		}
+		if got, err := io.ReadAll(r.Body); test.want == Allow && (string(got) != test.body || err != nil) {
+			t.Errorf("%s %s, %s: the backend gets %q, %v", test.method, test.target, test.header, got, err)
 		}
 	}
 }

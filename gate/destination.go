@@ -12,13 +12,28 @@ import (
 
 // Some headers name a second path that a request is about. WebDAV copies and moves to
 // Destination (RFC 4918, section 10.3), which must be allowed the same; stores of
-// objects copy from a source, which whoever copies must be allowed to get.
+// objects copy or link from a source, which whoever does so must be allowed to get, and
+// to delete if it is gone afterwards.
 
 const destination = "Destination"
 
-var copySources = []string{"X-Amz-Copy-Source", "X-Copy-From", "X-Goog-Copy-Source", "X-Ms-Copy-Source"}
+var errSecondPath = errors.New("the header Destination, or one that names a source such as X-Amz-Copy-Source, must be there once, with a path of one reading on the same host")
 
-var errSecondPath = errors.New("the header Destination, or one that names the source of a copy, must be there once, with a path of one reading on the same host")
+// asSource returns with which methods a path is used that the header names as a source. Stores
+// that speak as S3, Azure or Swift do put their own name in front of -Copy-Source.
+func asSource(header string) []string {
+	if !beginsFold(header, "x") {
+		return nil
+	}
+	name := strings.ToLower(strings.ReplaceAll(header, "_", "-"))
+	switch {
+	case strings.HasSuffix(name, "-rename-source"), strings.HasSuffix(name, "-move-source"):
+		return []string{http.MethodGet, http.MethodDelete}
+	case strings.HasSuffix(name, "-copy-source"), strings.HasSuffix(name, "-symlink-target"), name == "x-copy-from", name == "x-object-manifest":
+		return []string{http.MethodGet}
+	}
+	return nil
+}
 
 // hasNoSecondPath names the methods with which nobody looks for a second path.
 func hasNoSecondPath(method string) bool {
@@ -44,15 +59,18 @@ func secondPaths(does Matches, r *http.Request, catalog *permission.Catalog, oth
 			does.Rest = append(does.Rest, catalog.Find(method, path))
 		}
 	}
-	for _, name := range copySources {
-		if r.Header[name] == nil {
+	for name := range r.Header {
+		methods := asSource(name)
+		if methods == nil {
 			continue
 		}
 		path, err := secondPath(r, name)
 		if err != nil {
 			return does, err
 		}
-		does.Rest = append(does.Rest, catalog.Find(http.MethodGet, path))
+		for _, method := range methods {
+			does.Rest = append(does.Rest, catalog.Find(method, path))
+		}
 	}
 	return does, nil
 }
