@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -14,7 +15,7 @@ import (
 // answer alone.
 func keepPrivate(h http.Header, value *[1]string) {
 	if before := h["Cache-Control"]; len(before) > 0 {
-		h["Cache-Control"] = append(before[:len(before):len(before)], "private")
+		h["Cache-Control"] = append(slices.Clip(before), "private")
 		return
 	}
 	value[0] = "private"

@@ -172,7 +172,7 @@ func TestRequestsThatAReloadOvertakes(t *testing.T) {
 		same    bool // the settings
 		status  int
 	}{{"full", false, true, 200}, {"full", false, false, 200}, {"readonly", false, false, 200}, {"full", true, false, 401}} {
-		got := make(chan answer)
+		got := make(chan answer, 1)
 		go func() { got <- g.ask("GET", "/paused", g.bearer(test.kind)) }()
 		<-paused
 		if !test.same {

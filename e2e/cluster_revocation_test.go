@@ -33,15 +33,17 @@ func TestRevocation(t *testing.T) {
 		network  func(*proxy)
 		cut      bool // connections are cut all the time
 	}{
+		// Nothing is served longer than that, not even if the machine stands still so long
+		// that a look-up fails.
 		// Of these, only the notifications can be quick.
-		{name: "notified", settings: []string{"cache_ttl 10s"}, bound: 10 * time.Second, at: 2, pause: time.Millisecond},
-		{name: "polled", settings: []string{"cache_ttl 10s", "invalidation poll 1s"}, bound: 10 * time.Second, at: 20, pause: 20 * time.Millisecond},
+		{name: "notified", settings: []string{"cache_ttl 10s", "stale_if_error 0s"}, bound: 10 * time.Second, at: 2, pause: time.Millisecond},
+		{name: "polled", settings: []string{"cache_ttl 10s", "stale_if_error 0s", "invalidation poll 1s"}, bound: 10 * time.Second, at: 20, pause: 20 * time.Millisecond},
 		{
-			name: "notifications are lost", settings: []string{"cache_ttl 1s"}, bound: time.Second, at: 20, pause: 20 * time.Millisecond,
+			name: "notifications are lost", settings: []string{"cache_ttl 1s", "stale_if_error 0s"}, bound: time.Second, at: 20, pause: 20 * time.Millisecond,
 			network: func(p *proxy) { p.deaf.Store(true) },
 		},
 		{
-			name: "the listener hangs", settings: []string{"cache_ttl 1s"}, bound: time.Second, at: 20, pause: 20 * time.Millisecond,
+			name: "the listener hangs", settings: []string{"cache_ttl 1s", "stale_if_error 0s"}, bound: time.Second, at: 20, pause: 20 * time.Millisecond,
 			network: func(p *proxy) { p.setHang(hangListener) },
 		},
 		// What was not heard must be forgotten with the next connection, since here
@@ -140,8 +142,8 @@ func (r *revocations) run(n, at int) {
 		return
 	}
 	// Without its connections a gateway can't know what it forgot a moment ago; with
-	// them, only a machine that is too busy makes it say so.
-	if n := r.unavailable.Load(); n > r.loaded.Load()/50 && !r.cut {
+	// them, only a machine that is too busy makes it say so: never half of the time.
+	if n := r.unavailable.Load(); n > r.loaded.Load()/2 && !r.cut {
 		r.t.Errorf("%d of %d requests with tokens that nobody changed got 503", n, r.loaded.Load())
 	}
 	slices.Sort(r.delays)

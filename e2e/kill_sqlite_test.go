@@ -70,7 +70,7 @@ func newKills(t *testing.T, n int, seed uint64) *kills {
 	}
 	t.Cleanup(func() { opened.Close() })
 	k.store = opened
-	if k.raw, err = sql.Open("sqlite", k.path); err != nil {
+	if k.raw, err = sql.Open("sqlite", k.path+"?_pragma=busy_timeout(60000)"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { k.raw.Close() })

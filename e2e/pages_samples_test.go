@@ -201,7 +201,7 @@ func (s *samples) addAccounts(t *testing.T, g *gateway, tokens store.Store) {
 // addTokens makes the tokens as if it had been done when they say.
 func (s *samples) addTokens(t *testing.T, tokens store.Store) {
 	t.Helper()
-	now := time.Now()
+	now := time.Now().UTC()
 	var uses []token.Use
 	for _, sample := range sampleTokens {
 		then := func() time.Time { return now.AddDate(0, 0, -sample.age) }

@@ -46,7 +46,7 @@ func (s seen) drafts() string {
 // allow records what a token did yesterday by a permission.
 func (f *site) allow(t *testing.T, id, permission string, allowed, refused uint64) {
 	t.Helper()
-	at := f.now().AddDate(0, 0, -1).UTC()
+	at := f.now().UTC().AddDate(0, 0, -1)
 	err := f.store.RecordUse(t.Context(), []token.Use{{
 		TokenID: id, Day: at.Truncate(24 * time.Hour), Last: at, Allowed: allowed, Refused: refused,
 		Permissions: []token.PermissionUse{{Permission: permission, Allowed: allowed, Refused: refused}},

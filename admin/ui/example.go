@@ -86,12 +86,9 @@ func (e *example) choose(permissions []permission.Permission, t *token.Token) er
 	}
 	best := 0
 	for op, f := range requestsOf(operationsOf(catalog, t.Grants), fixedBy(t.Grants)) {
-		if f.body != "" && (op.Method == http.MethodGet || op.Method == http.MethodHead) {
-			continue // curl would make a POST of a GET with a body, and browsers send none
-		}
 		m := catalog.With(catalog.Find(op.Method, f.decoded), f.values)
 		reads := catalog.Reads(m)
-		if t.Type == token.ReadOnly && !reads || t.Type == token.Custom && !allowed(catalog, grants, m) {
+		if t.Type == token.ReadOnly && !reads || t.Type == token.Custom && !allowed(catalog, grants, m) || bodyOfGet(op, f) {
 			continue
 		}
 		if worth := worthOf(op, reads); worth > best {
@@ -105,6 +102,12 @@ func (e *example) choose(permissions []permission.Permission, t *token.Token) er
 		}
 	}
 	return nil
+}
+
+// bodyOfGet reports whether the request is one that curl would make a POST of, and that
+// browsers don't send.
+func bodyOfGet(op permission.Operation, f filled) bool {
+	return f.body != "" && (op.Method == http.MethodGet || op.Method == http.MethodHead)
 }
 
 // allowed reports whether grants allow a match and all that it requires.

@@ -23,7 +23,7 @@ func custom(grants ...string) func(*admin.NewToken) {
 // use records what a token did so many days ago.
 func (f *site) use(t *testing.T, made *token.Token, ago int, allowed, refused uint64) {
 	t.Helper()
-	at := f.now().AddDate(0, 0, -ago).UTC()
+	at := f.now().UTC().AddDate(0, 0, -ago)
 	err := f.store.RecordUse(t.Context(), []token.Use{{
 		TokenID: made.ID, Day: at.Truncate(24 * time.Hour), Last: at, Allowed: allowed, Refused: refused,
 	}})

@@ -8,8 +8,8 @@ export default defineConfig({
   retries: 0,
   forbidOnly: true,
   // A machine that runs all tests at once is slow now and then.
-  timeout: 60_000,
-  expect: { timeout: 20_000 },
+  timeout: 180_000,
+  expect: { timeout: 60_000 },
   outputDir: process.env.PAGES_OUTPUT,
   reporter: "json",
   use: {
@@ -18,8 +18,8 @@ export default defineConfig({
     locale: "en-GB",
     timezoneId: "Asia/Kolkata",
     contextOptions: { reducedMotion: "reduce" },
-    actionTimeout: 20_000,
-    navigationTimeout: 20_000,
+    actionTimeout: 60_000,
+    navigationTimeout: 60_000,
     launchOptions: {
       executablePath: process.env.PAGES_CHROMIUM,
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],

@@ -298,7 +298,13 @@ func (p *page) loadWholeJSON(text string) error {
 }
 
 func (p *page) loadJSON(config []byte) error {
-	resp, err := http.Post("http://"+p.admin+"/load", "application/json", bytes.NewReader(config))
+	r, err := http.NewRequest(http.MethodPost, "http://"+p.admin+"/load", bytes.NewReader(config))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	// The endpoint shuts down with each load, and its connections with it.
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // execTimeout bounds one statement of the tests.
-const execTimeout = 20 * time.Second
+const execTimeout = time.Minute
 
 // Exec runs statements in a database as the superuser.
 func (s *Server) Exec(database, statements string) error {

@@ -11,16 +11,18 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// Block is the first of the 4,000 ports of tests that run at the same time as
-// those of other packages. All are below the ports that Linux gives to outgoing
-// connections: one of those could take a port before it is used.
+// Block is the first of 4,000 ports for servers of one kind. All are below the ports
+// that Linux gives to outgoing connections if nothing else is set: one of those could
+// take a port before it is used.
 type Block int
 
 // The blocks.
@@ -29,17 +31,24 @@ const (
 	EndToEnd
 	Postgres
 	Docs
-	Benchmarks
+	Benchmarks // and the tests of this package
 )
 
 // patience is how long WaitForOne waits.
 const patience = time.Minute
 
-var handedOut sync.Map // of ports, as numbers
+var (
+	handedOut sync.Map // of ports, as numbers
+	locks     sync.Map // files by path
+)
 
-// Free returns a port of the block that nobody listens on, and that nothing else
-// in this process was given.
+// Free returns a port of the block that nobody listens on, and that was given to
+// nothing else in this process, nor in another one that still runs.
 func Free(block Block) (int, error) {
+	folder := filepath.Join(os.TempDir(), fmt.Sprintf("tokenreeve-ports-%d", os.Getuid()))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return 0, err
+	}
 	for range 1000 {
 		random, err := rand.Int(rand.Reader, big.NewInt(int64(EndToEnd-CaddyModule)))
 		if err != nil {
@@ -49,12 +58,29 @@ func Free(block Block) (int, error) {
 		if _, before := handedOut.LoadOrStore(port, true); before {
 			continue
 		}
+		if !lock(filepath.Join(folder, strconv.Itoa(port))) {
+			continue
+		}
 		if l, err := net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil { //nolint:noctx // nothing is waited for
 			_ = l.Close()
 			return port, nil
 		}
 	}
 	return 0, errors.New("there is no free port")
+}
+
+// lock locks a file until this process ends, if no other one has it.
+func lock(path string) bool {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600) // #nosec G304 -- a number in our folder
+	if err != nil {
+		return false
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { // #nosec G115 -- a descriptor
+		_ = file.Close()
+		return false
+	}
+	locks.Store(path, file) // or the garbage collector would close it
+	return true
 }
 
 // Address returns host with a free port of the block.

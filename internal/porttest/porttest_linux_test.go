@@ -17,7 +17,7 @@ func TestWaitForOne(t *testing.T) {
 		return err
 	}}
 	for _, host := range []string{"127.0.0.1", ""} {
-		address := Address(t, host, CaddyModule)
+		address := Address(t, host, Benchmarks)
 		var both [2]net.Listener
 		for i := range both {
 			l, err := shared.Listen(context.Background(), "tcp", address)
@@ -42,7 +42,7 @@ func TestWaitForOne(t *testing.T) {
 func TestFreeIsGivenOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for range 50 {
-		port := Address(t, "", CaddyModule)
+		port := Address(t, "", Benchmarks)
 		if seen[port] {
 			t.Fatal("given twice:", port)
 		}

@@ -49,6 +49,7 @@ var errDSN = errors.New("the connection string of Postgres can't be read; write 
 type settings struct {
 	pool        *pgxpool.Config
 	poll        time.Duration
+	heartbeat   time.Duration
 	primaryOnly bool // the DSN doesn't ask for other servers
 	servers     *servers
 	// importPatience is how long a part of an import may go without progress.
@@ -70,7 +71,7 @@ func (c Config) parse() (*settings, error) {
 	says := func(name, variable string) bool { return strings.Contains(c.DSN, name) || os.Getenv(variable) != "" }
 	s := &settings{
 		pool: pool, poll: c.Poll, primaryOnly: !says("target_session_attrs", "PGTARGETSESSIONATTRS"),
-		servers: &servers{}, importPatience: importPatience,
+		servers: &servers{}, heartbeat: heartbeat, importPatience: importPatience,
 	}
 	s.setValidation()
 	s.setLifetimes(says)

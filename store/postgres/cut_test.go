@@ -226,7 +226,7 @@ func TestSilentConnections(t *testing.T) {
 	p.setMute(false)
 	began := time.Now()
 	eventually(t, "look-ups are answered", func() bool { return lookup() == nil })
-	if took := time.Since(began); took > connectTimeout+2*time.Second {
+	if took := time.Since(began); took > connectTimeout+patience {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -248,7 +248,7 @@ func TestSilentImport(t *testing.T) {
 		}
 	})
 	mustBeAway(t, "Import", err)
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > patience {
 		t.Errorf("it took %v", took)
 	}
 	p.setMute(false)

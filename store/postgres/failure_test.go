@@ -126,7 +126,7 @@ func TestServerAway(t *testing.T) {
 			}
 			began := time.Now()
 			eventually(t, "everything is told", told.all)
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > patience {
 				t.Errorf("told after %v", took)
 			}
 		})
@@ -166,12 +166,10 @@ func TestServerHangs(t *testing.T) {
 		})
 	}
 	running.Wait()
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > patience {
 		t.Errorf("calls took %v", took)
 	}
-	if now := runtime.NumGoroutine(); now > before+100 {
-		t.Errorf("%d goroutines, %d before", now, before)
-	}
+	eventually(t, "few goroutines are left", func() bool { return runtime.NumGoroutine() <= before+100 })
 	time.Sleep(2 * lookTimeout) // so that the listener notices too
 	told.forget()
 	check(t, server.Signal(syscall.SIGCONT))
@@ -182,7 +180,7 @@ func TestServerHangs(t *testing.T) {
 		_, err := s.Lookup(ctx, token.Hash("ci"))
 		return err == nil
 	})
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > patience {
 		t.Errorf("look-ups took %v to come back", took)
 	}
 	eventually(t, "everything is told", told.all)
@@ -204,7 +202,7 @@ func TestCloseWhileServerHangs(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	began := time.Now()
 	check(t, s.Close())
-	if took := time.Since(began); took > closePatience+time.Second {
+	if took := time.Since(began); took > closePatience+patience {
 		t.Errorf("it took %v", took)
 	}
 	mustBeAway(t, "Change", <-ended)

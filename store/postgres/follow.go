@@ -167,7 +167,7 @@ func (f *follower) await(ctx context.Context) {
 		sleep(ctx, f.settings.poll)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, f.settings.heartbeat)
 	defer cancel()
 	// The number is of one of our own or already read changes, often.
 	for f.heard <= f.revision {

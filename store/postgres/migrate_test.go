@@ -161,9 +161,9 @@ func TestLongMigration(t *testing.T) {
 	s, c := fresh(t, pgtest.Shared(t))
 	scripts, err := migrations()
 	check(t, err)
-	c.DSN += "&statement_timeout=100&lock_timeout=100"
+	c.DSN += "&statement_timeout=2000&lock_timeout=2000"
 	hasty := open(t, c)
-	more := append(slices.Clone(scripts), `SELECT pg_sleep(0.5); CREATE TABLE more (x int)`)
+	more := append(slices.Clone(scripts), `SELECT pg_sleep(2.5); CREATE TABLE more (x int)`)
 	var running sync.WaitGroup
 	for _, pool := range []*pgxpool.Pool{s.changes, hasty.changes, hasty.reads} {
 		running.Go(func() {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"github.com/tokenreeve/tokenreeve/internal/pgtest"
 	"github.com/tokenreeve/tokenreeve/store"
@@ -24,7 +24,7 @@ const patience = time.Minute
 
 var now = time.Date(2026, time.November, 3, 14, 15, 16, 0, time.UTC)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(storetest.RunLeakFree(m)) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

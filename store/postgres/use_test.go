@@ -142,7 +142,7 @@ func TestGateRole(t *testing.T) {
 	check(t, s.SaveGateway(t.Context(), "1", nil))
 	check(t, s.PruneGateways(t.Context(), 0))
 	check(t, disable(t.Context(), owner, "ci"))
-	told.toldSoon(t, "ci")
+	told.toldAlone(t, "ci")
 
 	for name, change := range map[string]func(tx store.Tx) error{
 		"CreateToken": func(tx store.Tx) error { return tx.CreateToken(t.Context(), token.Token{ID: "x", Name: "x"}) },

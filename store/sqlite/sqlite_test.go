@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/store/storetest"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -25,7 +23,7 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(jobVariable); job != "" {
 		os.Exit(runJob(job))
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(storetest.RunLeakFree(m))
 }
 
 func TestConformance(t *testing.T) {
