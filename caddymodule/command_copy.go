@@ -62,10 +62,12 @@ func copyCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   copyName + " --from <store> --to <store>",
 		Short: "Copies all tokens into an empty store of either kind",
-		Long: `Copies all tokens, with their secrets and counts, and what the gateways protect
-into a store that has no tokens yet: all or nothing. A store is sqlite:<path> or
-postgres:<dsn>. Passwords belong behind a placeholder, such as {env.NAME} or
-{file.PATH}, since arguments show in process lists.
+		Long: `Copies all tokens, with their secrets and counts, drafts, accounts, roles, the
+audit trail and what the gateways protect into a store that has no tokens,
+drafts, accounts and roles of its own yet: all or nothing. Sessions stay behind.
+A store is sqlite:<path> or postgres:<dsn>. Passwords belong behind a
+placeholder, such as {env.NAME} or {file.PATH}, since arguments show in process
+lists.
 
 Changes that are made in the old store during or after the copy are not in the
 new one: stop the gateways, or change no tokens, until they use the new store.`,
@@ -101,7 +103,7 @@ func (o *options) copy(cmd *cobra.Command) (err error) {
 	defer func() { err = errors.Join(err, to.Close()) }()
 	n, err := copyMoving(ctx, from, to)
 	if errors.Is(err, store.ErrNotEmpty) {
-		return fmt.Errorf("--to: %w: it has tokens already, and nothing was copied; use a new one", store.ErrNotEmpty)
+		return fmt.Errorf("--to: %w, and nothing was copied; use a new one", err)
 	}
 	if err != nil && n == 0 {
 		return fmt.Errorf("nothing was copied: %w", err)

@@ -4,7 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
+
+// NotEmpty returns ErrNotEmpty with what a store has already, nil if that is nothing.
+func NotEmpty(tokens, drafts, roles, accounts bool) error {
+	var has []string
+	for _, kind := range []struct {
+		name  string
+		there bool
+	}{{"tokens", tokens}, {"drafts", drafts}, {"roles of its own", roles}, {"accounts", accounts}} {
+		if kind.there {
+			has = append(has, kind.name)
+		}
+	}
+	switch last := len(has) - 1; last {
+	case -1:
+		return nil
+	case 0:
+		return fmt.Errorf("%w: it has %s already", ErrNotEmpty, has[0])
+	default:
+		return fmt.Errorf("%w: it has %s and %s already", ErrNotEmpty, strings.Join(has[:last], ", "), has[last])
+	}
+}
 
 var errStopped = errors.New("the importing store stopped")
 

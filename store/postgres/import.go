@@ -63,16 +63,16 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 // mustBeEmpty also removes the use of tokens that are gone, which may have the
 // ids of those that come.
 func (t *tx) mustBeEmpty(ctx context.Context) error {
-	var some bool
+	var tokens, drafts, roles, accounts bool
 	err := t.run(ctx, func(ctx context.Context, db queryer) error {
-		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tokens) OR EXISTS (SELECT FROM drafts)
-			OR EXISTS (SELECT FROM roles) OR EXISTS (SELECT FROM accounts)`).Scan(&some)
+		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tokens), EXISTS (SELECT FROM drafts),
+			EXISTS (SELECT FROM roles), EXISTS (SELECT FROM accounts)`).Scan(&tokens, &drafts, &roles, &accounts)
 	})
 	if err != nil {
 		return fmt.Errorf("importing: %w", err)
 	}
-	if some {
-		return fmt.Errorf("importing: %w", store.ErrNotEmpty)
+	if err := store.NotEmpty(tokens, drafts, roles, accounts); err != nil {
+		return err
 	}
 	for _, statement := range []string{`DELETE FROM usage`, `DELETE FROM permission_usage`, `DELETE FROM last_uses`} {
 		if _, err := t.exec(ctx, statement); err != nil {

@@ -165,15 +165,12 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 const importRetention = `UPDATE usage_retention SET since = min(since, coalesce((SELECT min(day) FROM permission_usage) + 24 * 60 * 60 * 1000, since))`
 
 func (t *tx) mustBeEmpty(ctx context.Context) error {
-	var some bool
-	if err := t.sql.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tokens) OR EXISTS (SELECT 1 FROM drafts)
-		OR EXISTS (SELECT 1 FROM roles) OR EXISTS (SELECT 1 FROM accounts)`).Scan(&some); err != nil {
+	var tokens, drafts, roles, accounts bool
+	if err := t.sql.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tokens), EXISTS (SELECT 1 FROM drafts),
+		EXISTS (SELECT 1 FROM roles), EXISTS (SELECT 1 FROM accounts)`).Scan(&tokens, &drafts, &roles, &accounts); err != nil {
 		return t.failure(ctx, err)
 	}
-	if some {
-		return fmt.Errorf("importing: %w", store.ErrNotEmpty)
-	}
-	return nil
+	return store.NotEmpty(tokens, drafts, roles, accounts)
 }
 
 // importer has the statements that every record runs.

@@ -111,10 +111,14 @@ var moveTests = []test{
 	{"a copy has roles, accounts and events, but no sessions", testCopyManagement},
 	{"a store that has roles or accounts takes no others", func(s *suite) {
 		s.account("ada")
-		s.isOnly(s.Store.Import(s.ctx, sequence(s.records(1))), store.ErrNotEmpty)
+		err := s.Store.Import(s.ctx, sequence(s.records(1)))
+		s.isOnly(err, store.ErrNotEmpty)
+		equal(s, err.Error(), "store is not empty: it has accounts already")
 		other := s.Another(s.T)
 		s.ok(other.Change(s.ctx, func(tx store.Tx) error { return tx.CreateRole(s.ctx, s.sampleRole("editor")) }))
 		s.isOnly(other.Import(s.ctx, sequence(s.records(1))), store.ErrNotEmpty)
+		(&suite{T: s.T, ctx: s.ctx, Subject: Subject{Store: other}}).saveDrafts(s.draft("ci"))
+		equal(s, other.Import(s.ctx, sequence(s.records(1))).Error(), "store is not empty: it has drafts and roles of its own already")
 	}},
 	{"the last use of a token may be newer than what is left of its use", func(s *suite) {
 		records := s.records(2)
