@@ -44,6 +44,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	for done := false; !done; {
 		err := retryBusy(ctx, func() error {
 			done, err = s.migrateOnce(ctx, scripts)
+			if isBusy(err) && s.isNewest(ctx, scripts) {
+				done, err = true, nil // whoever only reads need not wait for another process that writes
+			}
 			return err
 		})
 		if err != nil {
@@ -87,11 +90,18 @@ func (s *Store) migrateOnce(ctx context.Context, scripts []string) (done bool, e
 	return false, tx.Commit()
 }
 
+// isNewest reports whether there is nothing to migrate, as far as can be read while another
+// process writes.
+func (s *Store) isNewest(ctx context.Context, scripts []string) bool {
+	version, err := s.version(ctx, s.readers)
+	return err == nil && version == len(scripts)
+}
+
 // version returns the version of the tables, 0 for an empty file, and an error
 // for a file of another program.
-func (s *Store) version(ctx context.Context, tx *sql.Tx) (int, error) {
+func (s *Store) version(ctx context.Context, db queryer) (int, error) {
 	var application, version, objects int
-	err := tx.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+	err := db.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_application_id, pragma_user_version`).Scan(&application, &version, &objects)
 	switch {
 	case err != nil:

@@ -131,6 +131,25 @@ func TestStoresOpenAtOnce(t *testing.T) {
 	}
 }
 
+// A command that only reads waits for no other process that writes, not even to open the
+// store: list waited 10 seconds for an import, and failed then.
+func TestOpensWhileAnotherWrites(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	writes := open(t, path)
+	mustAdd(t, writes, "ci")
+	holder, err := writes.writer.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Rollback()
+	reads, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reads.Close()
+	mustFind(t, reads, "ci")
+}
+
 // A change by the command line reaches a running gateway (invariant 4).
 func TestChangeByAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.db")
