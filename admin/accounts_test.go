@@ -383,6 +383,12 @@ func TestRoleFields(t *testing.T) {
 		{"a permission of another API", func(r *store.Role) {
 			r.Ceiling.APIs, r.Ceiling.Grants = []string{"articles"}, []string{"token.read"}
 		}, "ceiling.grants"},
+		{"a permission of an unknown API", func(r *store.Role) {
+			r.Ceiling.APIs, r.Ceiling.Grants = []string{"artcles"}, []string{"article.find"}
+		}, "ceiling.apis"},
+		{"a permission of no API", func(r *store.Role) {
+			r.Ceiling.APIs, r.Ceiling.Grants = []string{}, []string{"article.find"}
+		}, "ceiling.apis"},
 		{"empty lists", func(r *store.Role) {
 			r.Ceiling = store.Ceiling{APIs: []string{}, Types: []token.Type{}, Grants: []string{}}
 		}, "ceiling.apis ceiling.types ceiling.grants"},

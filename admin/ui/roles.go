@@ -3,11 +3,13 @@ package ui
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/store"
+	"github.com/tokenreeve/tokenreeve/token"
 )
 
 // roleRoutes are roles.
@@ -137,7 +139,7 @@ func (u *ui) createRole(c *call) error {
 		return err
 	}
 	made, err := u.Service.CreateRole(c.r.Context(), c.actor, form.role())
-	if problems, ok := roleProblems(err); ok && c.manages(admin.RoleManage) {
+	if problems, ok := form.problems(err); ok && c.manages(admin.RoleManage) {
 		return u.showNewRole(c, http.StatusUnprocessableEntity, &form, problems)
 	}
 	if err != nil {
@@ -146,12 +148,20 @@ func (u *ui) createRole(c *call) error {
 	return c.leaveWith(rolePath(made.Name), "role-made")
 }
 
-// roleProblems is problemsOf for forms of roles.
-func roleProblems(err error) (admin.FieldErrors, bool) {
+// problems is problemsOf for forms of roles.
+func (f *roleForm) problems(err error) (admin.FieldErrors, bool) {
 	if errors.Is(err, admin.ErrBuiltIn) {
 		return admin.FieldErrors{{Field: "name", Problem: texts.Get("role.name.built-in")}}, true
 	}
-	return problemsOf(err, "rights")
+	problems, ok := problemsOf(err, "rights")
+	told := slices.Clone(problems)
+	for i, problem := range told {
+		switch { // nothing is ticked
+		case problem.Field == "ceiling.apis" && len(f.Ceiling.APIs) == 0, problem.Field == "ceiling.types" && len(f.Ceiling.Types) == 0:
+			told[i] = &token.FieldError{Field: problem.Field, Problem: texts.Get("role." + problem.Field + ".none")}
+		}
+	}
+	return told, ok
 }
 
 func (u *ui) updateRole(c *call) error {
@@ -185,7 +195,7 @@ func (u *ui) updateRole(c *call) error {
 
 // roleProblem shows the form again, with what was chosen and why it was not saved.
 func (u *ui) roleProblem(c *call, err error, form *roleForm) error {
-	if problems, ok := roleProblems(err); ok && c.manages(admin.RoleManage) {
+	if problems, ok := form.problems(err); ok && c.manages(admin.RoleManage) {
 		return u.showRoleAgain(c, http.StatusUnprocessableEntity, form, problems)
 	}
 	if errors.Is(err, store.ErrConflict) {

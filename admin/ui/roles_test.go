@@ -29,7 +29,10 @@ func TestNewRole(t *testing.T) {
 			`name="create" value="own" checked`, "article.find\narticle.*", `id="audit" value="yes" checked`).
 		lacks("<i>own")
 	b.post("/roles", with(team, "name", "team", "limit-types", "only")...).
-		is(http.StatusUnprocessableEntity, "is an empty list", `name="limit-types" value="only" checked`)
+		is(http.StatusUnprocessableEntity, "choose at least one type, or no bounds", `name="limit-types" value="only" checked`)
+	// Without an API, nobody can say which permissions there are.
+	b.post("/roles", "name", "team", "read", "own", "limit-apis", "only", "limit-types", "any", "grants", "article.find").
+		is(http.StatusUnprocessableEntity, "choose at least one API, or no bounds").lacks("no API is known", "empty list")
 	b.post("/roles", with(team, "name", "owner")...).is(http.StatusUnprocessableEntity, "This role is built in. Choose another name.")
 	b.post("/roles", with(team, "name", "team", "grants", "no.such")...).is(http.StatusUnprocessableEntity, `aria-invalid="true"`, "no.such")
 	b.post("/roles", with(team, "name", "team")...).leads("/roles/team?notice=role-made")

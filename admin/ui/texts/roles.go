@@ -99,7 +99,9 @@ var roles = map[string]string{
 	"role.ceiling.any":         "no bounds",
 	"role.ceiling.only":        "only these:",
 	"role.ceiling.apis":        "APIs",
+	"role.ceiling.apis.none":   "choose at least one API, or no bounds",
 	"role.ceiling.types":       "Types",
+	"role.ceiling.types.none":  "choose at least one type, or no bounds",
 	"role.ceiling.grants":      "Permissions",
 	"role.ceiling.grants.help": "One in a line, such as article.find, article.* or GET /api/articles. Empty is all. With a list here, only custom tokens are handed out, unless you choose types.",
 }
