@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -35,6 +36,14 @@ type ExplanationRecord struct {
 	Grants      []string            `json:"grants"`
 	Lacks       []string            `json:"lacks"`
 	Parts       []ExplanationRecord `json:"parts"`
+}
+
+// TargetOf takes path and query out of an address that was pasted as a whole.
+func TargetOf(text string) string {
+	if u, err := url.Parse(text); err == nil && u.Host != "" && u.Scheme != "" {
+		return u.RequestURI()
+	}
+	return text
 }
 
 // PageProblem is what to know about a request for a path of GraphQL without a document.

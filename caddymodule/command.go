@@ -200,8 +200,11 @@ func oneLine(err error) error {
 // exactly returns a check of the arguments that says how the command is written.
 func exactly(n int, form string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return fmt.Errorf("write %s %s; there are %d arguments instead of %d", cmd.CommandPath(), form, len(args), n)
+		switch more := len(args) - n; {
+		case more < 0:
+			return fmt.Errorf("write %s %s; what is missing: %s", cmd.CommandPath(), form, strings.Join(strings.Fields(form)[len(args):], " "))
+		case more > 0:
+			return fmt.Errorf("write %s %s; %s too many", cmd.CommandPath(), form, admin.Count(more, "argument"))
 		}
 		return nil
 	}

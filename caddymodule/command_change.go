@@ -168,20 +168,38 @@ func regenerate(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
+	stopped := stoppedBy(&t, time.Now())
 	note := "The old one no longer works."
 	switch {
 	case t.Draft == token.DraftCreate:
 		note = "It works once the draft holds; the one that was drafted before never will."
 	case t.Draft != "":
 		note = "Until the draft holds, the old one works, and this one does not."
+	case stopped != "" && overlap > 0:
+		note = fmt.Sprintf("The old one ends at %s.", moment(t.Updated.Add(overlap)))
 	case overlap > 0:
-		until := t.Updated.Add(overlap)
-		if !t.Expiry.IsZero() && t.Expiry.Before(until) {
-			until = t.Expiry // with the token itself
-		}
-		note = fmt.Sprintf("The old one works until %s.", moment(until))
+		note = fmt.Sprintf("The old one works until %s.", moment(endOf(&t, t.Updated.Add(overlap))))
 	}
-	return s.handOver(&t, secret, "It is shown only this once. "+note)
+	return s.handOver(&t, secret, "It is shown only this once. "+note+stopped)
+}
+
+// stoppedBy says why no secret of the token works, and what helps; empty if that is not so.
+func stoppedBy(t *token.Token, now time.Time) (text string) {
+	if !t.Enabled {
+		text += fmt.Sprintf(" The token is disabled; it works again with: caddy api-tokens enable %s", t.ID)
+	}
+	if !t.Expiry.IsZero() && !now.Before(t.Expiry) {
+		text += fmt.Sprintf(" The token expired at %s; it works again with a later end: caddy api-tokens update %s --duration 30d", moment(t.Expiry), t.ID)
+	}
+	return text
+}
+
+// endOf returns when a secret that has an end of its own stops working: with the token at the latest.
+func endOf(t *token.Token, end time.Time) time.Time {
+	if !t.Expiry.IsZero() && t.Expiry.Before(end) {
+		return t.Expiry
+	}
+	return end
 }
 
 func (o *options) readOverlap() (time.Duration, error) {

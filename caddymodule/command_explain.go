@@ -25,7 +25,7 @@ func explainCommand(o *options) *cobra.Command {
 		Short: "Says whether a token may make a request, and why",
 		Long: `Says whether a token may make a request, and why: which grant allows it, or
 which permission is missing. Ends with code 0 if the request is allowed, and 4
-if it is refused.`,
+if it is refused. A whole address will do for the path.`,
 		Example: `  caddy api-tokens explain ci GET /api/articles/42
   caddy api-tokens explain ci POST /k/v1/record.json --json-body '{"app": 7}'
   caddy api-tokens explain ci POST /graphql --json-body '{"query": "{ articles { id } }"}'
@@ -55,7 +55,7 @@ func (s *session) explain(args []string, body string) (allowed bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	e, err := s.service.Explain(s.cmd.Context(), s.actor, t.ID, gate.Asked{Method: args[1], Target: args[2], JSON: body})
+	e, err := s.service.Explain(s.cmd.Context(), s.actor, t.ID, gate.Asked{Method: args[1], Target: admin.TargetOf(args[2]), JSON: body})
 	if err != nil {
 		return false, err
 	}

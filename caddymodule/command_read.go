@@ -95,7 +95,7 @@ func (s *session) printToken(t *token.Token, gone []string, secrets []admin.Secr
 	printRows(table, missingRows(permissions.Permissions))
 	// During an overlap: is the old one still in use? And what still needs a salt?
 	if len(secrets) > 1 || slices.ContainsFunc(secrets, isSalted) {
-		printRows(table, secretRows(secrets))
+		printRows(table, secretRows(t, secrets))
 	}
 	label := "grants"
 	for _, grant := range t.Grants {
@@ -142,13 +142,13 @@ func times(n uint64) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// secretRows says of each secret that works when it was used last, the newest first.
-func secretRows(secrets []admin.SecretRecord) (rows [][2]string) {
-	label := "secrets"
+// secretRows says of each secret that has not ended when it was used last, the newest first.
+func secretRows(t *token.Token, secrets []admin.SecretRecord) (rows [][2]string) {
+	label, works := "secrets", t.Status(time.Now()) == token.Active
 	for _, secret := range secrets {
 		text := fmt.Sprintf("%s  last used %s", orDash(secret.Hint), momentIf(secret.LastUsed, "never"))
-		if secret.Expiry != nil {
-			text += ", works until " + moment(*secret.Expiry)
+		if secret.Expiry != nil && works {
+			text += ", works until " + moment(endOf(t, *secret.Expiry))
 		}
 		if isSalted(secret) {
 			text += ", needs the salt of Strapi"

@@ -3,7 +3,6 @@ package ui
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -53,7 +52,7 @@ type outcome struct {
 func (u *ui) try(c *call) error {
 	form := trial{
 		Token: c.field("token"), API: c.field("api"), GraphQL: c.field("kind") == "graphql",
-		Method: c.field("method"), Path: targetOf(c.field("path")), Document: c.field("document"), Body: c.field("body"),
+		Method: c.field("method"), Path: admin.TargetOf(c.field("path")), Document: c.field("document"), Body: c.field("body"),
 	}
 	var err error
 	if form.Path != "" || form.Document != "" || c.r.Method == http.MethodPost {
@@ -152,11 +151,3 @@ func (u *ui) tryOut(c *call, form *trial) (*outcome, error) {
 
 // field returns a value from the form or from the address.
 func (c *call) field(name string) string { return strings.TrimSpace(c.r.Form.Get(name)) }
-
-// targetOf takes the path out of an address that was pasted as a whole.
-func targetOf(text string) string {
-	if u, err := url.Parse(text); err == nil && u.Host != "" && u.Scheme != "" {
-		return u.RequestURI()
-	}
-	return text
-}
