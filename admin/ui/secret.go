@@ -13,6 +13,7 @@ type secretPage struct {
 	Token    *token.Token
 	Secret   string
 	Draft    string // key of the texts: that it doesn't work yet; empty if it does
+	Stopped  stopped
 	Example  example
 	Snippets []snippet
 }
@@ -28,7 +29,7 @@ func (u *ui) showSecret(c *call, t *token.Token, secret token.Secret, title, dra
 		u.Failed(c.r, err)
 	}
 	return u.show(c, http.StatusOK, "secret", page{Title: title, Name: t.Name, Here: "/tokens", Body: secretPage{
-		Token: t, Secret: secret.Reveal(), Draft: draft, Example: example, Snippets: example.snippets(secret.Reveal()),
+		Token: t, Secret: secret.Reveal(), Draft: draft, Stopped: stoppedOf(c, t), Example: example, Snippets: example.snippets(secret.Reveal()),
 	}})
 }
 

@@ -29,6 +29,7 @@ var tokenRoutes = []route{
 type tokenView struct {
 	Token    admin.Record
 	EndsSoon bool
+	Stopped  stopped
 	Secrets  []admin.SecretRecord
 	Grants   granted
 	Use      usage
@@ -88,6 +89,7 @@ func (u *ui) viewOf(c *call, t *token.Token) tokenView {
 	left := t.Expiry.Sub(c.now)
 	return tokenView{
 		Token:      u.Service.Record(t),
+		Stopped:    stoppedOf(c, t),
 		EndsSoon:   !t.Expiry.IsZero() && left > 0 && left <= endsWithin,
 		MayExplain: c.actor.May(admin.TokenExplain, t),
 		MayUpdate:  c.actor.May(admin.TokenUpdate, t),

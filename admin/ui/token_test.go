@@ -233,6 +233,35 @@ func TestRegenerateToken(t *testing.T) {
 	f.as(t, "auditor").post(path, "version", "3", "overlap", "now").is(http.StatusForbidden)
 }
 
+// A new secret of a token that is off, or past its end, works no more than the old one.
+func TestRegenerateStoppedToken(t *testing.T) {
+	f := newSite(t)
+	off := f.token(t, "off", "member", nil)
+	over := f.token(t, "over", "member", func(d *admin.NewToken) { d.Duration = "1h" })
+	b := f.as(t, "member")
+	b.post("/tokens/" + off.ID + "/disable").leads("/tokens/" + off.ID + "?notice=token-disabled")
+	f.past.Store(int64(2 * time.Hour))
+	b = f.as(t, "member") // the session ended
+	const saysOff, saysOver = "The token is disabled. No secret of it works", "The token has been expired since"
+	for _, test := range []struct {
+		token     token.Token
+		says, not string
+		helps     string
+	}{
+		{off, saysOff, saysOver, `<a href="/tokens/` + off.ID + `">Enable it`},
+		{over, saysOver, saysOff, `<a href="/tokens/` + over.ID + `/edit#duration">Edit its end`},
+	} {
+		page := "/tokens/" + test.token.ID
+		b.get(page).is(http.StatusOK, `>Secrets</h3>`).lacks("Secrets that work")
+		form := b.get(page+"/regenerate").is(http.StatusOK, test.says, test.helps, `type="hidden" name="overlap" value="now"`).
+			lacks(test.not, "In 24 hours", "Programs with these secrets")
+		b.post(page+"/regenerate", "version", form.version(), "overlap", "now").is(http.StatusOK, "New secret", test.says, test.helps).lacks(test.not)
+	}
+	works := f.token(t, "ci", "member", nil)
+	b.get("/tokens/"+works.ID).is(http.StatusOK, "Secrets that work")
+	b.get("/tokens/"+works.ID+"/regenerate").is(http.StatusOK, "In 24 hours").lacks(saysOff, saysOver)
+}
+
 func TestDeleteToken(t *testing.T) {
 	f := newSite(t)
 	made := f.token(t, "ci", "member", nil)

@@ -53,6 +53,7 @@ type regeneration struct {
 	Address string // that the last use came from; empty if that isn't known
 	Overlap string // as it was chosen
 	Choices []overlap
+	Stopped stopped
 	Changed bool // the token changed since the form was made, perhaps by the form itself
 }
 
@@ -75,7 +76,7 @@ func (u *ui) askToRegenerate(c *call, status int, form regeneration, problems ad
 	if err != nil {
 		return err
 	}
-	form.Choices, form.Address = overlaps, usage.LastAddress
+	form.Choices, form.Address, form.Stopped = overlaps, usage.LastAddress, stoppedOf(c, &form.Token.Token)
 	return u.show(c, status, "token-regenerate", page{
 		Title: "regenerate.title", Name: form.Token.Name, Here: "/tokens", Body: form, Errors: problems,
 	})

@@ -17,6 +17,8 @@ var token = map[string]string{
 	"token.id":         "Id",
 	"token.secrets":    "Secrets that work",
 
+	"token.secrets.stopped": "Secrets",
+
 	"token.owner-only": "Only %s can regenerate it: it acts for %[1]s.",
 
 	"secrets.made":   "made",
@@ -24,6 +26,12 @@ var token = map[string]string{
 	"secrets.unused": "not used yet",
 	"secrets.ends":   "ends",
 	"secrets.none":   "None. Regenerate the token to have one.",
+
+	"stopped.disabled": "The token is disabled. No secret of it works, also no new one, until it is enabled.",
+	"stopped.enable":   "Enable it on its page",
+	"stopped.expired":  "The token has been expired since",
+	"stopped.later":    "No secret of it works, also no new one, until it has a later end.",
+	"stopped.edit":     "Edit its end",
 
 	"grants.title":       "What it may do",
 	"grants.read-only":   "It may read everything: GET, HEAD and OPTIONS on every path, GraphQL queries, and what is marked as reading. It may change nothing.",
@@ -94,6 +102,7 @@ var token = map[string]string{
 
 	"regenerate.title":    "Regenerate",
 	"regenerate.breaks":   "The token gets a new secret. Programs with these secrets stop working when they end:",
+	"regenerate.ends":     "The token gets a new secret, and these end:",
 	"regenerate.used":     "The token was used last",
 	"regenerate.unused":   "The token was never used, so probably nothing depends on it.",
 	"regenerate.when":     "When should the old secrets stop working?",
