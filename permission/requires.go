@@ -54,6 +54,37 @@ func (p Permission) CheckRequires() error {
 	return nil
 }
 
+// Unmet returns the permissions that this one always requires and that none of the grants
+// has for values that it is granted for: all requests that need them are refused. own is
+// the one of the grants that has this permission.
+func (p Permission) Unmet(own string, grants []string) (unmet []string) {
+	_, fixes, err := cutFixes(own)
+	if err != nil {
+		return nil
+	}
+	for _, text := range p.Requires {
+		name, flag, err := parseRequirement(text)
+		if err != nil || flag.Name != "" {
+			continue
+		}
+		meets := func(text string) bool {
+			g, err := parseGrant(text)
+			return err == nil && (g.permission == name || g.resource != "" && g.resource == Resource(name)) && !apart(g.fixes, fixes)
+		}
+		if !slices.ContainsFunc(grants, meets) {
+			unmet = append(unmet, name)
+		}
+	}
+	return unmet
+}
+
+// apart reports whether no request has the values of both.
+func apart(some, others []fix) bool {
+	return slices.ContainsFunc(some, func(f fix) bool {
+		return slices.ContainsFunc(others, func(other fix) bool { return f.capture == other.capture && f.value != other.value })
+	})
+}
+
 // compileRequires refuses names that no other permission has.
 func (c *Catalog) compileRequires() error {
 	c.requires = make([][]requirement, len(c.permissions))

@@ -438,7 +438,7 @@ func TestEditWithGoneGrants(t *testing.T) {
 // Who grants something sees what it does not work without.
 func TestRequiredPermissionsAreNamed(t *testing.T) {
 	f := newSite(t)
-	op, err := permission.ParseOperation("PUT /api/articles")
+	op, err := permission.ParseOperation("PUT /api/articles/{id}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,7 +449,23 @@ func TestRequiredPermissionsAreNamed(t *testing.T) {
 	made := f.token(t, "ci", "member", func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, []string{"article.update"} })
 	b := f.as(t, "member")
 	for _, path := range []string{"/tokens/" + made.ID, "/tokens/" + made.ID + "/edit", "/tokens/new?api=articles", "/apis/articles"} {
-		b.get(path).is(http.StatusOK, "also needs article.find, article.create if json:upsert")
+		b.get(path).is(http.StatusOK, "also needs article.find, article.create if the request has upsert")
+	}
+
+	// Without that, the token can do nothing.
+	const lacks = "needs article.find, which the token lacks: these requests are refused"
+	b.get("/tokens/"+made.ID).is(http.StatusOK, lacks)
+	held := f.token(t, "held", "member", custom("article.update id=7", "article.find id=8"))
+	b.get("/tokens/"+held.ID).is(http.StatusOK, lacks)
+	for grants, lacked := range map[string]bool{"article.update": true, "article.update\narticle.find": false, "article.*": false} {
+		page := b.post("/tokens", "api", "articles", "name", strings.ReplaceAll(grants, "\n", " "), "type", "custom", "duration", "7d", "written", grants).is(http.StatusOK)
+		if says := "The token lacks article.find, without which all requests of article.update are refused."; strings.Contains(page.text, says) != lacked {
+			t.Errorf("%q: that something is lacking is said: %v", grants, !lacked)
+		}
+		id := f.tokens(t)[strings.ReplaceAll(grants, "\n", " ")].ID
+		if page = b.get("/tokens/" + id); strings.Contains(page.text, lacks) != lacked {
+			t.Errorf("%q: the token's page says that something is lacking: %v", grants, !lacked)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type example struct {
 	Place   Place
 	Writes  bool
 	Mind    []string // keys of the texts
+	Unmet   []unmet  // what the token lacks
 }
 
 // unknownPath stands for a path that whoever pastes the lines has to fill in.
@@ -45,6 +46,7 @@ func (u *ui) exampleFor(c *call, t *token.Token) (example, error) {
 		return e, err
 	}
 	if i := slices.IndexFunc(catalogs, func(c store.Catalog) bool { return c.API == t.API }); i >= 0 {
+		e.Unmet = allUnmet(catalogs[i].Permissions, t.Grants)
 		if err := e.choose(catalogs[i].Permissions, t); err != nil {
 			return e, err
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokenreeve/tokenreeve/admin/ui/texts"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
 )
@@ -32,10 +33,11 @@ type namedPermission struct {
 	Operations   []string
 	More         []string // operations that are folded, if there are many
 	Requires     string   // permissions that are needed as well
+	Unmet        string   // of these, the ones that the token lacks for certain
 }
 
 func newNamed(p permission.Permission) namedPermission {
-	n := namedPermission{Name: p.Name, Action: strings.TrimPrefix(p.Name, permission.Resource(p.Name)+"."), Mark: p.Mark, Requires: strings.Join(p.Requires, ", ")}
+	n := namedPermission{Name: p.Name, Action: strings.TrimPrefix(p.Name, permission.Resource(p.Name)+"."), Mark: p.Mark, Requires: requiresOf(p)}
 	for _, op := range p.Operations {
 		n.Operations = append(n.Operations, op.String())
 	}
@@ -43,8 +45,23 @@ func newNamed(p permission.Permission) namedPermission {
 	return n
 }
 
+// requiresOf says in words what a permission requires.
+func requiresOf(p permission.Permission) string {
+	words := make([]string, len(p.Requires))
+	for i, text := range p.Requires {
+		words[i] = text
+		if name, member, conditional := strings.Cut(text, " if json:"); conditional {
+			words[i] = texts.Get("apis.requires.if", name, member)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
 // heldGrant is a grant of permissions for certain values alone, such as record.view app=7.
-type heldGrant struct{ Grant, Values string }
+type heldGrant struct {
+	Grant, Values string
+	Unmet         string // see namedPermission
+}
 
 // Empty reports whether a custom token may do nothing.
 func (g granted) Empty() bool { return len(g.Resources)+len(g.Held)+len(g.Written) == 0 }
@@ -69,7 +86,7 @@ func (u *ui) grantsOf(c *call, t *token.Token) (granted, error) {
 		case strings.Contains(base, " "):
 			g.Written = append(g.Written, grant)
 		case len(values) > 0:
-			g.Held = append(g.Held, heldGrant{base, strings.Join(values, ", ")})
+			g.Held = append(g.Held, heldGrant{base, strings.Join(values, ", "), and(unmetOf(catalog.Permissions, grant, t.Grants))})
 		}
 	}
 	return g, nil
@@ -83,6 +100,7 @@ func grantedResources(permissions []permission.Permission, grants []string) []gr
 		var some []namedPermission
 		for _, p := range r.Permissions {
 			if whole || slices.Contains(grants, p.Name) {
+				p.Unmet = and(unmetOf(permissions, p.Name, grants))
 				some = append(some, p)
 			}
 		}
@@ -91,6 +109,34 @@ func grantedResources(permissions []permission.Permission, grants []string) []gr
 		}
 	}
 	return resources
+}
+
+// unmetOf returns the permissions without which all that a grant names is refused.
+func unmetOf(permissions []permission.Permission, grant string, grants []string) []string {
+	base, _ := permission.CutFixes(grant)
+	i := slices.IndexFunc(permissions, func(p permission.Permission) bool { return p.Name == base })
+	if i < 0 { // a whole resource has permissions that may do without
+		return nil
+	}
+	return permissions[i].Unmet(grant, grants)
+}
+
+// unmet is a permission that a token lacks, and the grants that allow nothing without it.
+type unmet struct{ Permission, Grants string }
+
+// allUnmet returns what a token lacks to use what it is granted.
+func allUnmet(permissions []permission.Permission, grants []string) (all []unmet) {
+	for _, grant := range grants {
+		for _, name := range unmetOf(permissions, grant, grants) {
+			i := slices.IndexFunc(all, func(u unmet) bool { return u.Permission == name })
+			if i < 0 {
+				all = append(all, unmet{name, grant})
+			} else {
+				all[i].Grants += ", " + grant
+			}
+		}
+	}
+	return all
 }
 
 // resource is a resource of a catalog.

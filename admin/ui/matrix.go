@@ -57,7 +57,7 @@ func newMatrix(permissions []permission.Permission, ceiling *admin.CeilingRecord
 			m.Rows = append(m.Rows, matrixRow{Resource: resource, Cells: make([]matrixBox, len(m.Actions)), Whole: box(resource+".*", "*")})
 		}
 		b := box(p.Name, action)
-		b.Requires = strings.Join(p.Requires, ", ")
+		b.Requires = requiresOf(p)
 		for _, op := range p.Operations {
 			b.Operations = append(b.Operations, strings.SplitAfter(op.String(), "/"))
 		}

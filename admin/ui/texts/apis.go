@@ -43,6 +43,7 @@ var apis = map[string]string{
 	"apis.filter.none":      "No permission matches.",
 	"apis.filter.found":     "Permissions that match: ",
 	"apis.requires":         "also needs %s",
+	"apis.requires.if":      "%s if the request has %s",
 	"apis.marks":            "Read-only tokens may do what reads: GET, HEAD, OPTIONS and GraphQL queries, and what is marked as reading; nothing that is marked as writing.",
 	"mark.read":             "counts as reading",
 	"mark.write":            "counts as writing",

@@ -11,6 +11,7 @@ var secret = map[string]string{
 	"secret.deletes":         "These lines delete. Run them only if what stands at that address may go.",
 	"secret.body":            "The body stands for what the request sends. Put that in its place.",
 	"secret.no-example":      "The permissions of the API can't be read right now. Put the path that you want to call in the place of PATH.",
+	"secret.unmet":           "The token lacks %s, without which all requests of %s are refused.",
 	"secret.keep":            "The secret is in these lines. In programs that others see, take it from the environment instead, and never put it into a web page.",
 	"secret.to-token":        "Done, go to the token",
 

@@ -39,6 +39,7 @@ var token = map[string]string{
 	"grants.see-api":     "See what there is",
 	"grants.none":        "Nothing. Every request with it is refused.",
 	"grants.whole":       "all of it",
+	"grants.unmet":       "needs %s, which the token lacks: these requests are refused",
 	"grants.held":        "For certain values",
 	"grants.held.only":   "only where %s",
 	"grants.written":     "Other operations",
