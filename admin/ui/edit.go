@@ -28,11 +28,40 @@ func (u *ui) newTokenPage(c *call) error {
 	if err := mayMake(c); err != nil {
 		return err
 	}
-	body, err := u.newEditPage(c, u.newForm(c), nil)
+	form, err := u.formLike(c, c.query("like"))
+	if err != nil {
+		return err
+	}
+	body, err := u.newEditPage(c, form, nil)
 	if err != nil {
 		return err
 	}
 	return u.showEdit(c, http.StatusOK, body, nil)
+}
+
+// formLike is the form as it begins: with what another token is for and may do, if there
+// is an id of one.
+func (u *ui) formLike(c *call, id string) (tokenForm, error) {
+	form := u.newForm(c)
+	if id == "" {
+		return form, nil
+	}
+	t, err := u.find(c, id)
+	if err != nil {
+		return form, err
+	}
+	gone, err := u.Service.Gone(c.r.Context(), &t)
+	if err != nil {
+		return form, err
+	}
+	t.Grants = slices.DeleteFunc(slices.Clone(t.Grants), func(grant string) bool { return slices.Contains(gone, grant) })
+	permissions, err := u.permissionsOf(c, t.API)
+	if err != nil {
+		return form, err
+	}
+	other := tokenFormOf(&t, offered(permissions))
+	form.API, form.Description, form.Type, form.Ticked, form.Written = other.API, other.Description, other.Type, other.Ticked, other.Written
+	return form, nil
 }
 
 // mayMake refuses before a form is filled in for nothing.

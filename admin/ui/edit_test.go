@@ -469,6 +469,29 @@ func TestRequiredPermissionsAreNamed(t *testing.T) {
 	}
 }
 
+// A token like another one has all but its name and secret, and what its API has lost.
+func TestMakeOneLikeIt(t *testing.T) {
+	f := newSite(t)
+	f.saveAPI(t, "articles", "article", "comment")
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) {
+		custom("article.find", "comment.*", "PUT /api/cover/{id}")(d)
+		d.Description = "builds at night"
+	})
+	f.saveAPI(t, "articles", "article")
+	b := f.as(t, "member")
+	link := "/tokens/new?like=" + made.ID
+	b.get("/tokens/"+made.ID).is(http.StatusOK, `<a class="button" href="`+link+`">Make one like it</a>`)
+	form := b.get(link).is(http.StatusOK, `<option value="articles" selected>`, ">builds at night</textarea>", `value="custom" checked`,
+		`name="grant" value="article.find" checked`, ">PUT /api/cover/{id}</textarea>", `name="name" dir="auto" value=""`,
+		`<option value="tokenreeve">tokenreeve (to manage tokens)</option>`).lacks("comment.")
+	b.post("/tokens", "nonce", form.nonce(), "api", "articles", "name", "other", "type", "custom", "duration", "7d", "grant", "article.find").
+		is(http.StatusOK, "Your new token")
+
+	others := f.token(t, "others", "manager", nil)
+	b.get("/tokens/new?like=" + others.ID).is(http.StatusNotFound)
+	f.as(t, "auditor").get("/tokens/" + made.ID).is(http.StatusOK).lacks("Make one like it")
+}
+
 func (f *site) change(t *testing.T, c store.Catalog) {
 	t.Helper()
 	c.Updated = f.now().UTC().Truncate(time.Millisecond)

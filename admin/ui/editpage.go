@@ -46,6 +46,7 @@ type option struct {
 	Chosen bool
 	Beyond bool // the role can't hand it out
 	Off    bool // and so it can't be chosen
+	Own    bool // the API of this server
 }
 
 // permissionsOf returns what an API protects; nothing if it isn't known.
@@ -99,7 +100,7 @@ func (p *editPage) chooseAPI(catalogs []store.Catalog, ceiling *admin.CeilingRec
 	var usual []string
 	for _, catalog := range catalogs {
 		beyond := ceiling.APIs != nil && !slices.Contains(ceiling.APIs, catalog.API)
-		p.APIs = append(p.APIs, option{Value: catalog.API, Beyond: beyond, Off: beyond})
+		p.APIs = append(p.APIs, option{Value: catalog.API, Beyond: beyond, Off: beyond, Own: catalog.API == admin.ManagementAPI})
 		if !beyond && catalog.API != admin.ManagementAPI {
 			usual = append(usual, catalog.API)
 		}

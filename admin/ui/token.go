@@ -41,7 +41,7 @@ type tokenView struct {
 	SwitchOff bool        // it can be disabled at once, beside its draft
 
 	MayExplain, MayUpdate, MayEnable, MayRegenerate, MayDelete bool
-	MayDiscard                                                 bool
+	MayDiscard, MayMake                                        bool
 	OwnerOnly                                                  bool // nobody but its owner can regenerate it, and that is somebody else
 }
 
@@ -98,6 +98,7 @@ func (u *ui) viewOf(c *call, t *token.Token) tokenView {
 		MayRegenerate: c.actor.May(admin.TokenRegenerate, t) && !c.actor.ActsForOther(t),
 		OwnerOnly:     c.actor.May(admin.TokenRegenerate, t) && c.actor.ActsForOther(t),
 		MayDelete:     c.actor.May(admin.TokenDelete, t),
+		MayMake:       c.actor.Scope(admin.TokenCreate) != store.None,
 	}
 }
 

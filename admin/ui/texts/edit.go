@@ -15,6 +15,7 @@ var edit = map[string]string{
 	"edit.api.help":         "A token is for one API, for good.",
 	"edit.api.fixed":        "for good; make another token for another API",
 	"edit.api.choose":       "Choose an API",
+	"edit.api.own":          "to manage tokens",
 	"edit.api.show":         "Show its permissions",
 	"edit.fixed":            "A token of API %s acts for its owner. So only %s may change its type, its duration and its permissions, or enable it.",
 	"edit.owner.help":       "Who answers for it, and finds it among their tokens.",

@@ -5,6 +5,7 @@ var token = map[string]string{
 	"token.settings":   "Settings",
 	"token.edit":       "Edit",
 	"token.try":        "Try it",
+	"token.like":       "Make one like it",
 	"token.regenerate": "Regenerate",
 	"token.enable":     "Enable",
 	"token.disable":    "Disable",
