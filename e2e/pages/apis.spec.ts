@@ -12,7 +12,7 @@ test.describe("the APIs", () => {
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("articles");
     await expect(page.getByRole("table", { name: "Gateways" }).getByRole("row")).toHaveCount(2);
     await expect(page.getByRole("region", { name: "search" })).toContainText("counts as reading");
-    await expect(page.getByRole("region", { name: "search" })).toContainText("also needs article.find, article.find_one if json:comments");
+    await expect(page.getByRole("region", { name: "search" })).toContainText("also needs article.find, article.find_one if the request has comments");
     await checkPage(page, "api");
   });
 

@@ -139,6 +139,35 @@ for (const javaScriptEnabled of [true, false]) {
       await expect.poll(() => call(second)).toBe(401);
     });
 
+    test("a new secret of a disabled token works once it is enabled", async ({ page }) => {
+      const { token } = await makeToken("member", `stopped${suffix}`);
+      await page.goto(`/tokens/${token.id}`);
+      await page.getByRole("button", { name: "Disable" }).click();
+      await page.getByRole("link", { name: "Regenerate" }).click();
+      await expect(page.getByText("The token is disabled.")).toBeVisible();
+      await expect(page.getByLabel("In 24 hours")).toHaveCount(0);
+      if (javaScriptEnabled) await checkPage(page, "token-regenerate-disabled");
+      await page.getByRole("button", { name: "Regenerate" }).click();
+      await expect(page.getByText("The token is disabled.")).toBeVisible();
+      const secret = await page.locator("#secret").innerText();
+      expect(await call(secret)).toBe(401);
+      if (javaScriptEnabled) await checkPage(page, "token-secret-disabled");
+      await page.getByRole("link", { name: "Enable it on its page" }).click();
+      await page.getByRole("button", { name: "Enable" }).click();
+      await expect.poll(() => call(secret)).toBe(200);
+    });
+
+    test("a token is made like another one", async ({ page }) => {
+      const { token } = await makeToken("member", `model${suffix}`);
+      await page.goto(`/tokens/${token.id}`);
+      await page.getByRole("link", { name: "Make one like it" }).click();
+      await expect(page.getByRole("combobox", { name: "API" })).toHaveValue("articles");
+      await expect(page.getByRole("option", { name: "tokenreeve (to manage tokens)" })).toHaveCount(1);
+      await page.getByRole("textbox", { name: "Name" }).fill(`twin${suffix}`);
+      await page.getByRole("button", { name: "Make the token" }).click();
+      expect(await call(await page.locator("#secret").innerText())).toBe(200);
+    });
+
     test("a token is deleted by its name", async ({ page }) => {
       const { token, secret } = await makeToken("member", `deleted${suffix}`);
       await page.goto(`/tokens/${token.id}`);

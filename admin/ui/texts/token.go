@@ -28,10 +28,10 @@ var token = map[string]string{
 	"secrets.ends":   "ends",
 	"secrets.none":   "None. Regenerate the token to have one.",
 
-	"stopped.disabled": "The token is disabled. No secret of it works, also no new one, until it is enabled.",
+	"stopped.disabled": "The token is disabled. No secret of it works, not even a new one, until it is enabled.",
 	"stopped.enable":   "Enable it on its page",
 	"stopped.expired":  "The token has been expired since",
-	"stopped.later":    "No secret of it works, also no new one, until it has a later end.",
+	"stopped.later":    "No secret of it works, not even a new one, until it has a later end.",
 	"stopped.edit":     "Edit its end",
 
 	"grants.title":       "What it may do",
