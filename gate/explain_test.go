@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -44,6 +45,21 @@ func TestExplainParameters(t *testing.T) {
 		e, err := Explain(newToken("x", token.Custom, test.grant), g.Catalog, nil, Asked{test.method, test.target, test.body}, now)
 		if err != nil || e.Reason != test.want || strings.Join(e.Lacks, " ") != test.lacks || (e.Reason == Allow) != (len(e.Grants) > 0 && test.want == Allow) {
 			t.Errorf("%s: %s %s %s: %+v, %v", test.grant, test.method, test.target, test.body, e, err)
+		}
+	}
+}
+
+// Explain says why a request is refused that asks for another method, and of no other.
+func TestExplainMethodOverride(t *testing.T) {
+	for target, want := range map[string]error{
+		"/api/articles?_method=DELETE":    errOverride,
+		"/api/articles?rest_route=/wp/v2": errOverride,
+		"/api/articles?_method=GET":       nil,
+		"/api/articles":                   nil,
+	} {
+		e, err := Explain(newToken("x", token.ReadOnly), articles(t), nil, Asked{Method: "GET", Target: target}, time.Now())
+		if err != nil || !errors.Is(e.Err, want) || (e.Reason == MethodOverride) != (want != nil) || (e.Reason == Allow) != (want == nil) {
+			t.Errorf("%s: %s (%v), %v; want %v", target, e.Reason, e.Err, err, want)
 		}
 	}
 }

@@ -216,6 +216,8 @@ func TestReadOnly(t *testing.T) {
 		{"GET /admin", true},
 		{"GET /x/delete", true},
 		{"GET /headonly", true},
+		{"GET /" + strings.Repeat(".", 32), true}, // of which each beginning is looked up
+		{"GET /" + strings.Repeat(".", 33), false},
 	} {
 		method, path, _ := strings.Cut(test.operation, " ")
 		if got := c.Reads(c.Find(method, path)); got != test.want {

@@ -37,3 +37,23 @@ func TestLacking(t *testing.T) {
 		t.Errorf("what is required is told as %q", got)
 	}
 }
+
+// What has a request but for its parameters says which: nothing else does.
+func TestAlmost(t *testing.T) {
+	c := parameterCatalog(t)
+	for _, test := range []struct {
+		method, path string
+		values       []Value
+		want         string
+	}{
+		{"GET", "/k/v1/record.json", nil, "record.view has it with app in the query"},
+		{"PUT", "/k/v1/record.json", query("app=7"), "record.edit has it with app in the JSON body"},
+		{"GET", "/k/v1/record.json", query("app=7"), ""}, // has it
+		{"GET", "/plain", nil, ""},
+		{"GET", "/nowhere", nil, ""},
+	} {
+		if got := c.Almost(c.With(c.Find(test.method, test.path), test.values)); got != test.want {
+			t.Errorf("%s %s with %v: got %q, want %q", test.method, test.path, test.values, got, test.want)
+		}
+	}
+}

@@ -254,6 +254,31 @@ func checkEdits(t *testing.T, minted string, alphabet []byte) {
 	})
 }
 
+// A secret is found wherever it stands, behind whatever looks like one.
+func TestContainsSecret(t *testing.T) {
+	s := mint(t, rand.Reader)
+	for text, want := range map[string]bool{
+		s:                                true,
+		s + " is the secret":             true,
+		"the secret is " + s:             true,
+		"trv_" + s:                       true,
+		"trv_x of " + s + "x":            true,
+		s[:len(s)-1] + s:                 true,
+		"":                               false,
+		"trv_":                           false,
+		s[:len(s)-1]:                     false,
+		s[1:]:                            false,
+		strings.ToUpper(s):               false,
+		"a-long-secret-of-somebody's":    false,
+		s[:len(s)-1] + "-":               false,
+		"trv_" + strings.Repeat("0", 38): false,
+	} {
+		if got := token.ContainsSecret(text); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestNoTypingErrorPassesTheChecksum(t *testing.T) {
 	every := make([]byte, 256)
 	for i := range every {

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/admin/rest"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -222,6 +224,23 @@ func TestCatalogs(t *testing.T) {
 		t.Errorf("got %s", one.body)
 	}
 	ann.do(t, "GET", "/apis/nothing", nil).refused(t, http.StatusNotFound, "not_found")
+}
+
+// An API that no gateway has had yet has no time: null, not one of the year 1.
+func TestCatalogBeforeItsGateway(t *testing.T) {
+	f := newFixture(t)
+	f.saveCatalogs(t)
+	configured := newFixture(t, func(c *rest.Config) {
+		c.Service = admin.New(f.store, f.now, rand.Reader, store.Catalog{API: "later"})
+		c.Authenticate = f.authenticate
+	})
+	c := &client{f: configured, cookie: f.member(t, "ann", admin.RoleOwner).cookie}
+	for api, known := range map[string]bool{"articles": true, "later": false} {
+		got := read[map[string]any](t, c.do(t, "GET", "/apis/"+api, nil).want(t, http.StatusOK))
+		if updated, there := got["updated"]; !there || (updated != nil) != known {
+			t.Errorf("%s was updated %v", api, updated)
+		}
+	}
 }
 
 func TestGateways(t *testing.T) {

@@ -435,6 +435,40 @@ func TestEditWithGoneGrants(t *testing.T) {
 	b.get("/tokens/" + made.ID + "/edit").lacks("Permissions that are gone")
 }
 
+// How an operation is written is shown as the API has them.
+func TestOperationsAreShownAsTheAPIHasThem(t *testing.T) {
+	f := newSite(t)
+	b := f.as(t, "member")
+	of := func(operations ...string) []permission.Permission {
+		p := permission.Permission{Name: "article.find"}
+		for _, text := range operations {
+			op, err := permission.ParseOperation(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Operations = append(p.Operations, op)
+		}
+		return []permission.Permission{p}
+	}
+	const path, field = "GET /api/articles/{id}", "query articles"
+	for _, test := range []struct {
+		permissions []permission.Permission
+		graphQL     string
+		want        string
+	}{
+		{of("GET /a"), "", path},
+		{of("GET /a", "query a"), "/graphql", path},
+		{of("query a"), "/graphql", field},
+		{of("query a"), "", field},
+		{nil, "/graphql", field},
+		{nil, "", path},
+	} {
+		f.change(t, store.Catalog{API: "articles", Permissions: test.permissions})
+		f.place.GraphQL = test.graphQL
+		b.get("/tokens/new?api=articles").saysAll().is(http.StatusOK, `placeholder="`+test.want+`"`)
+	}
+}
+
 // Who grants something sees what it does not work without.
 func TestRequiredPermissionsAreNamed(t *testing.T) {
 	f := newSite(t)
