@@ -143,6 +143,12 @@ func (g *gateway) ask(method, target string, headers ...string) answer {
 // askWith sends a body too.
 func (g *gateway) askWith(method, target, body string, headers ...string) answer {
 	g.t.Helper()
+	return g.do(g.request(method, target, body, headers...))
+}
+
+// request is what askWith sends.
+func (g *gateway) request(method, target, body string, headers ...string) *http.Request {
+	g.t.Helper()
 	r, err := http.NewRequest(method, "http://"+g.addr+target, strings.NewReader(body))
 	if err != nil {
 		g.t.Fatal(err)
@@ -152,11 +158,34 @@ func (g *gateway) askWith(method, target, body string, headers ...string) answer
 		r.Header.Add(name, value)
 	}
 	r.Close = true
-	return g.do(r)
+	return r
+}
+
+// askBeside sends a request while the test goes on. One that fails is a fault, and its
+// answer is empty: only the test itself may end the test.
+func (g *gateway) askBeside(method, target string, headers ...string) <-chan answer {
+	g.t.Helper()
+	r, got := g.request(method, target, "", headers...), make(chan answer, 1)
+	go func() {
+		a, err := try(r)
+		if err != nil {
+			g.t.Error(err)
+		}
+		got <- a
+	}()
+	return got
 }
 
 func (g *gateway) do(r *http.Request) answer {
 	g.t.Helper()
+	a, err := try(r)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return a
+}
+
+func try(r *http.Request) (answer, error) {
 	client := http.Client{
 		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -166,14 +195,11 @@ func (g *gateway) do(r *http.Request) answer {
 		resp, err = client.Do(r)
 	}
 	if err != nil {
-		g.t.Fatal(err)
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return answer{resp.StatusCode, resp.Header, string(body)}
+	return answer{resp.StatusCode, resp.Header, string(body)}, err
 }
 
 // brokenConnection reports whether a connection ended without a byte of an

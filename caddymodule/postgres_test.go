@@ -281,13 +281,13 @@ func TestPostgresHangs(t *testing.T) {
 	for range 5 {
 		var clients sync.WaitGroup
 		for i := range atOnce {
+			kind, want := "full", http.StatusOK
+			if i%2 == 0 {
+				kind, want = "unknown", http.StatusServiceUnavailable
+			}
 			clients.Go(func() {
-				kind, want := "full", http.StatusOK
-				if i%2 == 0 {
-					kind, want = "unknown", http.StatusServiceUnavailable
-				}
 				began := time.Now()
-				if a := p.ask("GET", "/x", p.bearer(kind)); a.status != want {
+				if a := <-p.askBeside("GET", "/x", p.bearer(kind)); a.status != want {
 					t.Errorf("%s: %v; want %d", kind, a, want)
 				}
 				if took := time.Since(began); took > 5*time.Second {

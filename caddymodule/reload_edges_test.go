@@ -59,9 +59,8 @@ func TestOvertakenStreamHoldsNoRuntime(t *testing.T) {
 	}))
 	defer backend.Close()
 	g := newArticles(t, startBackend(t, ""), map[string]string{"BACKEND": backend.Listener.Addr().String(), "REST": "test_pause"})
-	got := make(chan answer, 1)
-	go func() { got <- g.ask("GET", "/paused", g.bearer("full")) }()
-	<-paused
+	got := g.askBeside("GET", "/paused", g.bearer("full"))
+	untilPaused(t, got)
 	g.mustLoad(articlesSite) // the same settings
 	resume <- true
 	<-streaming

@@ -156,6 +156,16 @@ func (pause) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	return next.ServeHTTP(w, r)
 }
 
+// untilPaused waits until a request is held.
+func untilPaused(t *testing.T, got <-chan answer) {
+	t.Helper()
+	select {
+	case <-paused:
+	case a := <-got:
+		t.Fatalf("it is answered at once: %v", a)
+	}
+}
+
 // On a reload Caddy does not wait for requests that have not come to the gate
 // yet. They are served by the configuration that they came to, and what holds
 // for all others holds for them: a change of the token (invariant 4) and their
@@ -172,9 +182,8 @@ func TestRequestsThatAReloadOvertakes(t *testing.T) {
 		same    bool // the settings
 		status  int
 	}{{"full", false, true, 200}, {"full", false, false, 200}, {"readonly", false, false, 200}, {"full", true, false, 401}} {
-		got := make(chan answer, 1)
-		go func() { got <- g.ask("GET", "/paused", g.bearer(test.kind)) }()
-		<-paused
+		got := g.askBeside("GET", "/paused", g.bearer(test.kind))
+		untilPaused(t, got)
 		if !test.same {
 			g.words["TOKENS"] = fmt.Sprintf("cache_ttl %dm\n\t\tflush_interval 1h", 10+i)
 		}

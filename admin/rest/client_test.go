@@ -52,19 +52,29 @@ type answer struct {
 // text is sent as JSON. headers are names and values in turn.
 func (c *client) do(t *testing.T, method, path string, body any, headers ...string) answer {
 	t.Helper()
+	got, err := c.try(t, method, path, body, headers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// try is do for goroutines beside the test, which can't end it.
+func (c *client) try(t *testing.T, method, path string, body any, headers ...string) (answer, error) {
+	t.Helper()
 	var reader io.Reader
 	if text, ok := body.(string); ok {
 		reader = strings.NewReader(text)
 	} else if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
-			t.Fatal(err)
+			return answer{}, err
 		}
 		reader = bytes.NewReader(text)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), method, c.f.server.URL+admin.ManagementPath+path, reader)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -81,25 +91,34 @@ func (c *client) do(t *testing.T, method, path string, body any, headers ...stri
 			r.Host = headers[i+1]
 		}
 	}
-	return send(t, r)
+	return trySend(t, r)
 }
 
 var httpClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 func send(t *testing.T, r *http.Request) answer {
 	t.Helper()
-	got, err := httpClient.Do(r)
+	got, err := trySend(t, r)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return got
+}
+
+func trySend(t *testing.T, r *http.Request) (answer, error) {
+	t.Helper()
+	got, err := httpClient.Do(r)
+	if err != nil {
+		return answer{}, err
 	}
 	defer got.Body.Close()
 	text, err := io.ReadAll(got.Body)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	a := answer{got, text}
 	checkAnswer(t, r, a)
-	return a
+	return a, nil
 }
 
 // want ends the test if the status is another one.

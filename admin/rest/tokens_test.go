@@ -158,11 +158,18 @@ func TestEditorsAtOnce(t *testing.T) {
 	var editors sync.WaitGroup
 	for i := range statuses {
 		editors.Go(func() {
+			var got answer
+			var err error
 			if i%2 == 0 {
-				statuses[i] = ann.do(t, "PATCH", path, object{"description": fmt.Sprint(i)}, "If-Match", `"1"`).StatusCode
+				got, err = ann.try(t, "PATCH", path, object{"description": fmt.Sprint(i)}, "If-Match", `"1"`)
 			} else {
-				statuses[i] = ann.do(t, "POST", path+"/regenerate", nil, "If-Match", `"1"`).StatusCode
+				got, err = ann.try(t, "POST", path+"/regenerate", nil, "If-Match", `"1"`)
 			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			statuses[i] = got.StatusCode
 		})
 	}
 	editors.Wait()
@@ -198,18 +205,24 @@ func TestCreateOnce(t *testing.T) {
 		ann.do(t, "POST", "/tokens", newToken("bad"), "Idempotency-Key", bad).refused(t, http.StatusBadRequest, "invalid_header")
 	}
 	// Many at once make one.
-	var mu sync.Mutex
-	made := map[string]int{}
+	answers := make(chan answer, 8)
 	var clients sync.WaitGroup
-	for range 8 {
+	for range cap(answers) {
 		clients.Go(func() {
-			got := ann.do(t, "POST", "/tokens", newToken("at once"), "Idempotency-Key", "at-once")
-			mu.Lock()
-			defer mu.Unlock()
-			made[fmt.Sprint(got.StatusCode, " ", read[issued](t, got).Token.ID)]++
+			got, err := ann.try(t, "POST", "/tokens", newToken("at once"), "Idempotency-Key", "at-once")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			answers <- got
 		})
 	}
 	clients.Wait()
+	close(answers)
+	made := map[string]int{}
+	for got := range answers {
+		made[fmt.Sprint(got.StatusCode, " ", read[issued](t, got).Token.ID)]++
+	}
 	if len(made) != 2 {
 		t.Errorf("got %v; want one 201 and seven 200 of one id", made)
 	}
