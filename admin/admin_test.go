@@ -139,6 +139,11 @@ func TestCreate(t *testing.T) {
 func TestCreateRefuses(t *testing.T) {
 	f := newFixture(t)
 	f.create(t, func(d *admin.NewToken) { d.Name = "taken" })
+	longGrant := "GET /" + strings.Repeat("x", token.MaxGrant-len("GET /"))
+	longest, _ := f.create(t, func(d *admin.NewToken) { d.Name, d.Grants = "longest", []string{longGrant} })
+	if _, err := f.Delete(t.Context(), operator, longest.ID, 0); err != nil {
+		t.Fatal(err)
+	}
 	many := make([]string, token.MaxGrants+1)
 	for i := range many {
 		many[i] = "article.find"
@@ -162,6 +167,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"unknown API", func(d *admin.NewToken) { d.API = "artikel" }, "api", "there is articles, orders"},
 		{"no grants", func(d *admin.NewToken) { d.Grants = nil }, "grants", "at least one grant"},
 		{"too many grants", func(d *admin.NewToken) { d.Grants = many }, "grants", "at most 500"},
+		{"long grant", func(d *admin.NewToken) { d.Grants = []string{longGrant + "x"} }, "grants", "501 bytes; at most 500"},
 		{"grant twice", func(d *admin.NewToken) { d.Grants = []string{"article.find", "article.find"} }, "grants", "twice"},
 		{"unknown permission", func(d *admin.NewToken) { d.Grants = []string{"article.fnid"} }, "grants", "did you mean article.find?"},
 		{"unknown resource", func(d *admin.NewToken) { d.Grants = []string{"artcle.*"} }, "grants", "did you mean article.*?"},

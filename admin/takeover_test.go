@@ -163,6 +163,32 @@ func TestTakeOverNeedsRights(t *testing.T) {
 	}
 }
 
+// Whose secret it is already is told to those who may see that token.
+func TestTakeOverShowsNoTokenOfOthers(t *testing.T) {
+	f, _ := newManagement(t)
+	f.member(t, "ann", admin.RoleMember)
+	if _, err := f.TakeOver(t.Context(), operator, []admin.Foreign{foreignToken("hers", nil)}, true); err != nil {
+		t.Fatal(err)
+	}
+	his := foreignToken("his", func(f *admin.Foreign) { f.Owner, f.Secret = "bob", "the-foreign-secret-of-hers" })
+	for name, test := range map[string]struct {
+		actor admin.Actor
+		sees  bool
+	}{
+		"who may see it": {operator, true},
+		"who may not":    {f.member(t, "bob", admin.RoleMember), false},
+	} {
+		got, err := f.TakeOver(t.Context(), test.actor, []admin.Foreign{his}, false)
+		if err != nil || len(got) != 1 || got[0].There != test.sees || (len(got[0].Problems) == 0) != test.sees {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+			continue
+		}
+		if told := got[0].Token.Name + got[0].Problems.Error(); strings.Contains(told, "hers") != test.sees {
+			t.Errorf("%s is told %s", name, told)
+		}
+	}
+}
+
 // Rights are mapped to permissions of the catalog and to nothing more. What is lost
 // is told.
 func TestFromStrapi(t *testing.T) {
