@@ -2,8 +2,10 @@ package gate
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -24,6 +26,8 @@ type Known struct {
 	generation uint64
 	retry      atomic.Int64 // no earlier re-read in the background than this; nanoseconds since read
 	compiled   atomic.Pointer[compiled]
+	compiling  sync.Mutex             // so that requests that come at once compile once
+	resolver   weak.Pointer[Resolver] // to be told how large it became; the cache must not keep it
 	usage      *usage
 	unsalted   atomic.Pointer[unsalted]
 }
@@ -41,11 +45,32 @@ type compiled struct {
 func (k *Known) grants(catalog *permission.Catalog) (*permission.Grants, error) {
 	c := k.compiled.Load()
 	if c == nil || !c.catalog.Same(catalog) {
+		c = k.compile(catalog)
+	}
+	return c.grants, c.err
+}
+
+func (k *Known) compile(catalog *permission.Catalog) *compiled {
+	k.compiling.Lock()
+	defer k.compiling.Unlock()
+	c := k.compiled.Load()
+	if c == nil || !c.catalog.Same(catalog) {
 		c = &compiled{catalog: catalog}
 		c.grants, c.err = catalog.Compile(k.Token.Grants)
 		k.compiled.Store(c)
+		if r := k.resolver.Value(); r != nil {
+			r.weigh(k)
+		}
 	}
-	return c.grants, c.err
+	return c
+}
+
+// size is about how many bytes of memory the grants take, as far as they are compiled.
+func (k *Known) size() int {
+	if c := k.compiled.Load(); c != nil && c.grants != nil {
+		return c.grants.Size()
+	}
+	return token.GrantBytes(k.Token.Grants)
 }
 
 // status is what the token is now, counting the end of this secret in.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/dgraph-io/ristretto/v2"
 	"golang.org/x/sync/singleflight"
@@ -40,7 +41,7 @@ type Config struct {
 	Lookup Lookup
 	// Now is the clock; it must carry the monotonic reading of time.Now.
 	Now func() time.Time
-	// CacheSize is how many tokens are kept.
+	// CacheSize is how many tokens are kept; fewer if some have large grants, see cost.
 	CacheSize int64
 	// UnknownRate is how many look-ups a second may find nothing. Further ones
 	// wait for up to a second, then they are refused as if the store were away.
@@ -106,7 +107,7 @@ func NewResolver(c Config) (*Resolver, error) {
 		NumCounters:        10 * c.CacheSize,
 		MaxCost:            c.CacheSize,
 		BufferItems:        64,
-		IgnoreInternalCost: true, // each token costs 1; otherwise 56 more
+		IgnoreInternalCost: true, // most tokens cost 1; otherwise 56 more
 		// The key is 64 bits of a SHA-256. Known.digest, compared after each
 		// hit, is the check for the rest: two that collide cost look-ups, never more.
 		KeyToHash: func(key uint64) (uint64, uint64) { return key, 0 },
@@ -328,7 +329,7 @@ func (r *Resolver) note(digest token.Digest, generation uint64, old *Known, bega
 		r.backUp()
 		r.config.Event(LookupFound, nil)
 		k := r.newKnown(digest, generation, old, began, t, secretExpiry)
-		r.cache.Set(cacheKey(&digest), k, 1)
+		r.cache.Set(cacheKey(&digest), k, r.cost(k))
 		r.cache.Wait() // until it can be seen, lest the next request reads it again
 		return k, nil
 	case errors.Is(err, ErrUnknown), errors.Is(err, ErrUnreadable):
@@ -354,7 +355,7 @@ func (r *Resolver) note(digest token.Digest, generation uint64, old *Known, bega
 func (r *Resolver) newKnown(digest token.Digest, generation uint64, old *Known, began time.Time, t token.Token, secretExpiry time.Time) *Known {
 	k := &Known{
 		Token: t, secretExpiry: secretExpiry, identity: newIdentity(&t),
-		digest: digest, generation: generation, read: began,
+		digest: digest, generation: generation, read: began, resolver: weak.Make(r),
 	}
 	if old != nil && old.Token.ID == t.ID {
 		k.usage = old.usage

@@ -11,7 +11,10 @@ import (
 // automaton finds the rules whose operation matches a method and a path. It
 // takes one step for each segment, whatever the number of rules: patterns that
 // overlap were merged when it was built, so nothing is tried twice.
-type automaton struct{ start *state }
+type automaton struct {
+	start *state
+	size  int // about how many bytes the states take
+}
 
 // state is reached by the segments read so far.
 type state struct {
@@ -54,6 +57,16 @@ func (a *automaton) find(method, path string) []int32 {
 		}
 	}
 	return nil
+}
+
+// size is about how many bytes the state takes, with its share of what it leads to.
+func (s *state) size() int {
+	const own, branch, method, rule = 80, 48, 44, 4
+	n := own + branch*len(s.literals.several) + method*len(s.accepts)
+	for _, a := range s.accepts {
+		n += rule * len(a.rules)
+	}
+	return n
 }
 
 func (s *state) next(segment string) *state {
@@ -134,6 +147,8 @@ type builder struct {
 	nodes  uint32
 	rules  int
 	effort int
+	most   int // effort; 0 is as much as effortPerNode allows
+	size   int // of the states
 	states map[string]*state // of several nodes, by these
 }
 
@@ -191,7 +206,7 @@ const effortPerNode = 50
 // build returns the automaton, or an error if the patterns overlap too much.
 func (b *builder) build() (automaton, error) {
 	start, err := b.state([]*node{b.root})
-	return automaton{start}, err
+	return automaton{start, b.size}, err
 }
 
 // buildAny is build, or nil if there is nothing to find.
@@ -219,7 +234,7 @@ func (b *builder) state(nodes []*node) (*state, error) {
 	for _, n := range nodes {
 		b.effort += 1 + len(n.rules)
 	}
-	if b.effort > effortPerNode*(int(b.nodes)+b.rules+20) {
+	if b.effort > effortPerNode*(int(b.nodes)+b.rules+20) || b.most > 0 && b.effort > b.most {
 		return nil, fmt.Errorf("the patterns overlap in too many ways; use fewer captures in front of literal segments")
 	}
 	s := &state{accepts: accepts(nodes)}
@@ -228,7 +243,9 @@ func (b *builder) state(nodes []*node) (*state, error) {
 	} else {
 		nodes[0].alone = s
 	}
-	return s, b.connect(s, nodes)
+	err := b.connect(s, nodes)
+	b.size += s.size()
+	return s, err
 }
 
 // connect builds the states behind s.

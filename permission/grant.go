@@ -16,6 +16,7 @@ type Grants struct {
 	fixed       *fixed      // permissions for certain values; nil if there are none
 	written     *writtenOut // operations written out that have parameters or fix values; nil if there are none
 	fixes       []fix       // all that are in the grants
+	size        int
 }
 
 // grant is one grant, parsed: exactly one of the first three fields is set.
@@ -68,9 +69,13 @@ func parseBase(s string) (grant, error) {
 // Compile makes the grants of a custom token ready for matching. Grants of
 // permissions that are gone match nothing. It returns an error for a grant that
 // can't be read: such a token must not be used at all.
-func (c *Catalog) Compile(grants []string) (*Grants, error) {
+func (c *Catalog) Compile(grants []string) (*Grants, error) { return c.compile(grants, 0) }
+
+// compile is Compile with a bound of the effort that is made for it, or 0.
+func (c *Catalog) compile(grants []string, most int) (*Grants, error) {
 	compiled := &Grants{catalog: c, texts: slices.Clone(grants), permissions: make([]uint64, (len(c.permissions)+63)/64)}
 	plain, written := newBuilder(), newBuilder()
+	plain.most, written.most = most, most
 	var list []writtenGrant
 	for i, text := range grants {
 		g, err := parseGrant(text)
@@ -97,14 +102,8 @@ func (c *Catalog) Compile(grants []string) (*Grants, error) {
 		compiled.written = &writtenOut{list: list}
 		compiled.written.paths, err = written.buildAny()
 	}
+	compiled.size = compiled.measure()
 	return compiled, err
-}
-
-// CheckTogether returns an error if one of the grants can't be read, or if together they are
-// too much to be matched: that of Compile, which is the same for every catalog.
-func CheckTogether(grants []string) error {
-	_, err := new(Catalog).Compile(grants)
-	return err
 }
 
 // add adds a grant of permissions.
