@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
+	"github.com/tokenreeve/tokenreeve/gate"
 	"github.com/tokenreeve/tokenreeve/permission"
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -41,8 +43,8 @@ func allocated(do func()) uint64 {
 // for matching, and everybody's changes wait for a transaction. It is done in front of that.
 func TestGrantsAreMatchedBeforeTheTransaction(t *testing.T) {
 	parting := func(method string) (grants []string) {
-		for i := range token.MaxGrants {
-			grants = append(grants, fmt.Sprintf("%s /s%03d%s", method, i, strings.Repeat("/a", 240)))
+		for i := range 450 {
+			grants = append(grants, fmt.Sprintf("%s /s%03d%s", method, i, strings.Repeat("/a", permission.MaxSegments-1)))
 		}
 		return grants
 	}
@@ -81,5 +83,92 @@ func TestGrantsThatAreTooMuchTogether(t *testing.T) {
 	_, err = f.Update(t.Context(), operator, made.ID, admin.Edit{Grants: &grants})
 	if problems(t, err) != "grants" || !strings.Contains(err.Error(), want) {
 		t.Errorf("to update: %v", err)
+	}
+}
+
+// What every gateway keeps of a token is bounded: its grants have so many bytes together, and each
+// path so many segments, however the token is made or edited.
+func TestGrantsHaveABoundTogether(t *testing.T) {
+	f := newFixture(t)
+	path := func(segments int) string { return strings.Repeat("/a", segments-1) }
+	var fit []string
+	for i := 0; token.GrantBytes(fit) <= token.MaxGrantBytes-80; i++ {
+		fit = append(fit, fmt.Sprintf("GET /s%03d%s", i, path(permission.MaxSegments)))
+	}
+	fill := func(n int) string { return "GET /" + strings.Repeat("b", token.MaxGrantBytes-token.GrantBytes(fit)-len("GET /")+n) }
+	for _, test := range []struct {
+		grants []string
+		want   string
+	}{
+		{append(slices.Clip(fit), fill(0)), ""},
+		{append(slices.Clip(fit), fill(1)), "have 32769 bytes together; at most 32768 are allowed"},
+		{[]string{"GET /a/*", "GET " + path(permission.MaxSegments+1) + " x=1"}, "fixes x"}, // what else is wrong comes first
+		{[]string{"POST " + path(permission.MaxSegments+2) + "/*"}, "at most 32 segments are allowed in a path, and there are 33 in POST /a/"},
+		{[]string{"GET " + path(permission.MaxSegments) + "/{x} x=1"}, ""},
+		{[]string{"GET " + path(permission.MaxSegments+1) + "/{x} x=1"}, "and there are 33 in GET /a/"},
+	} {
+		for name, try := range waysToGrant(t, f) {
+			err := try(test.grants)
+			if test.want == "" && err != nil || test.want != "" && (problems(t, err) != "grants" || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("to %s %d grants: %v; want %q", name, len(test.grants), err, test.want)
+			}
+		}
+	}
+}
+
+// waysToGrant are the ways in which a token gets grants.
+func waysToGrant(t *testing.T, f *fixture) map[string]func(grants []string) error {
+	n := 0
+	name := func() string { n++; return fmt.Sprintf("ci-%d-%s", n, rand.Text()) }
+	made, _ := f.create(t, func(d *admin.NewToken) { d.Name = name() })
+	return map[string]func(grants []string) error{
+		"create": func(grants []string) error {
+			_, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name, d.Grants = name(), grants }))
+			return err
+		},
+		"import": func(grants []string) error {
+			_, err := f.Import(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name, d.Grants = name(), grants }), rand.Text())
+			return err
+		},
+		"update": func(grants []string) error {
+			_, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Grants: &grants})
+			return err
+		},
+		"draft": func(grants []string) error {
+			f.stage(t, true)
+			defer f.stage(t, false)
+			_, _, err := f.Create(t.Context(), operator, newToken(func(d *admin.NewToken) { d.Name, d.Grants = name(), grants }))
+			return err
+		},
+	}
+}
+
+// A token that had more before there was a bound stays as it is, whatever else of it is edited.
+// It can get less, and no more.
+func TestGrantsBeyondTheBoundStay(t *testing.T) {
+	f := newFixture(t)
+	old, _ := f.create(t, nil)
+	old.Grants = nil
+	for i := range token.MaxGrants {
+		old.Grants = append(old.Grants, fmt.Sprintf("GET /s%03d%s", i, strings.Repeat("/a", 240)))
+	}
+	if err := f.store.Change(t.Context(), func(tx store.Tx) error { return tx.UpdateToken(t.Context(), old) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, edit := range []admin.Edit{{Name: new("renamed")}, {Grants: new(old.Grants)}, {Grants: new(old.Grants[:400])}} {
+		if _, err := f.Update(t.Context(), operator, old.ID, edit); err != nil {
+			t.Errorf("%+v: %v", edit, err)
+		}
+	}
+	_, err := f.Update(t.Context(), operator, old.ID, admin.Edit{Grants: new(append(old.Grants[:399:399], "article.find"))})
+	if problems(t, err) != "grants" || !strings.Contains(err.Error(), "bytes together") {
+		t.Errorf("with one more: %v", err)
+	}
+	if _, err := f.Update(t.Context(), operator, old.ID, admin.Edit{Grants: new(append(old.Grants[:60:60], "article.find"))}); err != nil {
+		t.Errorf("with few enough: %v", err)
+	}
+	e, err := f.Explain(t.Context(), operator, old.ID, gate.Asked{Method: "GET", Target: "/s000" + strings.Repeat("/a", 240)})
+	if err != nil || e.Reason != gate.Allow {
+		t.Errorf("what it is granted: %+v, %v", e, err)
 	}
 }

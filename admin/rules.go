@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -125,6 +126,9 @@ func (s *Service) checkRights(ctx context.Context, r store.Reader, t *token.Toke
 	case len(t.Grants) > token.MaxGrants:
 		p.addf("grants", "there are %d; at most %d are allowed", len(t.Grants), token.MaxGrants)
 		return nil
+	case token.GrantBytes(t.Grants) > token.MaxGrantBytes && !includes(held, t.Grants):
+		p.addf("grants", "have %d bytes together; at most %d are allowed, so write shorter ones, or permissions for several operations", token.GrantBytes(t.Grants), token.MaxGrantBytes)
+		return nil
 	}
 	return s.checkGrants(ctx, r, t, held, m, p)
 }
@@ -156,7 +160,7 @@ func (s *Service) checkGrants(ctx context.Context, r store.Reader, t *token.Toke
 				return p.add(err)
 			}
 		}
-		if err := catalog.CheckGrant(grant); err != nil {
+		if err := cmp.Or(catalog.CheckGrant(grant), permission.CheckSegments(grant)); err != nil {
 			p.addf("grants", "%v", err)
 		}
 	}
@@ -180,7 +184,8 @@ type matching struct {
 // right to give.
 func newMatching(actor *Actor, right Right, grants []string) *matching {
 	long := func(grant string) bool { return len(grant) > token.MaxGrant }
-	if actor.needAny(right) != nil || len(grants) > token.MaxGrants || slices.ContainsFunc(grants, long) {
+	tooMuch := len(grants) > token.MaxGrants || token.GrantBytes(grants) > token.MaxGrantBytes
+	if actor.needAny(right) != nil || tooMuch || slices.ContainsFunc(grants, long) {
 		return nil
 	}
 	return &matching{slices.Clone(grants), permission.CheckTogether(grants)}

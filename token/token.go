@@ -124,7 +124,19 @@ const (
 	MaxAPI         = 64  // bytes
 	MaxGrants      = 500
 	MaxGrant       = 500 // bytes
+	// MaxGrantBytes is for all grants of a token together: every gateway keeps in memory what they
+	// match, which can be forty times as much.
+	MaxGrantBytes = 32 << 10
 )
+
+// GrantBytes returns how many bytes the grants have together.
+func GrantBytes(grants []string) int {
+	n := 0
+	for _, grant := range grants {
+		n += len(grant)
+	}
+	return n
+}
 
 const idPrefix = "tok_"
 
