@@ -147,8 +147,8 @@ type builder struct {
 	nodes  uint32
 	rules  int
 	effort int
-	most   int // effort; 0 is as much as effortPerNode allows
-	size   int // of the states
+	most   int               // effort; 0 is as much as effortPerNode allows
+	size   int               // of the states
 	states map[string]*state // of several nodes, by these
 }
 

@@ -2,6 +2,7 @@ package permission
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -186,6 +187,95 @@ func TestNearest(t *testing.T) {
 	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"ab", "ba", 2}, {"flaw", "lawn", 2}} {
 		if got := editDistance(test.a, test.b); got != test.want {
 			t.Errorf("%s, %s: got %d, want %d", test.a, test.b, got, test.want)
+		}
+	}
+}
+
+// Whoever may make tokens can make many, so new grants may take less than stored ones. What
+// overlaps nowhere is never too much.
+func TestNewGrantsTakeLess(t *testing.T) {
+	c, err := NewCatalog(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := func(n int) (grants []string) {
+		for i := range n {
+			grants = append(grants, fmt.Sprintf("GET /s%d%s", i, strings.Repeat("/a", 31)))
+		}
+		return grants
+	}
+	overlapping := append(long(300), exploding(13)...)
+	if _, err := c.Compile(overlapping); err != nil {
+		t.Errorf("stored ones: %v", err)
+	}
+	if err := CheckTogether(overlapping); err == nil || !strings.Contains(err.Error(), "overlap") {
+		t.Errorf("new ones: %v", err)
+	}
+	for _, grants := range [][]string{long(500), append(long(200), "GET /*", "POST /*", "PUT /s1/*")} {
+		if err := CheckTogether(grants); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What a cache counts of grants must be near to what they take.
+func TestSizeIsAboutTheMemoryThatGrantsTake(t *testing.T) {
+	var permissions []Permission
+	for i := range 50 {
+		op, err := ParseOperation(fmt.Sprintf("GET /r%d?app={app}", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		permissions = append(permissions, Permission{Name: fmt.Sprintf("record.p%d", i), Operations: []Operation{op}})
+	}
+	c, err := NewCatalog(permissions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbered := func(n int, format string) (grants []string) {
+		for i := range n {
+			grants = append(grants, fmt.Sprintf(format, i))
+		}
+		return grants
+	}
+	for _, grants := range [][]string{
+		numbered(500, "GET /api/things%d/{id}"),
+		numbered(400, "GET /p%d"+strings.Repeat("/y", 30)),
+		append(numbered(400, "GET /api/%d"), "POST /*"),
+		append(numbered(400, "GET /p%d"+strings.Repeat("/y", 30)), exploding(9)...),
+		numbered(500, "record.* app=%d"),
+		numbered(500, "record.* app=%d other=x"),
+		numbered(500, "GET /r/{id}?app={app} app=%d"),
+	} {
+		before := live()
+		g, err := c.Compile(grants)
+		took := live() - before
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.Size() < took/2 || g.Size() > 2*took {
+			t.Errorf("%d such as %s take %d bytes; the size is %d", len(grants), grants[0], took, g.Size())
+		}
+		runtime.KeepAlive(g)
+	}
+}
+
+// live returns how many bytes of the heap are in use.
+func live() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+func TestSegmentsOfNewGrants(t *testing.T) {
+	most := strings.Repeat("/a", MaxSegments)
+	for text, good := range map[string]bool{
+		"GET " + most: true, "GET " + most + "/*": true, "GET " + most + "/b": false, "GET /{x}" + most + " x=1": false,
+		"article.find": true, "query articles": true, "GET /*": true, "not a grant": true, // which CheckGrant says
+	} {
+		if err := CheckSegments(text); (err == nil) != good || err != nil && !strings.HasSuffix(err.Error(), " in "+text) {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
