@@ -1,9 +1,13 @@
 package admin_test
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tokenreeve/tokenreeve/admin"
 	"github.com/tokenreeve/tokenreeve/gate"
@@ -92,5 +96,53 @@ func TestExplainGraphQL(t *testing.T) {
 		if e.Reason == gate.AmbiguousRequest && len(e.Permissions)+len(e.Grants) > 0 {
 			t.Errorf("%s %s has permissions that say nothing about it: %v, %v", test.method, test.path, e.Permissions, e.Grants)
 		}
+	}
+}
+
+// An attack: hundreds ask for explanations at once, each of which takes memory. Few are made at a
+// time, and who goes away does not wait on.
+func TestFewExplanationsAtATime(t *testing.T) {
+	f := newFixture(t)
+	made, _ := f.create(t, nil)
+	explaining, goOn := make(chan struct{}), make(chan struct{})
+	slow := admin.New(f.store, func() time.Time {
+		explaining <- struct{}{}
+		<-goOn
+		return f.now
+	}, rand.Reader)
+	done := make(chan error)
+	explain := func(ctx context.Context) {
+		_, err := slow.Explain(ctx, operator, made.ID, gate.Asked{Method: "GET", Target: "/api/articles"})
+		done <- err
+	}
+	const most = 4
+	for range most {
+		go explain(t.Context())
+		<-explaining
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go explain(ctx)
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("one more: %v", err)
+		}
+	case <-explaining:
+		t.Errorf("%d are made at a time", most+1)
+		goOn <- struct{}{}
+		<-done
+	}
+	go explain(t.Context())
+	for range most {
+		goOn <- struct{}{}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	<-explaining // as soon as there is a place
+	goOn <- struct{}{}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -95,7 +95,9 @@ func TestGrantsHaveABoundTogether(t *testing.T) {
 	for i := 0; token.GrantBytes(fit) <= token.MaxGrantBytes-80; i++ {
 		fit = append(fit, fmt.Sprintf("GET /s%03d%s", i, path(permission.MaxSegments)))
 	}
-	fill := func(n int) string { return "GET /" + strings.Repeat("b", token.MaxGrantBytes-token.GrantBytes(fit)-len("GET /")+n) }
+	fill := func(n int) string {
+		return "GET /" + strings.Repeat("b", token.MaxGrantBytes-token.GrantBytes(fit)-len("GET /")+n)
+	}
 	for _, test := range []struct {
 		grants []string
 		want   string

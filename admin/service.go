@@ -23,9 +23,10 @@ type Service struct {
 	random io.Reader
 	known  []store.Catalog
 
-	passwords *passwords
-	throttle  *throttle
-	refusals  *refusals
+	passwords  *passwords
+	throttle   *throttle
+	refusals   *refusals
+	explaining places
 }
 
 // New returns a service on the given store, clock and source of randomness.
@@ -35,7 +36,7 @@ type Service struct {
 func New(s store.Store, now func() time.Time, random io.Reader, known ...store.Catalog) *Service {
 	return &Service{
 		store: s, clock: now, random: random, known: known,
-		throttle: newThrottle(), refusals: newRefusals(),
+		throttle: newThrottle(), refusals: newRefusals(), explaining: make(places, explanations),
 	}
 }
 
