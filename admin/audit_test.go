@@ -343,3 +343,42 @@ func TestCreateOnceAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestPagesOfEventsEndAtSomeBytes(t *testing.T) {
+	f := newFixture(t)
+	large := json.RawMessage(`{"description":"` + strings.Repeat("x", store.PageBytes/3) + `"}`)
+	const many = 11
+	err := f.store.Change(t.Context(), func(tx store.Tx) error {
+		for i := range many {
+			e := store.Event{Time: f.now, Action: "token.update", Subject: "tok_0000000000000000", Name: fmt.Sprint(i), Before: large}
+			if i%4 == 3 {
+				e.Before = nil
+			}
+			if err := tx.AppendEvent(t.Context(), e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, pages := "", 0
+	for p := (admin.Paging{Limit: admin.MaxLimit}); pages == 0 || p.After != ""; pages++ {
+		page, err := f.Events(t.Context(), operator, admin.EventQuery{}, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Items {
+			names += e.Name + " "
+		}
+		p.After = page.Next
+	}
+	if want := "10 9 8 7 6 5 4 3 2 1 0 "; names != want || pages != 3 {
+		t.Errorf("got %s on %d pages; want %s on 3", names, pages, want)
+	}
+	exported := 0
+	if err := f.ExportEvents(t.Context(), operator, admin.EventQuery{}, func(admin.EventRecord) error { exported++; return nil }); err != nil || exported != many {
+		t.Errorf("exported %d: %v", exported, err)
+	}
+}

@@ -108,13 +108,25 @@ func (s *Service) eventPage(ctx context.Context, q EventQuery, p Paging) (Page[E
 		return Page[EventRecord]{}, err
 	}
 	page := Page[store.Event]{Items: events}
-	if len(events) > p.limit() {
-		page.Items = events[:p.limit()]
-		page.Next = strconv.FormatInt(page.Items[p.limit()-1].ID, 10)
+	if n := firstEvents(events, p.limit()); n < len(events) {
+		page.Items = events[:n]
+		page.Next = strconv.FormatInt(events[n-1].ID, 10)
 	} else if err != nil && len(events) > 0 {
 		page.Next = strconv.FormatInt(events[len(events)-1].ID, 10) // those that can't be read count for the limit
 	}
 	return mapPage(page, eventRecord), nil
+}
+
+// firstEvents returns how many of the events make a page, as the store bounds it.
+func firstEvents(events []store.Event, limit int) int {
+	size := 0
+	for i := range events {
+		if i == limit || size >= store.PageBytes {
+			return i
+		}
+		size += store.EventSize(&events[i])
+	}
+	return len(events)
 }
 
 func eventRecord(e *store.Event) EventRecord {

@@ -101,7 +101,9 @@ type EventQuery struct {
 	Actor, Action, Subject, API string
 	Since, Until                time.Time // Since is included, Until is not
 	Before                      int64     // only those with a smaller ID
-	Limit                       int       // at most so many; 0 is all
+	// Limit is how many there are at most; 0 is all. With one they also end with the first
+	// after those that have PageBytes.
+	Limit int
 }
 
 // Idempotent remembers a token that was created with an Idempotency-Key.
@@ -126,7 +128,7 @@ type TokenQuery struct {
 	Sort        TokenOrder
 	Descending  bool
 	After       string // Next of the page before; the other fields are as they were then
-	Limit       int    // at least 1
+	Limit       int    // at least 1; a page that has PageBytes also ends
 }
 
 // TokenOrder is what tokens are sorted by; ties are by id, in the same direction.

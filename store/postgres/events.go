@@ -17,7 +17,11 @@ const eventColumns = `time, actor, via, token, address, action, subject, name, a
 // Events implements store.Management.
 func (r reader) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
 	query, args := eventsQuery(&q)
-	events, err := readAll(ctx, r, query, args, scanEvent)
+	var size func(*store.Event) int
+	if q.Limit > 0 {
+		size = store.EventSize
+	}
+	events, err := readPart(ctx, r, query, args, scanEvent, size)
 	if err != nil {
 		err = fmt.Errorf("events: %w", err)
 	}

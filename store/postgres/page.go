@@ -74,11 +74,11 @@ func pageQuery(q *store.TokenQuery, o order, cursor *store.Cursor) (query string
 func readPage(ctx context.Context, db queryer, q *store.TokenQuery, o order, query string, args []any) (store.TokenPage, error) {
 	var page store.TokenPage
 	var last store.Cursor
-	n := 0
+	n, size := 0, 0
 	err := each(ctx, db, query, args, func(rows pgx.Rows) error {
-		if n++; n > max(q.Limit, 1) {
+		if n++; n > max(q.Limit, 1) || size >= store.PageBytes {
 			page.Next = last.String()
-			return nil
+			return errEnough
 		}
 		var row record
 		last = store.Cursor{Sort: q.Order(), Descending: q.Descending}
@@ -92,7 +92,7 @@ func readPage(ctx context.Context, db queryer, q *store.TokenQuery, o order, que
 		last.ID = row.token.ID
 		switch t, err := row.read(); {
 		case err == nil:
-			page.Tokens = append(page.Tokens, t)
+			page.Tokens, size = append(page.Tokens, t), size+store.TokenSize(&t)
 		case errors.Is(err, store.ErrUnreadable):
 			page.Unreadable = append(page.Unreadable, last.ID)
 		default:

@@ -257,7 +257,10 @@ func scanCatalog(row scanner) (store.Catalog, error) {
 	return c, nil
 }
 
-// each calls scan for each row of a query.
+// errEnough ends each where nothing more is wanted.
+var errEnough = errors.New("enough")
+
+// each calls scan for each row of a query, until that returns errEnough.
 func each(ctx context.Context, db queryer, query string, args []any, scan func(pgx.Rows) error) error {
 	rows, err := db.Query(ctx, query, args...)
 	if err != nil {
@@ -265,7 +268,9 @@ func each(ctx context.Context, db queryer, query string, args []any, scan func(p
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(rows); err != nil {
+		if err := scan(rows); errors.Is(err, errEnough) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,12 @@ func readOne[T any](ctx context.Context, r reader, query string, args []any, sca
 // readAll returns what scan makes of the rows of a query. Those that it finds to
 // be store.ErrUnreadable are left out and joined into the error.
 func readAll[T any](ctx context.Context, r reader, query string, args []any, scan func(scanner) (T, error)) ([]T, error) {
+	return readPart(ctx, r, query, args, scan, nil)
+}
+
+// readPart is readAll that ends with the first after those that have store.PageBytes, if
+// there is a size.
+func readPart[T any](ctx context.Context, r reader, query string, args []any, scan func(scanner) (T, error), size func(*T) int) ([]T, error) {
 	if !storableArgs(args) {
 		return nil, nil
 	}
@@ -47,7 +53,12 @@ func readAll[T any](ctx context.Context, r reader, query string, args []any, sca
 	var bad []error
 	err := r.run(ctx, func(ctx context.Context, db queryer) error {
 		all, bad = nil, nil
+		read, last := 0, false
 		return each(ctx, db, query, args, func(rows pgx.Rows) error {
+			if last {
+				return errEnough
+			}
+			last = read >= store.PageBytes
 			one, err := scan(rows)
 			switch {
 			case errors.Is(err, store.ErrUnreadable):
@@ -56,6 +67,9 @@ func readAll[T any](ctx context.Context, r reader, query string, args []any, sca
 				return err
 			default:
 				all = append(all, one)
+				if size != nil {
+					read += size(&one)
+				}
 			}
 			return nil
 		})

@@ -83,11 +83,11 @@ func (o *order) id() string {
 func (r reader) readPage(ctx context.Context, q *store.TokenQuery, o order, query string, args []any) (store.TokenPage, error) {
 	var page store.TokenPage
 	var last store.Cursor
-	n := 0
+	n, size := 0, 0
 	err := r.each(ctx, query, args, func(rows *sql.Rows) error {
-		if n++; n > max(q.Limit, 1) {
+		if n++; n > max(q.Limit, 1) || size >= store.PageBytes {
 			page.Next = last.String()
-			return nil
+			return errEnough
 		}
 		var row record
 		last = store.Cursor{Sort: q.Order(), Descending: q.Descending}
@@ -101,7 +101,7 @@ func (r reader) readPage(ctx context.Context, q *store.TokenQuery, o order, quer
 		last.ID = row.token.ID
 		switch t, err := row.read(); {
 		case err == nil:
-			page.Tokens = append(page.Tokens, t)
+			page.Tokens, size = append(page.Tokens, t), size+store.TokenSize(&t)
 		case errors.Is(err, store.ErrUnreadable):
 			page.Unreadable = append(page.Unreadable, last.ID)
 		default:

@@ -210,7 +210,10 @@ func scanCatalog(row scanner) (store.Catalog, error) {
 	return c, err
 }
 
-// each calls scan for each row of a query.
+// errEnough ends each where nothing more is wanted.
+var errEnough = errors.New("enough")
+
+// each calls scan for each row of a query, until that returns errEnough.
 func (r reader) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
 	if err := r.ready(); err != nil {
 		return err
@@ -221,7 +224,9 @@ func (r reader) each(ctx context.Context, query string, args []any, scan func(*s
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(rows); err != nil {
+		if err := scan(rows); errors.Is(err, errEnough) {
+			return nil
+		} else if err != nil {
 			return r.failure(ctx, err)
 		}
 	}

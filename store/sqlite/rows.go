@@ -32,9 +32,20 @@ func readOne[T any](ctx context.Context, r reader, query string, args []any, sca
 // readAll returns what scan makes of the rows of a query. Those that it finds to
 // be store.ErrUnreadable are left out and joined into the error.
 func readAll[T any](ctx context.Context, r reader, query string, args []any, scan func(scanner) (T, error)) ([]T, error) {
+	return readPart(ctx, r, query, args, scan, nil)
+}
+
+// readPart is readAll that ends with the first after those that have store.PageBytes, if
+// there is a size.
+func readPart[T any](ctx context.Context, r reader, query string, args []any, scan func(scanner) (T, error), size func(*T) int) ([]T, error) {
 	var all []T
 	var bad []error
+	read, last := 0, false
 	err := r.each(ctx, query, args, func(rows *sql.Rows) error {
+		if last {
+			return errEnough
+		}
+		last = read >= store.PageBytes
 		one, err := scan(rows)
 		switch {
 		case errors.Is(err, store.ErrUnreadable):
@@ -43,6 +54,9 @@ func readAll[T any](ctx context.Context, r reader, query string, args []any, sca
 			return err
 		default:
 			all = append(all, one)
+			if size != nil {
+				read += size(&one)
+			}
 		}
 		return nil
 	})

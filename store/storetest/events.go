@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -49,6 +50,21 @@ var eventTests = []test{
 		equal(s, s.events(store.EventQuery{}), nil)
 	}},
 	{"events are found by each field, and in pages", testEventQueries},
+	{"events end with the first after those that have enough bytes, if they have a limit", func(s *suite) {
+		large := json.RawMessage(`"` + strings.Repeat("x", store.PageBytes/2) + `"`)
+		for i := range 5 {
+			s.append(store.Event{Time: now, Action: fmt.Sprint(i), Before: large})
+		}
+		var got []string
+		for _, e := range s.events(store.EventQuery{Limit: 5}) {
+			got = append(got, e.Action)
+		}
+		equal(s, got, []string{"4", "3", "2"})
+		equal(s, len(s.events(store.EventQuery{})), 5)
+		huge := json.RawMessage(`"` + strings.Repeat("x", store.PageBytes) + `"`)
+		s.append(store.Event{Time: now, Action: "huge", After: huge})
+		equal(s, len(s.events(store.EventQuery{Limit: 5})), 2)
+	}},
 	{"numbers of events grow over handles and are not given twice", func(s *suite) {
 		second := s.Second(s.T)
 		last := int64(0)

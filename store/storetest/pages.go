@@ -38,6 +38,7 @@ var pageTests = []test{
 		s.update(t.ID, func(t *token.Token) { t.Hint = "other" }) // not for an update to write
 		equal(s, len(s.page(store.TokenQuery{Search: "newest", Limit: 2}).Tokens), 1)
 	}},
+	{"a page ends where it has enough bytes, whatever its limit", testLargePages},
 	{"a cursor that isn't one, or is of another order, is refused", testCursors},
 	{"pages have only the id of what can't be understood", func(s *suite) {
 		good, _ := s.create("good")
@@ -110,6 +111,51 @@ func testPages(s *suite) {
 			r.Fatalf("%+v\ngot  %s\nwant %s", q, names(got), names(want))
 		}
 	})
+}
+
+// testLargePages has tokens of three sizes: of which one fills a page, three do, and many do.
+func testLargePages(s *suite) {
+	var all []token.Token
+	for i := range 12 {
+		t := s.sample(fmt.Sprintf("%02d", i))
+		t.Grants = []string{"GET /" + strings.Repeat("x", []int{store.PageBytes, store.PageBytes/3 + 1, 10}[i%3])}
+		t.Created, t.Expiry = now.Add(time.Duration(i*7%12)*time.Hour), now.Add(time.Duration(i*5%12)*time.Hour)
+		all = append(all, t)
+		s.change(func(tx store.Tx) error { return tx.CreateToken(s.ctx, t) })
+	}
+	for _, q := range everyOrder() {
+		want := slices.Clone(all)
+		slices.SortFunc(want, func(a, b token.Token) int { return compareTokens(q, a, b) })
+		var got []token.Token
+		for first := true; first || q.After != ""; first = false {
+			page := s.page(q)
+			size := 0
+			for i := range page.Tokens {
+				if size >= store.PageBytes {
+					s.Fatalf("%+v: a page goes on after %d bytes", q, size)
+				}
+				size += store.TokenSize(&page.Tokens[i])
+			}
+			if page.Next != "" && size < store.PageBytes {
+				s.Fatalf("%+v: a page ends after %d bytes", q, size)
+			}
+			got, q.After = append(got, page.Tokens...), page.Next
+		}
+		equal(s, names(got), names(want))
+	}
+	s.change(func(tx store.Tx) error { // what ends early leaves the transaction as it was
+		page, err := tx.TokenPage(s.ctx, store.TokenQuery{Limit: 50})
+		s.ok(err)
+		equal(s, len(page.Tokens), 1)
+		return tx.CreateToken(s.ctx, s.sample("after"))
+	})
+}
+
+func everyOrder() (queries []store.TokenQuery) {
+	for _, order := range pageOrders {
+		queries = append(queries, store.TokenQuery{Sort: order, Limit: 50}, store.TokenQuery{Sort: order, Limit: 50, Descending: true})
+	}
+	return queries
 }
 
 func names(tokens []token.Token) string {
