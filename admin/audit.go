@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/tokenreeve/tokenreeve/store"
 	"github.com/tokenreeve/tokenreeve/token"
@@ -102,6 +103,9 @@ func (s *Service) tell(a *Actor, e *store.Event, before, after fields) (bool, er
 		if len(before)+len(after) == 0 {
 			return false, nil
 		}
+		if strings.HasPrefix(e.Action, "token.") {
+			onlyOther(before, after, "grants")
+		}
 	}
 	var err error
 	if e.Before, err = before.encode(); err != nil {
@@ -134,6 +138,16 @@ func differing(f, other fields) fields {
 	f = maps.Clone(f)
 	maps.DeleteFunc(f, func(name string, value any) bool { return reflect.DeepEqual(value, other[name]) })
 	return f
+}
+
+// onlyOther leaves of a list before and after a change what the other has not. The whole lists
+// can be long, and would be kept with each of many small changes.
+func onlyOther(before, after fields, name string) {
+	was, listed := before[name].([]string)
+	is, both := after[name].([]string)
+	if listed && both {
+		before[name], after[name] = append([]string{}, without(was, is)...), append([]string{}, without(is, was)...)
+	}
 }
 
 func (f fields) encode() (json.RawMessage, error) {

@@ -164,7 +164,7 @@ func TestEventsSayWhatChanged(t *testing.T) {
 	f, _ := newManagement(t)
 	everything(t, f)
 	want := map[string][2]string{
-		"token.update":     {`{"grants":["article.find","POST /api/search"],"name":"ci"}`, `{"grants":["article.find"],"name":"renamed"}`},
+		"token.update":     {`{"grants":["POST /api/search"],"name":"ci"}`, `{"grants":[],"name":"renamed"}`},
 		"token.disable":    {`{"enabled":true}`, `{"enabled":false}`},
 		"account.update":   {`{"password":null,"role":"member"}`, `{"password":"changed","role":"manager"}`},
 		"account.password": {"", `{"password":"changed"}`},
@@ -188,6 +188,51 @@ func TestEventsSayWhatChanged(t *testing.T) {
 	if err != nil || len(deleted.Items) != 1 || deleted.Items[0].After != nil || deleted.Items[0].Via != "api" ||
 		!token.IsID(deleted.Items[0].Token) || deleted.Items[0].Actor != "ann" || deleted.Items[0].Owner != "ann" || deleted.Items[0].API != "articles" {
 		t.Errorf("got %+v, %v", deleted, err)
+	}
+}
+
+// A list of grants can be long, and a change of one of them small.
+func TestEventsOfEditsKeepOnlyOtherGrants(t *testing.T) {
+	f := newFixture(t)
+	made, _ := f.create(t, func(d *admin.NewToken) { d.Grants = []string{"article.find", "GET /api/a", "GET /api/b"} })
+	change := func(grants ...string) {
+		if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Grants: &grants}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("article.find", "GET /api/a", "GET /api/c")
+	change("GET /api/a", "article.find", "GET /api/c")
+	change("GET /api/a", "article.find", "GET /api/c", "GET /api/d")
+	if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Type: new(token.ReadOnly)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Delete(t.Context(), operator, made.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	page, err := f.Events(t.Context(), operator, admin.EventQuery{Subject: made.ID}, admin.Paging{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range page.Items {
+		var before, after struct{ Grants []string }
+		for text, into := range map[string]any{string(e.Before): &before, string(e.After): &after} {
+			if text != "" && json.Unmarshal([]byte(text), into) != nil {
+				t.Fatal(text)
+			}
+		}
+		got = append(got, fmt.Sprint(e.Action, " ", before.Grants, " ", after.Grants))
+	}
+	want := []string{
+		"token.delete [] []",
+		"token.update [GET /api/a article.find GET /api/c GET /api/d] []",
+		"token.update [] [GET /api/d]",
+		"token.update [] []", // in another order
+		"token.update [GET /api/b] [GET /api/c]",
+		"token.create [] [article.find GET /api/a GET /api/b]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -81,6 +81,23 @@ func TestAuditFilter(t *testing.T) {
 	b.get("/audit?after=x").is(http.StatusBadRequest)
 }
 
+func TestAuditTellsWhichPermissionsChanged(t *testing.T) {
+	f := newSite(t)
+	made := f.token(t, "ci", "member", func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, []string{"article.find", "GET /kept"} })
+	for _, grants := range [][]string{{"GET /kept", "article.find", "GET /new"}, {"GET /kept", "GET /new"}, {"GET /new", "GET /kept"}} {
+		if _, err := f.Update(t.Context(), operator, made.ID, admin.Edit{Grants: &grants}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := f.as(t, "owner")
+	for _, path := range []string{"/audit?action=token.update", "/tokens/" + made.ID} {
+		page := b.get(path).is(http.StatusOK, "</span> GET /new</span>", "</span> article.find</span>", "the same, in another order")
+		if strings.Contains(page.text, "</span> GET /kept</span>") {
+			t.Errorf("%s tells of what stayed", path)
+		}
+	}
+}
+
 // A day is that of the reader's clock: 14 hours ahead of UTC, it begins 14 hours before.
 func TestAuditZone(t *testing.T) {
 	f := newSite(t)

@@ -16,7 +16,7 @@ type draftView struct {
 	admin.DraftRecord
 
 	Was, Is bool // there is a token before, or after
-	Fields  []changedField
+	Fields  []change
 	Secret  string // what becomes of secrets, in words; empty if there is nothing to say
 	Answers []answer
 	Rest    []answer // by permission, if there are too many to be read at once
@@ -29,7 +29,7 @@ const mostAnswers = 4
 
 func newDraftView(c *call, d *admin.DraftRecord) draftView {
 	v := draftView{DraftRecord: *d, Was: d.Before != nil, Is: d.After != nil, Secret: secretWords(d)}
-	v.Fields = slices.DeleteFunc(changedFields(d.Before, d.After), func(f changedField) bool {
+	v.Fields = slices.DeleteFunc(changedFields(d.Before, d.After), func(f change) bool {
 		switch f.Field {
 		case "api", "name": // stand in its heading, unless the name is what changes
 			return !v.Was || !v.Is

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -34,8 +35,9 @@ type word struct {
 
 // change is a field that changed.
 type change struct {
-	Field         string
-	Before, After value
+	Field          string
+	Before, After  value
+	Added, Removed []string // in which lists differ
 }
 
 // value is what a field was or became: in words, or a moment, which scripts turn
@@ -75,9 +77,29 @@ func newEventView(e *admin.EventRecord) eventView {
 func changesOf(before, after values) []change {
 	var changes []change
 	for _, field := range slices.SortedFunc(maps.Keys(union(before, after)), byField) {
-		changes = append(changes, change{field, newValue(before, field), newValue(after, field)})
+		c := change{Field: field, Before: newValue(before, field), After: newValue(after, field)}
+		was, hadList := before[field].([]any)
+		is, hasList := after[field].([]any)
+		if hadList && hasList {
+			c.Added, c.Removed = beyond(was, is), beyond(is, was)
+			if len(c.Added)+len(c.Removed) == 0 {
+				c.Before.Text, c.After.Text = "", texts.Get("event.value.order")
+			}
+		}
+		changes = append(changes, c)
 	}
 	return changes
+}
+
+// beyond returns what the second list has beyond the first.
+func beyond(list, longer []any) []string {
+	var more []string
+	for _, item := range longer {
+		if !slices.Contains(list, item) {
+			more = append(more, fmt.Sprint(item))
+		}
+	}
+	return more
 }
 
 func whoOf(e *admin.EventRecord) string {

@@ -2,8 +2,6 @@ package ui
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/admin"
@@ -39,14 +37,7 @@ func (u *ui) historyOf(c *call, id string) (history, error) {
 type pastEvent struct {
 	eventView
 
-	Fields []changedField
-}
-
-// changedField is a change of which lists tell only what differs.
-type changedField struct {
-	change
-
-	Added, Removed []string
+	Fields []change
 }
 
 func newPastEvent(e *admin.EventRecord) pastEvent {
@@ -60,33 +51,16 @@ func newPastEvent(e *admin.EventRecord) pastEvent {
 }
 
 // changedFields returns what differs between a record as it was and as it became.
-func changedFields(recordBefore, recordAfter json.RawMessage) []changedField {
-	var fields []changedField
+func changedFields(recordBefore, recordAfter json.RawMessage) []change {
+	var fields []change
 	before, after := decoded(recordBefore), decoded(recordAfter)
 	for _, c := range changesOf(before, after) {
-		was, hadList := before[c.Field].([]any)
-		is, hasList := after[c.Field].([]any)
 		if (before == nil || after == nil) && isEmpty(before[c.Field]) && isEmpty(after[c.Field]) {
 			continue // a token that is new has no need to say what it doesn't have
 		}
-		field := changedField{change: c}
-		if hadList && hasList {
-			field.Added, field.Removed = beyond(was, is), beyond(is, was)
-		}
-		fields = append(fields, field)
+		fields = append(fields, c)
 	}
 	return fields
-}
-
-// beyond returns what the second list has beyond the first.
-func beyond(list, longer []any) []string {
-	var more []string
-	for _, item := range longer {
-		if !slices.Contains(list, item) {
-			more = append(more, fmt.Sprint(item))
-		}
-	}
-	return more
 }
 
 func isEmpty(v any) bool {

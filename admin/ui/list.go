@@ -120,7 +120,7 @@ func (u *ui) newListPage(c *call, q listQuery, found *store.TokenPage) listPage 
 		body.Columns = append(body.Columns, column)
 	}
 	if found.Next != "" {
-		body.Next = q.next(found.Next).path()
+		body.Next = q.next(found.Next, len(found.Tokens)+len(found.Unreadable) == admin.DefaultLimit).path()
 	}
 	if before, ok := q.back(); ok {
 		body.Back = before.path()

@@ -137,8 +137,13 @@ func (q listQuery) first() listQuery {
 	return q
 }
 
-func (q listQuery) next(after string) listQuery {
+// next is the page behind. If this one is not full, nobody knows how many stand on the pages
+// before that: then the trail no longer begins with the first.
+func (q listQuery) next(after string, full bool) listQuery {
 	q.Trail = append(slices.Clip(q.Trail), q.After)
+	if !full && q.Trail[0] == "" {
+		q.Trail = q.Trail[1:]
+	}
 	q.Trail = q.Trail[max(0, len(q.Trail)-maxTrail):]
 	q.After = after
 	return q

@@ -66,6 +66,7 @@ var audit = map[string]string{
 	"event.value.true":        "yes",
 	"event.value.false":       "no",
 	"event.value.none":        "(empty)",
+	"event.value.order":       "the same, in another order",
 	"event.value.none.expiry": "never",
 	"event.value.none.apis":   "all",
 	"event.value.none.types":  "all",
