@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -479,6 +480,50 @@ func TestRightsAreReadInTheTransaction(t *testing.T) {
 		racing := &fixture{Service: admin.New(between, func() time.Time { return f.now }, rand.Reader), store: f.store, now: f.now}
 		if err := action.do(t, racing, actor, made); !errors.Is(err, admin.ErrSignedOut) {
 			t.Errorf("%s by an account that was disabled in between: %v", action.name, err)
+		}
+	}
+}
+
+// The last one of a page may have ended when the next page is asked for.
+func TestCursorsOfSessionsOutliveThem(t *testing.T) {
+	f, _ := newManagement(t)
+	f.account(t, "ann", admin.RoleOwner)
+	ann := f.signIn(t, "ann")
+	for i := range 6 {
+		f.signIn(t, "ann")
+		f.now = f.now.Add(time.Duration(i%2) * time.Second) // some begin at the same moment
+	}
+	var want, got []string
+	all, err := f.Sessions(t.Context(), ann, "", admin.Paging{})
+	if err != nil || len(all.Items) != 7 {
+		t.Fatal(len(all.Items), err)
+	}
+	for _, session := range all.Items {
+		want = append(want, session.ID)
+	}
+	for p := (admin.Paging{Limit: 2}); ; {
+		page, err := f.Sessions(t.Context(), ann, "", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, session := range page.Items {
+			got = append(got, session.ID)
+			if !session.Current {
+				if err := f.DeleteSession(t.Context(), ann, session.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if p.After = page.Next; p.After == "" {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v; want %v", got, want)
+	}
+	for _, after := range []string{"x", want[0]} {
+		if _, err := f.Sessions(t.Context(), ann, "", admin.Paging{After: after}); !errors.Is(err, store.ErrBadCursor) {
+			t.Errorf("%s: %v", after, err)
 		}
 	}
 }

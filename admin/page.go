@@ -30,6 +30,15 @@ func (p Paging) limit() int {
 // paginate returns the page of a list that is sorted by key. list names it: a
 // cursor of another one is store.ErrBadCursor, as is what is none at all.
 func paginate[T any](all []T, p Paging, list string, key func(*T) string) (Page[T], error) {
+	return paginateBy(all, p, list, key, strings.Compare)
+}
+
+// paginateDown is paginate for a list that is sorted the other way.
+func paginateDown[T any](all []T, p Paging, list string, key func(*T) string) (Page[T], error) {
+	return paginateBy(all, p, list, key, func(a, b string) int { return strings.Compare(b, a) })
+}
+
+func paginateBy[T any](all []T, p Paging, list string, key func(*T) string, compare func(a, b string) int) (Page[T], error) {
 	prefix := list + ">"
 	if p.After != "" {
 		text, err := base64.RawURLEncoding.Strict().DecodeString(p.After)
@@ -37,7 +46,7 @@ func paginate[T any](all []T, p Paging, list string, key func(*T) string) (Page[
 		if err != nil || !ok {
 			return Page[T]{}, store.ErrBadCursor
 		}
-		all = slices.DeleteFunc(slices.Clone(all), func(one T) bool { return key(&one) <= after })
+		all = slices.DeleteFunc(slices.Clone(all), func(one T) bool { return compare(key(&one), after) <= 0 })
 	}
 	return firstPage(all, p, func(last *T) string {
 		return base64.RawURLEncoding.EncodeToString([]byte(prefix + key(last)))

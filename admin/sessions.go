@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -125,14 +124,9 @@ func (s *Service) Sessions(ctx context.Context, actor Actor, account string, p P
 	if err != nil {
 		return Page[SessionRecord]{}, err
 	}
-	if p.After != "" {
-		i := slices.IndexFunc(records, func(r SessionRecord) bool { return r.ID == p.After })
-		if i < 0 {
-			return Page[SessionRecord]{}, store.ErrBadCursor
-		}
-		records = records[i+1:]
-	}
-	return firstPage(records, p, func(r *SessionRecord) string { return r.ID }), nil
+	return paginateDown(records, p, "sessions", func(r *SessionRecord) string {
+		return fmt.Sprintf("%020d>%s", r.Created.UnixMilli(), r.ID)
+	})
 }
 
 // liveSessions returns the sessions of an account that the actor has the right for.
