@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"os/user"
 	"strings"
+	"syscall"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
@@ -143,6 +144,9 @@ func importSecret(s *session, _ []string) error {
 // handOver prints the secret, alone on standard output so that it can be piped,
 // and what belongs to it on standard error.
 func (s *session) handOver(t *token.Token, secret token.Secret, note string) error {
+	// Into a pipe that nobody reads any more, the write fails; by itself it would end the program
+	// before a word about the token could be said.
+	signal.Ignore(syscall.SIGPIPE)
 	var err error
 	if s.json {
 		err = s.printJSON(struct {
