@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tokenreeve/tokenreeve/gate"
@@ -92,6 +93,9 @@ func (s *Service) Explain(ctx context.Context, actor Actor, id string, asked gat
 	if upper := strings.ToUpper(method); method != upper && !permission.IsKind(method) {
 		if lower := strings.ToLower(method); permission.IsKind(lower) {
 			upper = lower
+		}
+		if Told(strconv.Quote(method)) != strconv.Quote(method) { // nor is it told in capitals
+			return Explanation{}, problem("method", "%q is not a method", method)
 		}
 		return Explanation{}, problem("method", "%q is not a method; write %s", method, upper)
 	}

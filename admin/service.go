@@ -70,7 +70,7 @@ func (p *FieldErrors) add(err error) error {
 	if !ok {
 		return err
 	}
-	*p = append(*p, invalid)
+	p.addf(invalid.Field, "%s", invalid.Problem)
 	return nil
 }
 
@@ -79,9 +79,9 @@ func (p FieldErrors) has(field string) bool {
 	return slices.ContainsFunc(p, func(invalid *token.FieldError) bool { return invalid.Field == field })
 }
 
-// addf notes a problem with a field.
+// addf notes a problem with a field, as it may be told.
 func (p *FieldErrors) addf(field, format string, args ...any) {
-	*p = append(*p, &token.FieldError{Field: field, Problem: fmt.Sprintf(format, args...)})
+	*p = append(*p, &token.FieldError{Field: field, Problem: Told(fmt.Sprintf(format, args...))})
 }
 
 // err returns the problems as an error, or nil if there are none.

@@ -185,7 +185,7 @@ func (o *options) inSession(cmd *cobra.Command, do func(s *session) error) (err 
 type lineError struct{ err error }
 
 func (e *lineError) Error() string {
-	return escapeControl(strings.ReplaceAll(e.err.Error(), "\n", "; "))
+	return escapeControl(strings.ReplaceAll(admin.Told(e.err.Error()), "\n", "; "))
 }
 
 func (e *lineError) Unwrap() error { return e.err }

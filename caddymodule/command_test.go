@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,10 @@ func TestErrorsAreOneLine(t *testing.T) {
 	err := oneLine(errors.Join(errors.New("one\x1b[2J"), errors.New("two\r")))
 	if got, want := err.Error(), `one\x1b[2J; two\r`; got != want {
 		t.Errorf("got %q; want %q", got, want)
+	}
+	secret := "trv_" + strings.Repeat("a", 38)
+	if got := oneLine(fmt.Errorf("api: %q is not known", secret)).Error(); strings.Contains(got, secret) || !strings.Contains(got, "that is a secret") {
+		t.Errorf("got %q", got)
 	}
 	if oneLine(nil) != nil {
 		t.Error("no error became one")

@@ -107,12 +107,12 @@ func problemOfType(r *http.Request, err error) *ProblemError {
 func draftProblem(drafts admin.DraftErrors) *ProblemError {
 	p := problem(http.StatusConflict, "drafts_refused", "Nothing was done, since it can't be done with all drafts: see drafts. Change or discard these.")
 	for _, d := range drafts {
-		one := DraftProblem{TokenID: d.TokenID, Name: d.Name, Detail: sentence(d.Err)}
+		one := DraftProblem{TokenID: d.TokenID, Name: d.Name, Detail: admin.Told(sentence(d.Err))}
 		if fields, ok := errors.AsType[admin.FieldErrors](d.Err); ok {
 			one.Errors = fieldProblems(fields)
 		}
 		if e, ok := errors.AsType[*admin.ForbiddenError](d.Err); ok {
-			one.Detail, one.Permission = sentence(errors.New(e.Problem)), string(e.Right)
+			one.Detail, one.Permission = admin.Told(sentence(errors.New(e.Problem))), string(e.Right)
 		}
 		p.Drafts = append(p.Drafts, one)
 	}

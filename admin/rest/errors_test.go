@@ -108,3 +108,33 @@ func (w *brokenWriter) Write(text []byte) (int, error) {
 	w.taken = true
 	return w.ResponseRecorder.Write(text)
 }
+
+// A secret in a wrong place is not said again, nor a long text whole.
+func TestErrorsRepeatNoSecrets(t *testing.T) {
+	f := newFixture(t)
+	ann := f.member(t, "ann", admin.RoleOwner)
+	one := f.token(t, "ann", "one").ID
+	for _, value := range []string{"trv_" + strings.Repeat("aB3", 13)[:38], admin.SessionPrefix + strings.Repeat("0a", 32), strings.Repeat("x", 10_000)} {
+		token := func(field string) map[string]any {
+			body := map[string]any{"api": "articles", "name": "ci", "type": "read-only", "duration": "1d"}
+			body[field] = value
+			return body
+		}
+		for _, request := range []struct {
+			method, path string
+			body         any
+		}{
+			{"POST", "/tokens", token("api")}, {"POST", "/tokens", token("type")}, {"POST", "/tokens", token("duration")},
+			{"POST", "/tokens", token("owner")}, {"POST", "/tokens", token("name")}, {"POST", "/tokens", token(value)},
+			{"POST", "/roles", map[string]any{"name": "team", "read": value}}, {"POST", "/roles", map[string]any{"name": value}},
+			{"POST", "/accounts", map[string]any{"name": "ben", "role": value}}, {"GET", "/tokens?api=" + value, nil},
+			{"GET", "/tokens?" + value + "=1", nil}, {"GET", "/tokens/" + value, nil}, {"GET", "/accounts/" + value, nil}, {"DELETE", "/sessions/" + value, nil},
+			{"POST", "/tokens/" + one + "/explain", map[string]any{"method": value, "path": "/x"}},
+		} {
+			got := ann.do(t, request.method, request.path, request.body)
+			if got.StatusCode < 400 || got.StatusCode >= 500 || strings.Contains(strings.ToLower(string(got.body)), strings.ToLower(value)) || len(got.body) > 2000 {
+				t.Errorf("%s %.40s: %d %.300s", request.method, request.path, got.StatusCode, got.body)
+			}
+		}
+	}
+}

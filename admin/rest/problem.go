@@ -57,7 +57,7 @@ func (p *ProblemError) because(fields admin.FieldErrors) *ProblemError {
 
 func fieldProblems(fields admin.FieldErrors) (list []FieldProblem) {
 	for _, invalid := range fields {
-		list = append(list, FieldProblem{invalid.Field, invalid.Problem})
+		list = append(list, FieldProblem{admin.Told(invalid.Field), admin.Told(invalid.Problem)})
 	}
 	return list
 }
@@ -85,6 +85,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	maps.Copy(w.Header(), p.Header)
 	complete := *p // the caller's may be shared
+	complete.Detail = admin.Told(complete.Detail)
 	if complete.Type == "" {
 		complete.Type = "about:blank"
 	}
