@@ -124,11 +124,20 @@ func TestErrorsRepeatNoSecrets(t *testing.T) {
 			method, path string
 			body         any
 		}{
-			{"POST", "/tokens", token("api")}, {"POST", "/tokens", token("type")}, {"POST", "/tokens", token("duration")},
-			{"POST", "/tokens", token("owner")}, {"POST", "/tokens", token("name")}, {"POST", "/tokens", token(value)},
-			{"POST", "/roles", map[string]any{"name": "team", "read": value}}, {"POST", "/roles", map[string]any{"name": value}},
-			{"POST", "/accounts", map[string]any{"name": "ben", "role": value}}, {"GET", "/tokens?api=" + value, nil},
-			{"GET", "/tokens?" + value + "=1", nil}, {"GET", "/tokens/" + value, nil}, {"GET", "/accounts/" + value, nil}, {"DELETE", "/sessions/" + value, nil},
+			{"POST", "/tokens", token("api")},
+			{"POST", "/tokens", token("type")},
+			{"POST", "/tokens", token("duration")},
+			{"POST", "/tokens", token("owner")},
+			{"POST", "/tokens", token("name")},
+			{"POST", "/tokens", token(value)},
+			{"POST", "/roles", map[string]any{"name": "team", "read": value}},
+			{"POST", "/roles", map[string]any{"name": value}},
+			{"POST", "/accounts", map[string]any{"name": "ben", "role": value}},
+			{"GET", "/tokens?api=" + value, nil},
+			{"GET", "/tokens?" + value + "=1", nil},
+			{"GET", "/tokens/" + value, nil},
+			{"GET", "/accounts/" + value, nil},
+			{"DELETE", "/sessions/" + value, nil},
 			{"POST", "/tokens/" + one + "/explain", map[string]any{"method": value, "path": "/x"}},
 		} {
 			got := ann.do(t, request.method, request.path, request.body)
