@@ -102,8 +102,8 @@ func (s *Service) mayBecome(ctx context.Context, tx store.Tx, who *Actor, a *sto
 	if who.command || who.Account != nil && who.Account.ID == a.ID {
 		return nil
 	}
-	owned, err := s.ownedBy(ctx, tx, a.Name)
-	if err != nil || owned.count() == 0 {
+	owned, err := s.ownsTokens(ctx, tx, a.Name)
+	if err != nil || owned == 0 {
 		return err
 	}
 	return who.needTokensOfOthers()

@@ -74,15 +74,15 @@ func (s *Service) addAccount(ctx context.Context, tx store.Tx, who *Actor, a *st
 	if err := tx.CreateAccount(ctx, *a); err != nil {
 		return 0, accountProblem(err, a)
 	}
-	owned, err := s.ownedBy(ctx, tx, a.Name)
+	owned, err := s.ownsTokens(ctx, tx, a.Name)
 	if err != nil {
 		return 0, err
 	}
 	after := accountFields(a)
-	if owned.count() > 0 {
-		after["inherited_tokens"] = owned.count()
+	if owned > 0 {
+		after["inherited_tokens"] = owned
 	}
-	return owned.count(), s.note(ctx, tx, who, accountEvent(action, a), nil, after)
+	return owned, s.note(ctx, tx, who, accountEvent(action, a), nil, after)
 }
 
 // Accounts returns a page of the accounts, sorted by name.

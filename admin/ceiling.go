@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ type judge struct {
 	role    store.Role
 	through *acting // what the actor acts through; nil if that is no token
 	covers  map[string]*cover
+	// verdicts are those of mightier, by the API, type and grants of tokens: many have the same.
+	verdicts map[[sha256.Size]byte]bool
 }
 
 // judge returns a judge of the tokens that the actor makes or changes.

@@ -104,11 +104,11 @@ func (s *Service) makeOnFirstUse(ctx context.Context, tx store.Tx, actor *Actor,
 	if _, err := s.role(ctx, tx, asked.Role); err != nil {
 		return fmt.Errorf("default role of single sign-on: %w", err)
 	}
-	owned, err := s.ownedBy(ctx, tx, asked.Name)
+	owned, err := s.ownsTokens(ctx, tx, asked.Name)
 	if err != nil {
 		return err
 	}
-	if owned.count() > 0 {
+	if owned > 0 {
 		return &refusal{"the name owns tokens already; somebody who manages accounts has to make this one"}
 	}
 	_, err = s.addAccount(ctx, tx, actor, asked, accountCreate)

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tokenreeve/tokenreeve/store"
@@ -12,8 +14,10 @@ import (
 // Overreach is active tokens that are mightier than the role of who has them, and those that
 // would be once their drafts are in force.
 type Overreach struct {
-	Tokens []token.Token // those that the actor may see; as it is drafted if only that is mightier
-	Unseen int           // how many more there are
+	// Tokens are those that the actor may see; as it is drafted if only that is mightier. Beyond
+	// store.PageBytes they are without descriptions and grants.
+	Tokens []token.Token
+	Unseen int // how many more there are
 }
 
 // Count returns how many there are, seen or not.
@@ -23,7 +27,7 @@ func (o *Overreach) Count() int { return len(o.Tokens) + o.Unseen }
 // role allows them to hand out, and disables them if that is wanted. Who manages
 // accounts need have no right for the tokens of others.
 func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *store.Role, accounts []store.Account, disable bool) (Overreach, error) {
-	tokens, drafted, err := s.mightierOf(ctx, tx, role, accounts)
+	tokens, drafted, err := s.mightierOf(ctx, tx, role, accounts, disable)
 	if err != nil {
 		return Overreach{}, err
 	}
@@ -52,7 +56,20 @@ func (s *Service) overreach(ctx context.Context, tx store.Tx, who *Actor, role *
 			over.Unseen++
 		}
 	}
+	shorten(over.Tokens)
 	return over, nil
+}
+
+// shorten leaves out what is long of the tokens beyond store.PageBytes: an account can have
+// thousands of them, each with hundreds of grants.
+func shorten(tokens []token.Token) {
+	size := 0
+	for i := range tokens {
+		if size >= store.PageBytes {
+			tokens[i].Description, tokens[i].Grants = "", nil
+		}
+		size += store.TokenSize(&tokens[i])
+	}
 }
 
 // disableAll disables the tokens, if the actor may do that to each of them.
@@ -93,19 +110,26 @@ func (s *Service) disableDrafts(ctx context.Context, tx store.Tx, who *Actor, to
 }
 
 // mightierOf returns the active tokens of the accounts that are mightier than the role, and
-// those that would be once their drafts are in force. A token can be in both.
-func (s *Service) mightierOf(ctx context.Context, tx store.Tx, role *store.Role, accounts []store.Account) (tokens, drafted []token.Token, err error) {
+// those that would be once their drafts are in force. A token can be in both. They are whole
+// if that is wanted, as they have to be to change them.
+func (s *Service) mightierOf(ctx context.Context, tx store.Tx, role *store.Role, accounts []store.Account, whole bool) (tokens, drafted []token.Token, err error) {
 	judge := s.judgeOf(tx, role)
 	for i := range accounts {
-		owned, err := s.ownedBy(ctx, tx, accounts[i].Name)
+		had := map[string]bool{}
+		err := s.eachOwned(ctx, tx, accounts[i].Name, func(page *store.TokenPage) (err error) {
+			for _, t := range page.Tokens {
+				had[t.ID] = true
+			}
+			if tokens, err = judge.appendMightier(ctx, tokens, page.Tokens); err == nil && !whole {
+				shorten(tokens)
+			}
+			return err
+		})
 		if err != nil {
 			return nil, nil, err
 		}
-		results, err := s.draftedFor(ctx, tx, accounts[i].Name, owned.tokens)
+		results, err := s.draftedFor(ctx, tx, accounts[i].Name, had)
 		if err != nil {
-			return nil, nil, err
-		}
-		if tokens, err = judge.appendMightier(ctx, tokens, owned.tokens); err != nil {
 			return nil, nil, err
 		}
 		if drafted, err = judge.appendMightier(ctx, drafted, results); err != nil {
@@ -115,16 +139,15 @@ func (s *Service) mightierOf(ctx context.Context, tx store.Tx, role *store.Role,
 	return tokens, drafted, nil
 }
 
-// draftedFor returns the tokens that an owner will have by drafts, as they will be. tokens
-// are those that the owner has now.
-func (s *Service) draftedFor(ctx context.Context, r store.Reader, owner string, tokens []token.Token) ([]token.Token, error) {
+// draftedFor returns the tokens that an owner will have by drafts, as they will be. had has
+// the ids of those that the owner has now.
+func (s *Service) draftedFor(ctx context.Context, r store.Reader, owner string, had map[string]bool) ([]token.Token, error) {
 	drafts, err := r.Drafts(ctx, "")
 	if err != nil && !errors.Is(err, store.ErrUnreadable) { // that is never put in force
 		return nil, err
 	}
 	drafts = slices.DeleteFunc(drafts, func(d store.Draft) bool {
-		had := slices.ContainsFunc(tokens, func(t token.Token) bool { return t.ID == d.TokenID })
-		return d.Token == nil || !had && d.Token.Owner != owner
+		return d.Token == nil || !had[d.TokenID] && d.Token.Owner != owner
 	})
 	if len(drafts) == 0 {
 		return nil, nil
@@ -159,7 +182,7 @@ func (j *judge) appendMightier(ctx context.Context, to, tokens []token.Token) ([
 
 // judgeOf returns a judge of what a role may hand out, whoever has it.
 func (s *Service) judgeOf(r store.Reader, role *store.Role) *judge {
-	return &judge{service: s, reader: r, role: *role, covers: map[string]*cover{}}
+	return &judge{service: s, reader: r, role: *role, covers: map[string]*cover{}, verdicts: map[[sha256.Size]byte]bool{}}
 }
 
 // mightier reports whether a token that is active, or will be once it is no longer a draft, is
@@ -170,8 +193,19 @@ func (j *judge) mightier(ctx context.Context, t *token.Token) (bool, error) {
 	if inForce.Status(j.service.now()) != token.Active {
 		return false, nil
 	}
+	if !handsOut(&j.role) {
+		return true, nil
+	}
+	alike := fmt.Sprintf("%q %q %q", t.API, t.Type, t.Grants)
+	key := sha256.Sum256([]byte(alike))
+	if known, asked := j.verdicts[key]; asked {
+		return known, nil
+	}
 	excess, err := j.excess(ctx, t)
-	return len(excess) > 0 || !handsOut(&j.role), err
+	if err == nil {
+		j.verdicts[key] = len(excess) > 0
+	}
+	return len(excess) > 0, err
 }
 
 // mightierThanOwner is mightier for the role of the token's owner, if that is an account.
@@ -231,26 +265,55 @@ func (o *owned) count() int { return len(o.tokens) + len(o.unreadable) + len(o.d
 
 func (s *Service) ownedBy(ctx context.Context, r store.Reader, owner string) (owned, error) {
 	var all owned
+	err := s.eachOwned(ctx, r, owner, func(page *store.TokenPage) error {
+		all.tokens, all.unreadable = append(all.tokens, page.Tokens...), append(all.unreadable, page.Unreadable...)
+		return nil
+	})
+	if err != nil {
+		return owned{}, err
+	}
+	all.drafts, err = draftsOwnedBy(ctx, r, owner)
+	return all, err
+}
+
+// eachOwned gives fn the tokens of an owner in parts.
+func (s *Service) eachOwned(ctx context.Context, r store.Reader, owner string, fn func(*store.TokenPage) error) error {
 	q := store.TokenQuery{Owner: owner, Now: s.now(), Limit: MaxLimit}
 	for {
 		page, err := r.TokenPage(ctx, q)
 		if err != nil {
-			return owned{}, err
+			return err
 		}
-		all.tokens, all.unreadable = append(all.tokens, page.Tokens...), append(all.unreadable, page.Unreadable...)
-		if page.Next == "" {
-			break
+		if err := fn(&page); err != nil || page.Next == "" {
+			return err
 		}
 		q.After = page.Next
 	}
+}
+
+// ownsTokens counts the tokens of an owner without reading them.
+func (s *Service) ownsTokens(ctx context.Context, r store.Reader, owner string) (n int, err error) {
+	counts, err := r.CountTokens(ctx, owner)
+	if err != nil {
+		return 0, err
+	}
+	for _, count := range counts {
+		n += count
+	}
+	drafts, err := draftsOwnedBy(ctx, r, owner)
+	return n + len(drafts), err
+}
+
+// draftsOwnedBy returns the ids of new tokens of an owner that are only drafts.
+func draftsOwnedBy(ctx context.Context, r store.Reader, owner string) (ids []string, err error) {
 	drafts, err := r.Drafts(ctx, "")
 	if err != nil && !errors.Is(err, store.ErrUnreadable) {
-		return owned{}, err
+		return nil, err
 	}
 	for i := range drafts {
 		if d := &drafts[i]; d.Base == nil && d.Token != nil && d.Token.Owner == owner {
-			all.drafts = append(all.drafts, d.TokenID)
+			ids = append(ids, d.TokenID)
 		}
 	}
-	return all, nil
+	return ids, nil
 }

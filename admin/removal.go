@@ -229,5 +229,9 @@ func (s *Service) handOver(ctx context.Context, tx store.Tx, who *Actor, old []t
 			done.Overreach = append(done.Overreach, given[i])
 		}
 	}
-	return reread(ctx, tx, done.Overreach)
+	if err := reread(ctx, tx, done.Overreach); err != nil {
+		return err
+	}
+	shorten(done.Overreach)
+	return nil
 }
