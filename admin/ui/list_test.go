@@ -170,6 +170,29 @@ func TestListPages(t *testing.T) {
 }
 
 // A script that swaps the table gets that, and the address for the history.
+// A page of large tokens ends early, and then nobody knows how many stand before the next.
+func TestListOfLargeTokens(t *testing.T) {
+	f := newSite(t)
+	err := f.store.Change(t.Context(), func(tx store.Tx) error {
+		for i := range 3 {
+			large := token.Token{
+				ID: fmt.Sprintf("tok_%016d", i), API: "articles", Name: fmt.Sprint("large", i), Type: token.Custom, Owner: "owner", Enabled: true,
+				Grants: []string{"GET /" + strings.Repeat("x", store.PageBytes/2)}, Created: f.now(), Updated: f.now(), Version: 1,
+			}
+			if err := tx.CreateToken(t.Context(), large); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := f.as(t, "owner")
+	first := b.get("/tokens").has("large0", "large1").lacks("large2")
+	b.get(first.link("Next page")).has("large2", "1 token on this page").lacks("large1", "51")
+}
+
 func TestListPart(t *testing.T) {
 	f := newSite(t)
 	f.token(t, "one", "member", nil)
