@@ -91,21 +91,12 @@ func (c *client) try(t *testing.T, method, path string, body any, headers ...str
 			r.Host = headers[i+1]
 		}
 	}
-	return trySend(t, r)
+	return send(t, r)
 }
 
 var httpClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-func send(t *testing.T, r *http.Request) answer {
-	t.Helper()
-	got, err := trySend(t, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-func trySend(t *testing.T, r *http.Request) (answer, error) {
+func send(t *testing.T, r *http.Request) (answer, error) {
 	t.Helper()
 	got, err := httpClient.Do(r)
 	if err != nil {
