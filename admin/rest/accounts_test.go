@@ -116,7 +116,7 @@ func TestRoles(t *testing.T) {
 	}
 	ann.do(t, "POST", "/roles", object{"name": "team", "read": "all"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 	ann.do(t, "POST", "/roles", object{"name": "other", "read": "some"}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
-	unknown := object{"apis": []string{"nothing"}, "grants": []string{"article.fly", "article.swim"}}
+	unknown := object{"apis": []string{"articles"}, "types": []string{"other"}, "grants": []string{"article.fly", "article.swim"}}
 	p := ann.do(t, "POST", "/roles", object{"name": "other", "ceiling": unknown}).refused(t, http.StatusUnprocessableEntity, "invalid_fields")
 	if len(p.Errors) != 3 || !strings.Contains(p.Errors[1].Problem, `"article.fly"`) || !strings.Contains(p.Errors[2].Problem, `"article.swim"`) {
 		t.Errorf("got %v", p.Errors)
