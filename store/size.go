@@ -8,11 +8,7 @@ const PageBytes = 2 << 20
 
 // TokenSize returns how many bytes the texts of a token have.
 func TokenSize(t *token.Token) int {
-	n := sum(t.ID, t.API, t.Name, t.Description, string(t.Type), t.Owner, t.Hint)
-	for _, grant := range t.Grants {
-		n += len(grant)
-	}
-	return n
+	return sum(t.ID, t.API, t.Name, t.Description, string(t.Type), t.Owner, t.Hint) + token.GrantBytes(t.Grants)
 }
 
 // EventSize returns how many bytes the texts of an event have.
