@@ -69,23 +69,9 @@ func (e *Explanation) Record() ExplanationRecord {
 	return r
 }
 
-// places are for what takes memory: as many as there are do it at a time, others wait.
-type places chan struct{}
-
 // explanations is how many are made at a time. One takes some 10 MB if the token has as many
 // grants as there can be, and several times that with grants from before there was a bound.
 const explanations = 4
-
-func (p places) enter(ctx context.Context) error {
-	select {
-	case p <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p places) leave() { <-p }
 
 // Explain decides about a request with a token as the gate would if it came now.
 func (s *Service) Explain(ctx context.Context, actor Actor, id string, asked gate.Asked) (Explanation, error) {

@@ -32,7 +32,7 @@ const maxWaiting = 64
 // a thousand at once must not take the machine.
 type passwords struct {
 	hasher  Passwords
-	turns   chan struct{}
+	turns   places
 	waiting atomic.Int64
 	spent   int // hashes since tidyUp collected; for who has the turn
 	// dummy is compared with for names that are unknown, so that time does not
@@ -42,7 +42,7 @@ type passwords struct {
 
 func newPasswords(p Passwords) *passwords {
 	return &passwords{
-		hasher: p, turns: make(chan struct{}, 1),
+		hasher: p, turns: make(places, 1),
 		dummy: sync.OnceValues(func() (string, error) { return p.Hash("nobody's password") }),
 	}
 }
@@ -85,12 +85,10 @@ func (p *passwords) inTurn(ctx context.Context, fn func() error) error {
 		return &ThrottledError{RetryAfter: time.Second}
 	}
 	defer p.waiting.Add(-1)
-	select {
-	case p.turns <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := p.turns.enter(ctx); err != nil {
+		return err
 	}
-	defer func() { <-p.turns }()
+	defer p.turns.leave()
 	defer p.tidyUp()
 	return fn()
 }

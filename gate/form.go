@@ -1,7 +1,7 @@
 package gate
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"io"
 	"net/http"
@@ -72,30 +72,16 @@ func readForm(r *http.Request, method string) {
 // isEmpty looks whether there is a body, of which HTTP/3 says only at its end, and takes
 // it away if there is none.
 func isEmpty(r *http.Request) bool {
-	var first [1]byte
-	n, err := io.ReadFull(r.Body, first[:])
-	if n == 0 && errors.Is(err, io.EOF) {
+	body := bufio.NewReaderSize(r.Body, 16) // the smallest; longer reads go past it
+	if _, err := body.Peek(1); errors.Is(err, io.EOF) {
 		r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
 		return true
 	}
-	r.Body = &struct {
+	r.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(first[:n]), &failing{r.Body, err}), r.Body}
+	}{body, r.Body}
 	return false
-}
-
-// failing is a reader that begins with an error, if there is one.
-type failing struct {
-	from io.Reader
-	err  error
-}
-
-func (f *failing) Read(p []byte) (int, error) {
-	if f.err != nil {
-		return 0, f.err
-	}
-	return f.from.Read(p)
 }
 
 func refusalOf(err error) (Reason, error) {

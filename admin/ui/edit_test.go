@@ -96,41 +96,6 @@ func (f *site) works(t *testing.T, secret, id string) {
 	}
 }
 
-func TestSecretWithoutAddress(t *testing.T) {
-	f := newSite(t)
-	b := f.as(t, "owner")
-	b.post("/tokens", "api", "orders", "name", "one", "type", "custom", "duration", "7d", "grant", "article.update").saysAll().
-		is(http.StatusOK, "doesn't know where the API is", "These lines change something", "The body stands for",
-			`curl -X PATCH -H "Authorization: Bearer trv_`, ` -H "Content-Type: application/json" -d "{}" "https://api.example.com/api/articles/1"`)
-	f.place = ui.Place{Address: "http://localhost:8080", AnyHost: true, Query: "key"}
-	b.post("/tokens", "api", "orders", "name", "two", "type", "custom", "duration", "7d", "written", "query articles").saysAll().
-		is(http.StatusOK, "in the place of PATH", `curl -X POST -H "Content-Type: application/json" -d '{"query":"{ __typename }"}' "http://127.0.0.1:8080/PATH?key=trv_`)
-	f.place.GraphQL = "/graphql"
-	b.post("/tokens", "api", "orders", "name", "graph", "type", "custom", "duration", "7d", "written", "query articles").saysAll().
-		is(http.StatusOK, `"http://127.0.0.1:8080/graphql?key=trv_`).lacks("PATH", "These lines", "The body stands for")
-	b.post("/tokens", "api", "orders", "name", "three", "type", "custom", "duration", "7d", "grant", "article.delete").saysAll().
-		is(http.StatusOK, `<p class="warning">These lines delete.`, `curl -X DELETE "`).lacks("The body stands for", "These lines change")
-}
-
-// Of what a token may do, the lines do what is the least to mind.
-func TestSecretDoesTheLeast(t *testing.T) {
-	f := newSite(t)
-	f.place = ui.Place{Address: "https://api.example.com", Header: "X-Key"}
-	b := f.as(t, "owner")
-	for i, test := range []struct{ granted, line, says, not string }{
-		{"DELETE /a\nPOST /b\nGET /c/{id}", `curl -H "X-Key: trv_`, "", "These lines"},
-		{"DELETE /a\nPUT /b", "curl -X PUT ", "These lines change", "These lines delete"},
-		{"PUT /b\nPATCH /b", "curl -X PATCH ", "The body stands for", "These lines delete"},
-		{"PATCH /b\nPOST /b/{id}", "curl -X POST ", "The body stands for", "These lines delete"},
-		{"POST /b\nHEAD /c/{id}", "curl -I ", "", "These lines"},
-		{"DELETE /a\nDELETE /a/{id}", "https://api.example.com/a/1", "These lines delete", "These lines change"},
-		{"DELETE /a\nPURGE /a", "curl -X PURGE ", "These lines change", "The body stands for"},
-	} {
-		b.post("/tokens", "api", "articles", "name", strconv.Itoa(i), "type", "custom", "duration", "7d", "written", test.granted).
-			is(http.StatusOK, test.line, test.says).lacks(test.not)
-	}
-}
-
 func TestCreateWithMistakes(t *testing.T) {
 	f := newSite(t)
 	f.token(t, "taken", "member", nil)
@@ -300,42 +265,6 @@ func TestEditTakesOverWhatOthersChanged(t *testing.T) {
 	}
 }
 
-// The lines for a token that is held to values have these, wherever they belong: as they
-// are, the gate lets them in.
-func TestSecretOfHeldTokens(t *testing.T) {
-	f := newSite(t)
-	permissions, err := permission.ForKintone()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tenant := permission.Permission{Name: "tenant.list", Requires: []string{"tenant.see"}}
-	see := permission.Permission{Name: "tenant.see"}
-	for p, text := range map[*permission.Permission]string{&tenant: "GET /orgs/{org}/items?page={page}&org={again}", &see: "HEAD /orgs/{org}/items"} {
-		op, err := permission.ParseOperation(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Operations = append(p.Operations, op)
-	}
-	f.change(t, store.Catalog{API: "kintone", Permissions: append(permissions, tenant, see)})
-	f.place = ui.Place{Address: "https://api.example.com", Query: "key"}
-	b := f.as(t, "owner")
-	for grants, line := range map[string]string{
-		"record.view app=7\nrecord.add app=7":            `curl "https://api.example.com/k/v1/app.json?id=7&key=trv_`,
-		"record.delete app=7":                            `curl -X DELETE -H "Content-Type: application/json" -d '{"app":7}' "https://api.example.com/k/v1/records.json?key=trv_`,
-		"POST /k/v1/record.json json:app={app} app=7":    `-d '{"app":7}' "https://api.example.com/k/v1/record.json?key=trv_`,
-		"POST /k/v1/record.json json:app={app} app=a%22": `-d '{"app":"a\""}' "https://api`,
-		"POST /k/v1/record.json json:app={app}":          `-d '{"app":1}' "https://api`,
-		"tenant.list org=a%20b\ntenant.see":              `curl 'https://api.example.com/orgs/a%20b/items?page=1&org=1&key=trv_`,
-		"tenant.list org=acme":                           `https://api.example.com/PATH?key=trv_`, // without what it requires
-	} {
-		page := b.post("/tokens", "api", "kintone", "name", strings.NewReplacer("\n", " ").Replace(grants), "type", "custom", "duration", "7d", "written", grants).saysAll()
-		if text := html.UnescapeString(page.text); page.status != http.StatusOK || !strings.Contains(text, line) {
-			t.Errorf("%s: %d, no %s in %s", grants, page.status, line, text)
-		}
-	}
-}
-
 var beginnings = regexp.MustCompile(`name="began" value="([^"]+)"`)
 
 // began is what a form says that it began with.
@@ -433,74 +362,6 @@ func TestEditWithGoneGrants(t *testing.T) {
 		t.Errorf("got %v", got.Grants)
 	}
 	b.get("/tokens/" + made.ID + "/edit").lacks("Permissions that are gone")
-}
-
-// How an operation is written is shown as the API has them.
-func TestOperationsAreShownAsTheAPIHasThem(t *testing.T) {
-	f := newSite(t)
-	b := f.as(t, "member")
-	of := func(operations ...string) []permission.Permission {
-		p := permission.Permission{Name: "article.find"}
-		for _, text := range operations {
-			op, err := permission.ParseOperation(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.Operations = append(p.Operations, op)
-		}
-		return []permission.Permission{p}
-	}
-	const path, field = "GET /api/articles/{id}", "query articles"
-	for _, test := range []struct {
-		permissions []permission.Permission
-		graphQL     string
-		want        string
-	}{
-		{of("GET /a"), "", path},
-		{of("GET /a", "query a"), "/graphql", path},
-		{of("query a"), "/graphql", field},
-		{of("query a"), "", field},
-		{nil, "/graphql", field},
-		{nil, "", path},
-	} {
-		f.change(t, store.Catalog{API: "articles", Permissions: test.permissions})
-		f.place.GraphQL = test.graphQL
-		b.get("/tokens/new?api=articles").saysAll().is(http.StatusOK, `placeholder="`+test.want+`"`)
-	}
-}
-
-// Who grants something sees what it does not work without.
-func TestRequiredPermissionsAreNamed(t *testing.T) {
-	f := newSite(t)
-	op, err := permission.ParseOperation("PUT /api/articles/{id}")
-	if err != nil {
-		t.Fatal(err)
-	}
-	find := permission.Permission{Name: "article.find", Operations: []permission.Operation{op}}
-	update := permission.Permission{Name: "article.update", Operations: []permission.Operation{op}, Requires: []string{"article.find", "article.create if json:upsert"}}
-	create := permission.Permission{Name: "article.create", Operations: []permission.Operation{op}}
-	f.change(t, store.Catalog{API: "articles", Permissions: []permission.Permission{find, update, create}})
-	made := f.token(t, "ci", "member", func(d *admin.NewToken) { d.Type, d.Grants = token.Custom, []string{"article.update"} })
-	b := f.as(t, "member")
-	for _, path := range []string{"/tokens/" + made.ID, "/tokens/" + made.ID + "/edit", "/tokens/new?api=articles", "/apis/articles"} {
-		b.get(path).is(http.StatusOK, "also needs article.find, article.create if the request has upsert")
-	}
-
-	// Without that, the token can do nothing.
-	const lacks = "needs article.find, which the token lacks: these requests are refused"
-	b.get("/tokens/"+made.ID).is(http.StatusOK, lacks)
-	held := f.token(t, "held", "member", custom("article.update id=7", "article.find id=8"))
-	b.get("/tokens/"+held.ID).is(http.StatusOK, lacks)
-	for grants, lacked := range map[string]bool{"article.update": true, "article.update\narticle.find": false, "article.*": false} {
-		page := b.post("/tokens", "api", "articles", "name", strings.ReplaceAll(grants, "\n", " "), "type", "custom", "duration", "7d", "written", grants).is(http.StatusOK)
-		if says := "The token lacks article.find, without which all requests of article.update are refused."; strings.Contains(page.text, says) != lacked {
-			t.Errorf("%q: that something is lacking is said: %v", grants, !lacked)
-		}
-		id := f.tokens(t)[strings.ReplaceAll(grants, "\n", " ")].ID
-		if page = b.get("/tokens/" + id); strings.Contains(page.text, lacks) != lacked {
-			t.Errorf("%q: the token's page says that something is lacking: %v", grants, !lacked)
-		}
-	}
 }
 
 // A token like another one has all but its name and secret, and what its API has lost.
@@ -622,25 +483,4 @@ func TestEditKeepsGrantsOfOneValue(t *testing.T) {
 	catalog.Permissions = nil // the grants are gone, and kept until they are unticked
 	save()
 	kept("renamed again")
-}
-
-// A permission of kintone's has four hundred operations: the form went on for many
-// screens between the first tick and the button.
-func TestManyOperationsAreFolded(t *testing.T) {
-	f := newSite(t)
-	permissions, err := permission.ForKintone()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.change(t, store.Catalog{API: "kintone", Permissions: permissions})
-	b := f.as(t, "owner")
-	operations := regexp.MustCompile(`<li>(GET|POST|PUT|DELETE) /|<code class="operation">`)
-	for _, path := range []string{"/tokens/new?api=kintone", "/apis/kintone"} {
-		page := b.get(path)
-		shown := regexp.MustCompile(`(?s)<details>.*?</details>`).ReplaceAllString(page.text, "")
-		all, seen := len(operations.FindAllString(page.text, -1)), len(operations.FindAllString(shown, -1))
-		if page.status != http.StatusOK || all < 400 || seen == 0 || seen > 80 || !strings.Contains(page.plain(), "more") {
-			t.Errorf("%s: %d, %d operations, of which %d are seen at once", path, page.status, all, seen)
-		}
-	}
 }
